@@ -1,0 +1,17 @@
+/* Time: monotonic for durations, UTC seconds for records, and RFC 3339 text in both directions. */
+#ifndef TRAWL_CLOCK_H
+#define TRAWL_CLOCK_H
+
+#include "base/span.h"
+
+uint64_t clock_ns(void);       /* monotonic nanoseconds */
+int64_t clock_utc_s(void);     /* seconds since 1970-01-01T00:00:00Z */
+
+/* "2024-05-01T12:00:00Z", with fractions and offsets accepted, or a date alone. False when it is not one. */
+bool clock_parse(struct span text, int64_t *ret_utc_s);
+
+#define CLOCK_TEXT_SIZE 32
+/* "2024-05-01T12:00:00Z" into `out` of CLOCK_TEXT_SIZE bytes; returns `out`. */
+const char *clock_text(int64_t utc_s, char *out);
+
+#endif

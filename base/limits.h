@@ -1,0 +1,43 @@
+/* Every ceiling, each with its reason. A ceiling that a user may need to move has an option of the same name. */
+#ifndef TRAWL_LIMITS_H
+#define TRAWL_LIMITS_H
+
+#define LIMIT_KIB ((size_t)1024)
+#define LIMIT_MIB ((size_t)1024 * 1024)
+#define LIMIT_GIB ((size_t)1024 * 1024 * 1024)
+
+/* Documents. npm's deepest real lock file nests 40 levels; hostile ones nest as deep as they are long. */
+#define LIMIT_DOC_DEPTH ((size_t)256)
+#define LIMIT_DOC_NODES ((size_t)4000000)
+
+/* Registry objects. The distribution specification tells registries to accept 4 MiB manifests. */
+#define LIMIT_MANIFEST_BYTES (4 * LIMIT_MIB)
+#define LIMIT_CONFIG_BYTES (8 * LIMIT_MIB)
+#define LIMIT_INDEX_DEPTH ((size_t)4)          /* an index of an index of …: buildx makes 2 */
+#define LIMIT_INDEX_MANIFESTS ((size_t)4096)   /* manifests in one index */
+#define LIMIT_LAYERS ((size_t)1024)            /* layers in one manifest; Docker stops at 127 */
+#define LIMIT_REDIRECTS 8L                     /* registry → blob store takes 1 or 2 */
+#define LIMIT_PAGES ((size_t)100000)           /* pages of one listing: 10 million names at 100 a page */
+#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)      /* one page of a listing; docker-registry sends 1000 names */
+#define LIMIT_TARGETS ((size_t)10000000)       /* lines of a list file */
+
+/* Layers. The largest public layers unpack to some 40 GiB and hold 2 million entries. */
+#define LIMIT_LAYER_BYTES ((uint64_t)1 << 40)
+#define LIMIT_LAYER_ENTRIES ((uint64_t)20000000)
+#define LIMIT_RATIO ((uint64_t)1100)           /* unpacked / packed: deflate's own ceiling is 1032; zstd goes far beyond */
+#define LIMIT_RATIO_FLOOR_BYTES (64 * (uint64_t)LIMIT_MIB) /* below this much output the ratio is not looked at */
+#define LIMIT_PATH_BYTES ((size_t)16384)       /* PATH_MAX is 4096, nested archives join paths */
+#define LIMIT_PAX_BYTES (LIMIT_MIB)            /* one extended header; xattrs of 64 KiB each occur */
+
+/* Files. A dpkg status of 10,000 packages is 12 MiB; an apk database line can be many MiB. */
+#define LIMIT_CATALOGUE_BYTES (64 * LIMIT_MIB) /* a file that a cataloguer wants whole */
+#define LIMIT_BODY_BYTES (4 * LIMIT_MIB)       /* searched in one piece and deduplicated; larger goes in windows */
+#define LIMIT_WINDOW_OVERLAP (64 * LIMIT_KIB)  /* the longest secret with its context that no boundary may cut */
+#define LIMIT_FINDINGS_PER_FILE ((size_t)1000) /* a file with more is one error row and the first thousand */
+#define LIMIT_PACKAGES_PER_FILE ((size_t)200000)
+#define LIMIT_LINK_DEPTH ((size_t)40)          /* Linux' own MAXSYMLINKS */
+
+/* Text of one field of a package or a row: names and versions beyond this are not names. */
+#define LIMIT_FIELD_BYTES (4 * LIMIT_KIB)
+
+#endif

@@ -1,0 +1,56 @@
+/* Found software, as a cataloguer reports it for one file of one layer, before images are known. */
+#ifndef TRAWL_PACKAGE_H
+#define TRAWL_PACKAGE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* purl type names; the order is the sort order of nothing and may grow. base/model/package.c has the names. */
+enum package_type {
+    PACKAGE_DEB,
+    PACKAGE_APK,
+    PACKAGE_RPM,
+    PACKAGE_PYPI,
+    PACKAGE_NPM,
+    PACKAGE_GOLANG,
+    PACKAGE_MAVEN,
+    PACKAGE_GEM,
+    PACKAGE_CARGO,
+    PACKAGE_COMPOSER,
+    PACKAGE_NUGET,
+    PACKAGE_GENERIC,
+    PACKAGE_TYPE_COUNT
+};
+
+enum package_evidence { EVIDENCE_INSTALLED, EVIDENCE_DECLARED, EVIDENCE_EMBEDDED, EVIDENCE_SBOM, EVIDENCE_COUNT };
+
+struct package {
+    enum package_type type;
+    enum package_evidence evidence;
+    struct span name;           /* as the ecosystem writes it; npm with its scope "@scope/name"; not empty */
+    struct span version;        /* with epoch and release where the ecosystem has them; not empty */
+    struct span architecture;   /* or empty */
+    struct span source_name;    /* the source package (dpkg Source, apk origin), or empty when it is the name */
+    struct span source_version; /* or empty when it is the version */
+    struct span licenses;       /* declared licences, joined with "\n"; or empty */
+    struct span path;           /* the file that says so, as in the layer: no leading slash */
+};
+
+/* What a distribution calls itself, from os-release. Empty spans where it does not say. */
+struct distro {
+    struct span id;               /* "debian", "alpine", "ubuntu" */
+    struct span id_like;
+    struct span version_id;       /* "12", "3.18.4", "22.04" */
+    struct span version_codename; /* "bookworm" */
+    struct span pretty_name;
+};
+
+const char *package_type_name(enum package_type type);
+bool package_type_parse(struct span text, enum package_type *ret_type);
+const char *package_evidence_name(enum package_evidence evidence);
+
+/* Copies of all text into the arena; false when the arena is full. */
+bool package_copy(struct arena *arena, const struct package *from, struct package *ret_copy);
+bool distro_copy(struct arena *arena, const struct distro *from, struct distro *ret_copy);
+
+#endif

@@ -1,0 +1,172 @@
+#include "base/model/row.h"
+
+#include "base/text.h"
+
+void row_init(struct row *row) {
+    *row = (struct row){.table = TABLE_COUNT};
+}
+
+void row_release(struct row *row) {
+    if (row != NULL)
+        buf_release(&row->bytes);
+}
+
+static void add_text_head(struct buf *buf, size_t size) {
+    if (size < 32) {
+        buf_byte(buf, (uint8_t)(0xa0 | size));
+    } else if (size <= UINT8_MAX) {
+        buf_byte(buf, 0xd9);
+        buf_byte(buf, (uint8_t)size);
+    } else if (size <= UINT16_MAX) {
+        buf_byte(buf, 0xda);
+        buf_be16(buf, (uint16_t)size);
+    } else if (size <= UINT32_MAX) {
+        buf_byte(buf, 0xdb);
+        buf_be32(buf, (uint32_t)size);
+    } else {
+        buf->failed = true;
+    }
+}
+
+static void add_text(struct buf *buf, struct span text) {
+    size_t bad = 0;
+    for (struct span rest = text; rest.size > 0;) {
+        size_t length = text_utf8_length(rest);
+        bad += length == 0;
+        rest = span_from(rest, length == 0 ? 1 : length);
+    }
+    add_text_head(buf, text.size + 3 * bad);
+    if (bad == 0) {
+        buf_add(buf, text);
+        return;
+    }
+    while (text.size > 0) {
+        size_t length = text_utf8_length(text);
+        if (length == 0)
+            buf_format(buf, "\\x%02x", text.data[0]);
+        else
+            buf_add(buf, span_slice(text, 0, length));
+        text = span_from(text, length == 0 ? 1 : length);
+    }
+}
+
+static void add_u64(struct buf *buf, uint64_t value) {
+    if (value < 128) {
+        buf_byte(buf, (uint8_t)value);
+    } else if (value <= UINT8_MAX) {
+        buf_byte(buf, 0xcc);
+        buf_byte(buf, (uint8_t)value);
+    } else if (value <= UINT16_MAX) {
+        buf_byte(buf, 0xcd);
+        buf_be16(buf, (uint16_t)value);
+    } else if (value <= UINT32_MAX) {
+        buf_byte(buf, 0xce);
+        buf_be32(buf, (uint32_t)value);
+    } else {
+        buf_byte(buf, 0xcf);
+        buf_be64(buf, value);
+    }
+}
+
+static void add_count(struct buf *buf, size_t count, uint8_t fix, uint8_t wide16) {
+    if (count < 16) {
+        buf_byte(buf, (uint8_t)(fix | count));
+    } else if (count <= UINT16_MAX) {
+        buf_byte(buf, wide16);
+        buf_be16(buf, (uint16_t)count);
+    } else {
+        buf_byte(buf, (uint8_t)(wide16 + 1));
+        buf_be32(buf, (uint32_t)count);
+    }
+}
+
+static void column_next(struct row *row, enum column_type type, bool nil) {
+    const struct table_info *info = table_info(row->table);
+    assert(row->column < info->column_count);
+    const struct column *column = &info->columns[row->column];
+    assert(nil ? column->nullable : column->type == type);
+    (void)column;
+    (void)type;
+    (void)nil;
+    row->offsets[row->column++] = (uint32_t)row->bytes.size;
+}
+
+void row_begin(struct row *row, enum table table, struct span sweep_id) {
+    row->table = table;
+    row->column = 0;
+    buf_reset(&row->bytes);
+    row_text(row, sweep_id);
+}
+
+void row_text(struct row *row, struct span text) {
+    column_next(row, COLUMN_TEXT, false);
+    add_text(&row->bytes, text);
+}
+
+void row_text_or_nil(struct row *row, struct span text) {
+    if (text.size == 0)
+        row_nil(row);
+    else
+        row_text(row, text);
+}
+
+void row_nil(struct row *row) {
+    column_next(row, COLUMN_TYPE_COUNT, true);
+    buf_byte(&row->bytes, 0xc0);
+}
+
+void row_u64(struct row *row, uint64_t value) {
+    column_next(row, COLUMN_U64, false);
+    add_u64(&row->bytes, value);
+}
+
+void row_time(struct row *row, int64_t utc_s) {
+    column_next(row, COLUMN_TIME, false);
+    if (utc_s >= 0) {
+        add_u64(&row->bytes, (uint64_t)utc_s);
+    } else {
+        buf_byte(&row->bytes, 0xd3);
+        buf_be64(&row->bytes, (uint64_t)utc_s);
+    }
+}
+
+void row_f64(struct row *row, double value) {
+    column_next(row, COLUMN_F64, false);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    buf_byte(&row->bytes, 0xcb);
+    buf_be64(&row->bytes, bits);
+}
+
+void row_bool(struct row *row, bool value) {
+    column_next(row, COLUMN_BOOL, false);
+    buf_byte(&row->bytes, value ? 0xc3 : 0xc2);
+}
+
+void row_list(struct row *row, const struct span *items, size_t count) {
+    column_next(row, COLUMN_TEXT_LIST, false);
+    add_count(&row->bytes, count, 0x90, 0xdc);
+    for (size_t i = 0; i < count; i++)
+        add_text(&row->bytes, items[i]);
+}
+
+void row_map(struct row *row, const struct span *pairs, size_t count) {
+    column_next(row, COLUMN_TEXT_MAP, false);
+    add_count(&row->bytes, count, 0x80, 0xde);
+    for (size_t i = 0; i < 2 * count; i++)
+        add_text(&row->bytes, pairs[i]);
+}
+
+int row_end(struct row *row, struct err *err) {
+    const struct table_info *info = table_info(row->table);
+    assert(row->column == info->column_count);
+    if (row->bytes.failed || row->bytes.size > UINT32_MAX)
+        return err_set(err, ERR_NOMEM, 0, "row of table %s: out of memory", info->name);
+    row->offsets[row->column] = (uint32_t)row->bytes.size;
+    return 0;
+}
+
+struct span row_column(const struct row *row, size_t column) {
+    assert(column < row->column);
+    return span_slice(buf_span(&row->bytes), row->offsets[column], row->offsets[column + 1] - row->offsets[column]);
+}
