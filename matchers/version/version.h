@@ -1,0 +1,39 @@
+/* Version orders: one file per scheme, one row in scheme.def.
+ *
+ * Every scheme offers a key: bytes whose memcmp order is the scheme's order, a shorter key that is a prefix of a longer one
+ * sorting first. The vulnerability database stores keys of range boundaries and compares a package's key with them, so
+ * version_key() is the order; version_compare() is defined by it. Equal versions have equal keys ("1.0" and "0:1.0" for
+ * dpkg; build metadata is dropped for SemVer). */
+#ifndef TRAWL_VERSION_H
+#define TRAWL_VERSION_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum version_scheme {
+#define SCHEME(id, name) VERSION_##id,
+#include "matchers/version/scheme.def"
+#undef SCHEME
+    VERSION_SCHEME_COUNT
+};
+
+const char *version_scheme_name(enum version_scheme scheme);
+/* By the scheme's name ("deb", "pep440") or a synonym ("dpkg", "pypi", "debian"). */
+bool version_scheme_find(struct span name, enum version_scheme *ret_scheme);
+
+/* Appends the key of `version` to `key`. FORMAT when the scheme cannot parse the text (nothing is appended then), LIMIT
+ * when it is longer than LIMIT_FIELD_BYTES, NOMEM. */
+int version_key(enum version_scheme scheme, struct span version, struct buf *key, struct err *err);
+
+/* `*ret_order` is -1, 0 or 1. Errors as version_key(). */
+int version_compare(enum version_scheme scheme, struct span a, struct span b, int *ret_order, struct err *err);
+
+/* Whether the scheme's own rules accept the text; stricter than version_key() for schemes whose tools order invalid text too. */
+bool version_is_valid(enum version_scheme scheme, struct span version);
+
+/* Whether `version` satisfies the scheme's range language (npm "^1.2", PEP 440 ">=1,<2", dpkg ">= 1.0"); FORMAT when the range
+ * or the version cannot be parsed, UNSUPPORTED when the scheme has no range language here. */
+int version_in_range(enum version_scheme scheme, struct span range, struct span version, bool *ret_inside,
+                     struct err *err);
+
+#endif
