@@ -1,0 +1,87 @@
+/* Secret rules as data: loading, and the check of a rule's own examples. The file format is in rules/README.md. */
+#ifndef TRAWL_SECRET_RULE_H
+#define TRAWL_SECRET_RULE_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/model/severity.h"
+#include "base/span.h"
+
+struct secret_validator;
+
+enum secret_class {
+    SECRET_CLASS_DIGIT = 1,
+    SECRET_CLASS_LOWER = 2,
+    SECRET_CLASS_UPPER = 4,
+    SECRET_CLASS_LETTER = 8,
+    SECRET_CLASS_SYMBOL = 16
+};
+
+/* All spans live as long as the rule set. */
+struct secret_rule {
+    struct span id, provider, description;
+    enum severity severity;
+    double confidence;
+    double confidence_valid, confidence_invalid; /* equal to `confidence` where the file says nothing */
+    double confidence_pair;
+    const struct span *literals;
+    size_t literal_count;
+    bool nocase;
+    bool assigned;              /* an operator stands behind the literal: {{assign}} follows it at once */
+    bool generic;               /* provider `generic`: gives way to every other rule, off in very long lines */
+    struct span expression;     /* with its {{…}} replaced; NUL-terminated */
+    const struct span *keywords; /* lower case */
+    size_t keyword_count, keyword_bytes;
+    size_t before_bytes, max_bytes;
+    double entropy_min;         /* 0: any */
+    unsigned require;           /* of enum secret_class */
+    const struct secret_validator *validator; /* or NULL */
+    const struct secret_rule *pair;           /* or NULL */
+    size_t pair_bytes;
+    const struct span *allow;   /* expressions; NUL-terminated */
+    size_t allow_count;
+    const struct span *references;
+    size_t reference_count;
+    const struct span *positives, *negatives; /* examples, with their {{…}} */
+    size_t positive_count, negative_count;
+    const char *file;           /* the file's name, and the line where the rule begins */
+    uint32_t line;
+};
+
+struct secret_rule_file {
+    const char *name;  /* for messages; borrowed during loading only */
+    struct span bytes;
+};
+
+/* Immutable after loading: shared by all threads. */
+struct secret_rules;
+
+/* Reads rule files (`builtin` adds the embedded ones before them). FORMAT names file, line and what to do: unknown key, bad value,
+ * expression that does not compile or has no group `secret`, duplicate id, too few examples. LIMIT: too many rules. */
+int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t file_count,
+                      struct secret_rules **ret_rules, struct err *err);
+void secret_rules_free(struct secret_rules *rules);
+CLEANUP_DEFINE(secret_rules, struct secret_rules *, secret_rules_free)
+#define AUTO_SECRET_RULES AUTO(cleanup_secret_rules)
+
+/* Sorted by id. */
+size_t secret_rules_count(const struct secret_rules *rules);
+const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size_t index);
+/* NULL when there is none of that id. */
+const struct secret_rule *secret_rules_find(const struct secret_rules *rules, struct span id);
+
+/* The global list of allow.yaml: exact values, and expressions on the secret. */
+const struct span *secret_rules_allow_values(const struct secret_rules *rules, size_t *ret_count);
+const struct span *secret_rules_allow_expressions(const struct secret_rules *rules, size_t *ret_count);
+
+/* What the check of the examples tells about each failure; `reason` is a sentence without its full stop. */
+typedef void (*secret_rules_test_report_fn)(void *context, const struct secret_rule *rule, struct span example,
+                                            const char *reason);
+
+/* Runs the examples of every rule whose file is `file` (NULL: all). A positive has to be found by its own rule with confidence
+ * of at least 0.5 (or the rule's own highest, where that is lower), a negative must not be found by it. `*ret_failures` counts what
+ * was reported. Compiles an engine: some 100 ms for all rules. */
+int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report, void *context,
+                      size_t *ret_examples, size_t *ret_failures, struct err *err);
+
+#endif
