@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 enum version_scheme {
-#define SCHEME(id, name) VERSION_##id,
+#define SCHEME(id, name, rules, synonyms) VERSION_##id,
 #include "matchers/version/scheme.def"
 #undef SCHEME
     VERSION_SCHEME_COUNT

@@ -1,0 +1,152 @@
+/* Alpine's order: the comparison of apk-tools 3, whose grammar is
+ *
+ *     number{.number}[letter]{_suffix[number]}[~commit hash][-rnumber]
+ *
+ * Versions are compared token by token. Where the kinds of tokens differ, pre-release suffixes come first, then what apk calls
+ * an invalid token, the end, and the kinds from the last to the first of the grammar: 1.0_rc1 < 1.0 < 1.0-r1 < 1.0_p1 < 1.0a < 1.0.1. */
+#include "matchers/version/version_rules.h"
+
+enum {
+    TAG_SUFFIX_PRE = 1, /* alpha, beta, pre, rc */
+    TAG_INVALID = TAG_SUFFIX_PRE + 4,
+    TAG_END,
+    TAG_REVISION,
+    TAG_HASH = TAG_REVISION + KEY_NUMBER_TAGS,
+    TAG_SUFFIX_NUMBER,
+    TAG_SUFFIX_POST = TAG_SUFFIX_NUMBER + KEY_NUMBER_TAGS, /* cvs, svn, git, hg, p */
+    TAG_LETTER = TAG_SUFFIX_POST + 5,
+    TAG_FRACTION, /* a number behind a dot that begins with 0 is compared as text, and that is less than any other number */
+    TAG_NUMBER
+};
+
+/* As in apk's order of suffixes. */
+static const struct {
+    const char *name;
+    uint8_t tag;
+} suffixes[] = {
+    {"alpha", TAG_SUFFIX_PRE},   {"beta", TAG_SUFFIX_PRE + 1}, {"pre", TAG_SUFFIX_PRE + 2},
+    {"rc", TAG_SUFFIX_PRE + 3},  {"cvs", TAG_SUFFIX_POST},     {"svn", TAG_SUFFIX_POST + 1},
+    {"git", TAG_SUFFIX_POST + 2}, {"hg", TAG_SUFFIX_POST + 3}, {"p", TAG_SUFFIX_POST + 4},
+};
+
+/* In the order of the grammar; what follows must not be of an earlier kind. */
+enum place { PLACE_NUMBER, PLACE_LETTER, PLACE_SUFFIX, PLACE_SUFFIX_NUMBER, PLACE_HASH, PLACE_REVISION };
+
+struct apk_text {
+    struct version_text in;
+    enum place place;
+    bool is_strict; /* nothing was met that only apk-tools 2 allowed */
+};
+
+static bool number_key(struct apk_text *apk, struct buf *key) {
+    struct span digits = version_text_digits(&apk->in);
+    if (digits.size == 0)
+        return false;
+    /* apk-tools 2 let a number follow a letter ("1.8.28p1"): Alpine shipped such versions, and its advisories still name them. */
+    apk->is_strict = apk->is_strict && apk->place == PLACE_NUMBER;
+    apk->place = PLACE_NUMBER;
+    if (digits.data[0] != '0') {
+        key_number(key, TAG_NUMBER, digits);
+    } else {
+        buf_byte(key, TAG_FRACTION);
+        key_text(key, digits);
+    }
+    return true;
+}
+
+static bool suffix_key(struct apk_text *apk, struct buf *key) {
+    size_t from = apk->in.at;
+    while (text_is_lower(version_text_peek(&apk->in)))
+        apk->in.at++;
+    struct span name = span_slice(apk->in.text, from, apk->in.at - from);
+    for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
+        if (span_is(name, suffixes[i].name)) {
+            buf_byte(key, suffixes[i].tag);
+            apk->place = PLACE_SUFFIX;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool hash_key(struct apk_text *apk, struct buf *key) {
+    size_t from = apk->in.at;
+    while (text_hex_value(version_text_peek(&apk->in)) >= 0)
+        apk->in.at++;
+    buf_byte(key, TAG_HASH);
+    key_text(key, span_slice(apk->in.text, from, apk->in.at - from));
+    apk->place = PLACE_HASH;
+    return apk->in.at > from;
+}
+
+/* One token behind the first number; false where apk finds none. */
+static bool token_key(struct apk_text *apk, struct buf *key) {
+    uint8_t c = version_text_peek(&apk->in);
+    if (text_is_digit(c)) {
+        if (apk->place != PLACE_SUFFIX)
+            return apk->place <= PLACE_LETTER && number_key(apk, key);
+        key_number(key, TAG_SUFFIX_NUMBER, version_text_digits(&apk->in));
+        apk->place = PLACE_SUFFIX_NUMBER;
+        return true;
+    }
+    apk->in.at++;
+    if (text_is_lower(c)) {
+        bool fits = apk->place == PLACE_NUMBER;
+        apk->place = PLACE_LETTER;
+        buf_byte(key, TAG_LETTER);
+        buf_byte(key, c);
+        return fits;
+    }
+    switch (c) {
+    case '.':
+        return apk->place == PLACE_NUMBER && number_key(apk, key);
+    case '_':
+        return apk->place <= PLACE_SUFFIX_NUMBER && suffix_key(apk, key);
+    case '~':
+        return apk->place < PLACE_HASH && hash_key(apk, key);
+    case '-': {
+        bool fits = apk->place < PLACE_REVISION && version_text_skip(&apk->in, 'r');
+        struct span digits = version_text_digits(&apk->in);
+        key_number(key, TAG_REVISION, digits);
+        apk->place = PLACE_REVISION;
+        return fits && digits.size > 0;
+    }
+    default:
+        return false;
+    }
+}
+
+static bool apk_walk(struct span text, struct buf *key, bool *ret_valid) {
+    struct apk_text apk = {.in = {text, 0}, .place = PLACE_NUMBER, .is_strict = true};
+    struct span digits = version_text_digits(&apk.in);
+    if (digits.size == 0)
+        return false;
+    key_number(key, TAG_NUMBER, digits);
+    while (version_text_left(&apk.in)) {
+        size_t size = key->size;
+        if (!token_key(&apk, key)) {
+            /* apk compares what is before the first invalid token, and calls two of them equal. */
+            if (!key->failed)
+                key->size = size;
+            buf_byte(key, TAG_INVALID);
+            *ret_valid = false;
+            return true;
+        }
+    }
+    buf_byte(key, TAG_END);
+    *ret_valid = apk.is_strict;
+    return true;
+}
+
+static bool apk_key(struct span text, struct buf *key) {
+    bool valid = false;
+    return apk_walk(text, key, &valid);
+}
+
+static bool apk_is_valid(struct span text) {
+    AUTO_BUF struct buf key = {0};
+    bool valid = false;
+    return apk_walk(text, &key, &valid) && valid && !key.failed;
+}
+
+const struct version_rules version_rules_apk = {.key = apk_key, .is_valid = apk_is_valid};

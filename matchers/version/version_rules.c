@@ -1,0 +1,95 @@
+#include "matchers/version/version_rules.h"
+
+#include "base/limits.h"
+
+/* 10^19 - 1 is the largest number of 19 digits and fits 64 bits. */
+enum { DIGITS_SHORT = 19 };
+
+void key_number(struct buf *key, uint8_t tag, struct span digits) {
+    size_t zeros = 0;
+    while (zeros < digits.size && digits.data[zeros] == '0')
+        zeros++;
+    digits = span_from(digits, zeros);
+    if (digits.size > DIGITS_SHORT) {
+        /* A version is at most LIMIT_FIELD_BYTES long, so that its count of digits fits 16 bits. */
+        assert(digits.size <= UINT16_MAX);
+        buf_byte(key, (uint8_t)(tag + KEY_NUMBER_TAGS - 1));
+        buf_be16(key, (uint16_t)digits.size);
+        buf_add(key, digits);
+        return;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < digits.size; i++)
+        value = value * 10 + (uint64_t)(digits.data[i] - '0');
+    uint8_t bytes[9];
+    unsigned count = 0;
+    while (count < 8 && value >> (8 * count) != 0)
+        count++;
+    bytes[0] = (uint8_t)(tag + count);
+    for (unsigned i = 0; i < count; i++)
+        bytes[1 + i] = (uint8_t)(value >> (8 * (count - 1 - i)));
+    buf_add(key, span_make(bytes, 1 + count));
+}
+
+void key_text(struct buf *key, struct span text) {
+    buf_add(key, text);
+    buf_byte(key, 0);
+}
+
+void key_text_lower(struct buf *key, struct span text) {
+    for (size_t i = 0; i < text.size; i++)
+        buf_byte(key, text_lower_byte(text.data[i]));
+    buf_byte(key, 0);
+}
+
+struct span version_text_digits(struct version_text *in) {
+    size_t from = in->at;
+    while (text_is_digit(version_text_peek(in)))
+        in->at++;
+    return span_slice(in->text, from, in->at - from);
+}
+
+struct span version_text_letters(struct version_text *in) {
+    size_t from = in->at;
+    while (text_is_alpha(version_text_peek(in)))
+        in->at++;
+    return span_slice(in->text, from, in->at - from);
+}
+
+struct span version_text_alnum(struct version_text *in) {
+    size_t from = in->at;
+    while (text_is_alnum(version_text_peek(in)))
+        in->at++;
+    return span_slice(in->text, from, in->at - from);
+}
+
+bool version_text_word(struct version_text *in, const char *word) {
+    struct span expected = span_text(word);
+    if (!text_equal_nocase(span_slice(in->text, in->at, expected.size), expected))
+        return false;
+    in->at += expected.size;
+    return true;
+}
+
+bool version_is_number(struct span s) {
+    for (size_t i = 0; i < s.size; i++) {
+        if (!text_is_digit(s.data[i]))
+            return false;
+    }
+    return s.size > 0;
+}
+
+int version_rules_key(const struct version_rules *rules, struct span version, struct buf *key, struct err *err) {
+    if (version.size > LIMIT_FIELD_BYTES)
+        return err_set(err, ERR_LIMIT, 0, "version: %zu bytes, at most %zu are allowed", version.size, LIMIT_FIELD_BYTES);
+    size_t size = key->size;
+    bool parsed = span_index(version, 0, 0) == SIZE_MAX && rules->key(version, key);
+    if (parsed && !key->failed)
+        return 0;
+    key->size = size;
+    char quoted[96];
+    if (!parsed)
+        return err_set(err, ERR_FORMAT, 0, "version '%s': not one of its scheme",
+                       text_quote(version, quoted, sizeof quoted));
+    return err_set(err, ERR_NOMEM, 0, "version: out of memory");
+}

@@ -1,0 +1,80 @@
+/* What one version order is made of, and the pieces its key is built from. Private to this folder.
+ *
+ * A key is a run of items that each end by themselves: after equal items the next bytes of two keys mean the same thing, so
+ * memcmp never compares a length with a letter. An item is a tag byte, chosen so that tags sort as the scheme sorts the kinds
+ * of items, then the item's value. "Nothing more" is a tag too, because some things sort before it ("~" in dpkg) and some
+ * after. */
+#ifndef TRAWL_VERSION_RULES_H
+#define TRAWL_VERSION_RULES_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/text.h"
+
+struct version_rules {
+    /* Appends the key; false when the text is not a version. What was appended then is taken back by the caller, who also
+     * sees to length, NUL bytes (there are none in `text`) and memory. */
+    bool (*key)(struct span text, struct buf *key);
+    /* NULL: valid is what has a key. */
+    bool (*is_valid)(struct span text);
+    /* NULL: the comparators of version_range_plain(). `rules` are the scheme's own. */
+    int (*in_range)(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                    struct err *err);
+};
+
+#define SCHEME(id, name, rules, synonyms) extern const struct version_rules version_rules_##rules;
+#include "matchers/version/scheme.def"
+#undef SCHEME
+
+/* How many tags key_number() takes: `tag` to `tag + KEY_NUMBER_TAGS - 1`. */
+#define KEY_NUMBER_TAGS 10
+
+/* A whole number of any length: `tag` + how many bytes the value takes, then these bytes, big-endian. Numbers of 20 digits and
+ * more, which may not fit 64 bits, take the last tag, the count of digits and the digits. `digits` holds nothing but digits;
+ * leading zeros do not count, and none at all is zero. */
+void key_number(struct buf *key, uint8_t tag, struct span digits);
+
+/* Text without NUL bytes, ended by a NUL: a prefix sorts first. */
+void key_text(struct buf *key, struct span text);
+/* The same with ASCII letters in lower case. */
+void key_text_lower(struct buf *key, struct span text);
+
+/* A cursor over the text of a version. */
+struct version_text {
+    struct span text;
+    size_t at;
+};
+
+static inline bool version_text_left(const struct version_text *in) {
+    return in->at < in->text.size;
+}
+/* The byte at the cursor, or 0 at the end: versions hold no NUL. */
+static inline uint8_t version_text_peek(const struct version_text *in) {
+    return in->at < in->text.size ? in->text.data[in->at] : 0;
+}
+/* Steps over `byte` if it is next. */
+static inline bool version_text_skip(struct version_text *in, uint8_t byte) {
+    if (version_text_peek(in) != byte || !version_text_left(in))
+        return false;
+    in->at++;
+    return true;
+}
+/* The run of digits, letters or both at the cursor, maybe empty. */
+struct span version_text_digits(struct version_text *in);
+struct span version_text_letters(struct version_text *in);
+struct span version_text_alnum(struct version_text *in);
+/* Steps over `word`, ASCII letters in any case, if it is next. */
+bool version_text_word(struct version_text *in, const char *word);
+
+/* Whether every byte is a digit, and there is at least one. */
+bool version_is_number(struct span s);
+
+/* Ranges of comparators: alternatives apart by "||", comparators apart by commas or spaces, all of which must hold:
+ * < <= > >= = == != and dpkg's << and >>. A version alone means "=". An empty range holds for all. */
+int version_range_plain(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                        struct err *err);
+
+/* Calls the scheme's key function with everything that version_key() promises. */
+int version_rules_key(const struct version_rules *rules, struct span version, struct buf *key, struct err *err);
+
+#endif

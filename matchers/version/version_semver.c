@@ -1,0 +1,117 @@
+/* Semantic Versioning 2.0.0, section 11: precedence.
+ *
+ * The key is lenient where feeds are: a "v" in front, missing minor and patch numbers (zero), further numbers, leading zeros.
+ * Build metadata has no part in precedence. */
+#include "matchers/version/version_semver.h"
+
+bool semver_pre_key(struct span pre, struct buf *key) {
+    if (pre.size == 0)
+        return false;
+    while (pre.data != NULL) {
+        struct span identifier = text_cut(&pre, '.');
+        if (identifier.size == 0)
+            return false;
+        for (size_t i = 0; i < identifier.size; i++) {
+            if (!text_is_alnum(identifier.data[i]) && identifier.data[i] != '-')
+                return false;
+        }
+        if (version_is_number(identifier)) {
+            key_number(key, SEMVER_TAG_NUMBER, identifier);
+        } else {
+            buf_byte(key, SEMVER_TAG_WORD);
+            key_text(key, identifier);
+        }
+    }
+    buf_byte(key, SEMVER_TAG_PRE_END);
+    return true;
+}
+
+bool semver_split(struct span text, struct semver_parts *ret_parts) {
+    struct semver_parts parts = {0};
+    size_t plus = span_index(text, '+', 0);
+    if (plus != SIZE_MAX) {
+        parts.has_build = true;
+        parts.build = span_from(text, plus + 1);
+        text = span_slice(text, 0, plus);
+    }
+    size_t dash = span_index(text, '-', 0);
+    if (dash != SIZE_MAX) {
+        parts.has_pre = true;
+        parts.pre = span_from(text, dash + 1);
+        text = span_slice(text, 0, dash);
+    }
+    while (text.data != NULL || parts.number_count == 0) {
+        struct span number = text_cut(&text, '.');
+        if (!version_is_number(number))
+            return false;
+        if (parts.number_count < SEMVER_NUMBERS)
+            parts.numbers[parts.number_count] = number;
+        else if (parts.number_count == SEMVER_NUMBERS)
+            parts.more = span_make(number.data, number.size + (text.data == NULL ? 0 : text.size + 1));
+        parts.number_count++;
+    }
+    *ret_parts = parts;
+    return true;
+}
+
+bool semver_parts_key(const struct semver_parts *parts, struct buf *key) {
+    for (size_t i = 0; i < SEMVER_NUMBERS; i++)
+        key_number(key, 0, parts->numbers[i]);
+    struct span more = parts->more;
+    /* Zeros at the end are as good as absent: "1.2.3.0" = "1.2.3". */
+    size_t size = key->size;
+    while (more.size > 0) {
+        size_t before = key->size;
+        key_number(key, SEMVER_TAG_MORE, text_cut(&more, '.'));
+        bool is_zero = key->size == before + 1;
+        if (!is_zero)
+            size = key->size;
+    }
+    if (!key->failed)
+        key->size = size;
+    if (parts->has_pre)
+        return semver_pre_key(parts->pre, key);
+    buf_byte(key, SEMVER_TAG_RELEASE);
+    return true;
+}
+
+static bool semver_key(struct span text, struct buf *key) {
+    text = text_trim(text);
+    if (text.size > 1 && (text.data[0] == 'v' || text.data[0] == 'V'))
+        text = span_from(text, 1);
+    struct semver_parts parts;
+    return semver_split(text, &parts) && semver_parts_key(&parts, key);
+}
+
+static bool number_is_strict(struct span number) {
+    return version_is_number(number) && (number.size == 1 || number.data[0] != '0');
+}
+
+static bool identifiers_are_strict(struct span s, bool is_pre) {
+    if (s.data == NULL)
+        return false;
+    while (s.data != NULL) {
+        struct span identifier = text_cut(&s, '.');
+        if (identifier.size == 0 || (is_pre && version_is_number(identifier) && !number_is_strict(identifier)))
+            return false;
+        for (size_t i = 0; i < identifier.size; i++) {
+            if (!text_is_alnum(identifier.data[i]) && identifier.data[i] != '-')
+                return false;
+        }
+    }
+    return true;
+}
+
+bool semver_is_strict(struct span text) {
+    struct semver_parts parts;
+    if (!semver_split(text, &parts) || parts.number_count != SEMVER_NUMBERS)
+        return false;
+    for (size_t i = 0; i < SEMVER_NUMBERS; i++) {
+        if (!number_is_strict(parts.numbers[i]))
+            return false;
+    }
+    return (!parts.has_pre || identifiers_are_strict(parts.pre, true)) &&
+           (!parts.has_build || identifiers_are_strict(parts.build, false));
+}
+
+const struct version_rules version_rules_semver = {.key = semver_key, .is_valid = semver_is_strict};

@@ -1,0 +1,36 @@
+/* SemVer's parts, for the schemes that are made of them. Private to this folder. */
+#ifndef TRAWL_VERSION_SEMVER_H
+#define TRAWL_VERSION_SEMVER_H
+
+#include "matchers/version/version_rules.h"
+
+/* After the numbers: pre-release identifiers sort before the release, further numbers ("1.2.3.4") behind it. */
+enum {
+    SEMVER_TAG_PRE_END = 1,
+    SEMVER_TAG_NUMBER = 2,
+    SEMVER_TAG_WORD = SEMVER_TAG_NUMBER + KEY_NUMBER_TAGS,
+    SEMVER_TAG_RELEASE,
+    SEMVER_TAG_MORE
+};
+
+enum { SEMVER_NUMBERS = 3 };
+
+struct semver_parts {
+    struct span numbers[SEMVER_NUMBERS]; /* empty where missing, which is zero */
+    size_t number_count;                 /* as written, may exceed SEMVER_NUMBERS */
+    struct span more;                    /* the numbers past the third, with their dots */
+    struct span pre, build;              /* without "-" and "+"; may be empty where the text ends in the sign */
+    bool has_pre, has_build;
+};
+
+/* Splits numbers[-pre][+build]; false when a number is missing or is none. Identifiers are not looked at. */
+bool semver_split(struct span text, struct semver_parts *ret_parts);
+
+/* Appends numbers and pre-release; false when an identifier is empty or has bytes that may not be in one. */
+bool semver_parts_key(const struct semver_parts *parts, struct buf *key);
+bool semver_pre_key(struct span pre, struct buf *key);
+
+/* Exactly the grammar of semver.org. */
+bool semver_is_strict(struct span text);
+
+#endif
