@@ -37,6 +37,10 @@
 #define LIMIT_PACKAGES_PER_FILE ((size_t)200000)
 #define LIMIT_LINK_DEPTH ((size_t)40)          /* Linux' own MAXSYMLINKS */
 
+/* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
+#define LIMIT_PURL_BYTES (16 * LIMIT_KIB)
+#define LIMIT_PURL_QUALIFIERS ((size_t)64)
+
 /* Text of one field of a package or a row: names and versions beyond this are not names. */
 #define LIMIT_FIELD_BYTES (4 * LIMIT_KIB)
 

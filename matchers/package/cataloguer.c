@@ -1,0 +1,114 @@
+#include "matchers/package/cataloguer.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "matchers/package/cataloguers.h"
+
+#include <stdarg.h>
+
+static const struct cataloguer *const cataloguers[CATALOGUER_COUNT] = {
+#define CATALOGUER(id, object) [CATALOGUER_##id] = &object,
+#include "matchers/package/cataloguer.def"
+#undef CATALOGUER
+};
+
+const struct cataloguer *cataloguer_get(enum cataloguer_id id) {
+    assert(id < CATALOGUER_COUNT);
+    return cataloguers[id];
+}
+
+void catalogue_fault(struct catalogue *run, enum err_code code, const char *format, ...) {
+    if (run->fault_count++ > 0)
+        return;
+    char text[sizeof run->fault.text];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text, sizeof text, format, list); /* cut to fit, as err_set() does */
+    va_end(list);
+    (void)err_set(&run->fault, code, 0, "%s", text);
+}
+
+/* The first field that is too long for what it claims to be, or NULL. */
+static const char *field_too_long(const struct package *package) {
+    const struct {
+        const char *name;
+        struct span value;
+        size_t size_max;
+    } fields[] = {
+        {"name", package->name, LIMIT_FIELD_BYTES},
+        {"version", package->version, LIMIT_FIELD_BYTES},
+        {"architecture", package->architecture, LIMIT_FIELD_BYTES},
+        {"source name", package->source_name, LIMIT_FIELD_BYTES},
+        {"source version", package->source_version, LIMIT_FIELD_BYTES},
+        {"path", package->path, LIMIT_PATH_BYTES},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        if (fields[i].value.size > fields[i].size_max)
+            return fields[i].name;
+    }
+    return NULL;
+}
+
+int catalogue_add(struct catalogue *run, struct package package, struct err *err) {
+    char name[64];
+    if (package.path.size == 0)
+        package.path = run->path;
+    if (package.name.size == 0) {
+        catalogue_fault(run, ERR_FORMAT, "an entry has no name");
+        return 0;
+    }
+    if (package.version.size == 0) {
+        catalogue_fault(run, ERR_FORMAT, "package %s has no version", text_quote(package.name, name, sizeof name));
+        return 0;
+    }
+    const char *field = field_too_long(&package);
+    if (field != NULL) {
+        catalogue_fault(run, ERR_LIMIT, "package %s: its %s is longer than the limit of %zu bytes",
+                        text_quote(package.name, name, sizeof name), field, LIMIT_FIELD_BYTES);
+        return 0;
+    }
+    /* Free text that some packages put in the licence field is no fault of the package: only the text goes. */
+    if (package.licenses.size > LIMIT_FIELD_BYTES) {
+        catalogue_fault(run, ERR_LIMIT, "package %s: licence text of %zu bytes left out",
+                        text_quote(package.name, name, sizeof name), package.licenses.size);
+        package.licenses = (struct span){NULL, 0};
+    }
+    if (run->package_count >= LIMIT_PACKAGES_PER_FILE)
+        return err_set(err, ERR_LIMIT, 0, "more than %zu packages in one file", LIMIT_PACKAGES_PER_FILE);
+    run->package_count++;
+    return run->emit(run->context, &package, err);
+}
+
+int catalogue_join(struct catalogue *run, struct span *list, struct span more, struct err *err) {
+    if (more.size == 0 || more.size >= LIMIT_FIELD_BYTES || list->size > LIMIT_FIELD_BYTES - more.size - 1)
+        return 0;
+    uint8_t *joined = arena_alloc(run->scratch, list->size + 1 + more.size);
+    if (joined == NULL)
+        return err_set(err, ERR_NOMEM, 0, "out of memory");
+    size_t size = list->size;
+    if (size > 0) {
+        memcpy(joined, list->data, size);
+        joined[size++] = '\n';
+    }
+    memcpy(joined + size, more.data, more.size);
+    *list = (struct span){joined, size + more.size};
+    return 0;
+}
+
+int catalogue_file(enum cataloguer_id id, const struct catalogue_input *input, struct arena *scratch,
+                   catalogue_emit_fn emit, void *context, struct err *err) {
+    const struct cataloguer *cataloguer = cataloguer_get(id);
+    struct catalogue run = {
+        .path = input->path, .body = input->body, .scratch = scratch, .emit = emit, .context = context};
+    if (input->body.size > LIMIT_CATALOGUE_BYTES)
+        return err_set(err, ERR_LIMIT, 0, "%s: file of %zu bytes is beyond the limit of %zu", cataloguer->name,
+                       input->body.size, LIMIT_CATALOGUE_BYTES);
+    if (cataloguer->parse(&run, err) < 0)
+        return err_wrap(err, "%s", cataloguer->name);
+    if (run.fault_count == 0)
+        return 0;
+    if (run.fault_count == 1)
+        return err_set(err, run.fault.code, 0, "%s: %s", cataloguer->name, run.fault.text);
+    return err_set(err, run.fault.code, 0, "%s: %s (and %zu more)", cataloguer->name, run.fault.text,
+                   run.fault_count - 1);
+}

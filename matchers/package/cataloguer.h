@@ -1,0 +1,72 @@
+/* Cataloguers: one file per kind of package, `package_<kind>.c`, and one row in cataloguer.def.
+ *
+ * A cataloguer says as data which paths it wants, and reads one whole file into packages: a pure function of path and body.
+ * To add one, copy package_skeleton.c. */
+#ifndef TRAWL_CATALOGUER_H
+#define TRAWL_CATALOGUER_H
+
+#include "base/model/package.h"
+
+enum cataloguer_id {
+#define CATALOGUER(id, object) CATALOGUER_##id,
+#include "matchers/package/cataloguer.def"
+#undef CATALOGUER
+    CATALOGUER_COUNT
+};
+
+struct catalogue_input {
+    struct span path; /* in the layer, no leading slash; members of archives as "outer.egg!/EGG-INFO/PKG-INFO" */
+    struct span body; /* the whole file, at most LIMIT_CATALOGUE_BYTES */
+};
+
+/* Called for each package; its spans borrow the body, the path or the scratch arena and die with them. A negative result
+ * ends the parse with that error. */
+typedef int (*catalogue_emit_fn)(void *context, const struct package *package, struct err *err);
+
+/* Reads one file. What could be read is emitted even when the result is an error, so the caller keeps the packages and
+ * makes an error row of `err`: FORMAT (text says what and after which package), LIMIT (more than LIMIT_PACKAGES_PER_FILE,
+ * a field longer than LIMIT_FIELD_BYTES, LIMIT_CATALOGUE_BYTES), NOMEM, or what `emit` returned. A file that is well-formed but
+ * describes no package is no error. Deterministic; any thread, own scratch. */
+int catalogue_file(enum cataloguer_id id, const struct catalogue_input *input, struct arena *scratch,
+                   catalogue_emit_fn emit, void *context, struct err *err);
+
+/* ---- what follows is for cataloguers ---- */
+
+/* One run of one cataloguer over one file. */
+struct catalogue {
+    struct span path;
+    struct span body;
+    struct arena *scratch;
+    catalogue_emit_fn emit;
+    void *context;
+    size_t package_count; /* emitted so far */
+    size_t fault_count;   /* things left out so far */
+    struct err fault;     /* the first of them */
+};
+
+struct cataloguer {
+    const char *name;         /* as in documentation and errors: "dpkg" */
+    enum package_type type;   /* of most of its packages */
+    /* Globs of text_glob(), ended by NULL; one that begins with '!' takes back what the others gave. The last component, its
+     * extension, or the folder before a "*" must be literal: classify dispatches on it. */
+    const char *const *paths;
+    /* Emits through catalogue_add(); a negative result is the whole file's error. */
+    int (*parse)(struct catalogue *run, struct err *err);
+};
+
+const struct cataloguer *cataloguer_get(enum cataloguer_id id);
+
+/* Emits a package; an empty `path` becomes the file's. Packages without a name or version, or with a field beyond the
+ * limit, are counted as faults and left out. Negative when the parse has to end (too many packages, the emitter's
+ * error). */
+int catalogue_add(struct catalogue *run, struct package package, struct err *err);
+
+/* Adds `more` to a list of licences joined with "\n"; nothing when it is empty or the list would outgrow LIMIT_FIELD_BYTES.
+ * NOMEM. */
+int catalogue_join(struct catalogue *run, struct span *list, struct span more, struct err *err);
+
+/* Notes that something was left out; the parse goes on, and catalogue_file() returns the first of them at the end. */
+void catalogue_fault(struct catalogue *run, enum err_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
