@@ -47,4 +47,9 @@
 /* Text of one field of a package or a row: names and versions beyond this are not names. */
 #define LIMIT_FIELD_BYTES (4 * LIMIT_KIB)
 
+/* Shards. A row's largest real value is an image's labels: some 100 KiB. A frame is a mebibyte of rows or one row. */
+#define LIMIT_ROW_BYTES (16 * LIMIT_MIB)
+#define LIMIT_SHARD_FRAME_BYTES (LIMIT_ROW_BYTES + LIMIT_MIB)
+#define LIMIT_SHARD_MANIFEST_BYTES (256 * LIMIT_MIB) /* 10 million targets make up most of it */
+
 #endif

@@ -1,0 +1,53 @@
+/* Rows in other formats. An exporter takes rows one by one, from shards or fresh from a scan, and writes to a stream:
+ *
+ *     exporter_open("ndjson", &(struct exporter_options){.out = stdout}, &exporter, err)
+ *     export_row(exporter, &view, err) …             row_view_of(&row) makes a view of a row in memory
+ *     exporter_finish(exporter, err)                 what stands at the end; flushes
+ *     exporter_free(exporter)
+ *
+ * To add a format: export_<format>.c with `const struct exporter_kind exporter_<format>`, and its row in exporter.def. */
+#ifndef TRAWL_EXPORT_H
+#define TRAWL_EXPORT_H
+
+#include "base/cleanup.h"
+#include "shard/row_view.h"
+#include "shard/shard_manifest.h"
+
+struct exporter_options {
+    FILE *out;                             /* stays the caller's */
+    size_t width;                          /* columns of the terminal; 0 means 100 */
+    const struct shard_manifest *manifest; /* of the sweep, or NULL when the rows are fresh */
+};
+
+struct exporter;
+
+/* What a format is made of. `state` is what begin() made; end() is called once after the last row of a run without errors;
+ * release() always. Each function may be NULL. */
+struct exporter_kind {
+    const char *name;
+    const char *extension;
+    int (*begin)(const struct exporter_options *options, void **ret_state, struct err *err);
+    int (*row)(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err);
+    int (*end)(void *state, const struct exporter_options *options, struct err *err);
+    void (*release)(void *state);
+};
+
+/* In the order of exporter.def, ended by NULL. */
+extern const struct exporter_kind *const exporter_kinds[];
+
+/* USAGE when there is no such format: the text lists them. */
+int exporter_open(const char *format, const struct exporter_options *options, struct exporter **ret_exporter,
+                  struct err *err);
+/* Rows of a table should come together; only the table format holds rows back. IO, NOMEM, USAGE (csv: a second table). */
+int export_row(struct exporter *exporter, const struct row_view *view, struct err *err);
+int exporter_finish(struct exporter *exporter, struct err *err);
+void exporter_free(struct exporter *exporter);
+CLEANUP_DEFINE(exporter, struct exporter, exporter_free)
+#define AUTO_EXPORTER AUTO(cleanup_exporter)
+
+/* For the formats: writes bytes, IO where the stream refuses. */
+int export_write(FILE *out, struct span bytes, struct err *err);
+/* A column as JSON: nil null, times RFC 3339 text, lists arrays, maps objects. */
+void export_json_column(struct buf *buf, const struct row_view *view, size_t column);
+
+#endif
