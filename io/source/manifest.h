@@ -22,6 +22,7 @@ struct descriptor {
     struct platform platform;  /* of an index' manifests; empty spans where not given */
     bool is_foreign;           /* a non-distributable layer whose bytes are elsewhere */
     bool is_attestation;       /* buildkit's attestation manifests: platform unknown/unknown or the annotation */
+    bool is_unpacked_digest;   /* the digest is of the unpacked bytes (a docker archive names its layers so) */
     struct span ref_name;      /* annotation org.opencontainers.image.ref.name */
 };
 

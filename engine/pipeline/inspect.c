@@ -1,0 +1,320 @@
+#include "engine/pipeline/inspect.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/overflow.h"
+#include "matchers/package/os_release.h"
+
+enum body_mode {
+    BODY_SKIP,   /* nobody wants it, or it has no bytes */
+    BODY_WHOLE,  /* collected, then looked at in one piece */
+    BODY_WINDOW, /* searched in overlapping windows as it passes */
+    BODY_DONE    /* came in one piece and was looked at without a copy */
+};
+
+struct inspect {
+    const struct inspect_options *options;
+    struct secret_scratch *scratch;
+    struct arena arena; /* one file's parse: reset per file */
+    struct buf body;
+    struct layer_result *result;
+    VEC(uint64_t) bodies;                      /* hashes of this layer's bodies */
+    VEC(struct layer_secret) found;            /* in the body at hand, without path */
+
+    struct span path;
+    uint64_t size, layer_offset;
+    enum body_mode mode;
+    uint64_t wants;          /* enum cataloguer_id bits, and CLASSIFY_RELEASE */
+    uint64_t window_offset;  /* BODY_WINDOW: of body.data[0] in the file */
+    uint64_t window_reported;/* what begins before this offset has been reported */
+    uint64_t window_line, window_column;
+};
+
+int inspect_new(const struct inspect_options *options, struct inspect **ret_inspect, struct err *err) {
+    struct inspect *inspect = mem_zalloc(sizeof *inspect);
+    if (inspect == NULL)
+        return err_set(err, ERR_NOMEM, 0, "scan thread: out of memory");
+    inspect->options = options;
+    arena_init(&inspect->arena, 0, 4 * options->catalogue_bytes_max);
+    buf_init(&inspect->body, size_max(options->body_bytes_max, options->catalogue_bytes_max));
+    if (options->secrets && secret_scratch_new(options->secret_engine, &inspect->scratch, err) < 0) {
+        inspect_free(inspect);
+        return -1;
+    }
+    *ret_inspect = inspect;
+    return 0;
+}
+
+void inspect_free(struct inspect *inspect) {
+    if (inspect == NULL)
+        return;
+    secret_scratch_free(inspect->scratch);
+    arena_release(&inspect->arena);
+    buf_release(&inspect->body);
+    vec_release(&inspect->bodies);
+    vec_release(&inspect->found);
+    mem_free(inspect);
+}
+
+void inspect_layer(struct inspect *inspect, struct layer_result *result) {
+    inspect->result = result;
+    inspect->bodies.count = 0;
+    inspect->mode = BODY_SKIP;
+}
+
+static void fail(struct inspect *inspect, enum stage stage, const struct err *err) {
+    layer_result_error(inspect->result, stage, inspect->path, &inspect->layer_offset, err, SCAN_PARTIAL);
+}
+
+/* ---- secrets ---- */
+
+static int hit_keep(void *context, const struct secret_hit *hit) {
+    struct inspect *inspect = context;
+    struct arena *arena = &inspect->result->arena;
+    struct layer_secret secret = {
+        .line = hit->line,
+        .column = hit->column,
+        .byte_offset = hit->offset,
+        .byte_length = hit->length,
+        .rule = hit->rule->id,
+        .provider = hit->rule->provider,
+        .severity = hit->rule->severity,
+        .confidence = hit->confidence,
+        .validated = arena_copy(arena, span_text(hit->validated)),
+        .redacted = arena_copy(arena, inspect->options->show_secrets ? hit->secret : span_text(hit->redacted)),
+        .fingerprint = arena_copy(arena, span_text(hit->fingerprint)),
+        .encoding = span_text("plain"),
+        .evidence = arena_copy(arena, span_text(hit->evidence)),
+    };
+    bool kept = secret.validated.data != NULL && secret.redacted.data != NULL && secret.fingerprint.data != NULL &&
+                secret.evidence.data != NULL && vec_push(&inspect->found, secret);
+    if (!kept) {
+        struct err err = {0};
+        (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, findings of this file are missing");
+        fail(inspect, STAGE_SECRET, &err);
+    }
+    return kept ? 0 : 1;
+}
+
+static void search(struct inspect *inspect, const struct secret_input *input) {
+    struct err err = {0};
+    struct secret_outcome outcome = {0};
+    if (secret_scan(inspect->options->secret_engine, inspect->scratch, input, hit_keep, inspect, &outcome, &err) < 0) {
+        fail(inspect, STAGE_SECRET, &err);
+    } else if (outcome.truncated) {
+        (void)err_set(&err, ERR_LIMIT, 0, "secret: more than %zu findings or too much work in this file, the rest is missing",
+                      LIMIT_FINDINGS_PER_FILE);
+        fail(inspect, STAGE_SECRET, &err);
+    }
+}
+
+static void secrets_add(struct inspect *inspect, const struct layer_secret *secrets, size_t count) {
+    struct span path = count == 0 ? (struct span){NULL, 0} : arena_copy(&inspect->result->arena, inspect->path);
+    for (size_t i = 0; i < count; i++) {
+        struct layer_secret secret = secrets[i];
+        secret.path = path;
+        if (path.data == NULL || !vec_push(&inspect->result->secrets, secret)) {
+            struct err err = {0};
+            (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, findings of this file are missing");
+            fail(inspect, STAGE_SECRET, &err);
+            return;
+        }
+    }
+}
+
+/* The same bytes are judged differently in a folder of tests, so the kind of place is part of what was seen. */
+static struct hash128 body_identity(const struct inspect *inspect, struct span body) {
+    static const struct hash_key fixed; /* without a sweep-wide set the hash is only compared within this layer */
+    const struct hash_key *key = inspect->options->seen == NULL ? &fixed : seen_key(inspect->options->seen);
+    struct hash128 hash = body_hash_once(key, body);
+    hash.high ^= (uint64_t)secret_place(inspect->path) * 0x9e3779b97f4a7c15U;
+    return hash;
+}
+
+static void secrets_search(struct inspect *inspect, struct span body) {
+    struct seen *seen = inspect->options->seen;
+    struct hash128 hash = body_identity(inspect, body);
+    if (!vec_push(&inspect->bodies, hash.low)) {
+        struct err err = {0};
+        (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, counts of repeated bodies are too low");
+        fail(inspect, STAGE_SECRET, &err);
+    }
+    if (!inspect->options->secrets)
+        return;
+    const struct layer_secret *known = NULL;
+    size_t known_count = 0;
+    if (seen != NULL && seen_find(seen, hash, &known, &known_count)) {
+        secrets_add(inspect, known, known_count);
+        return;
+    }
+    size_t errors = inspect->result->errors.count;
+    struct secret_input input = {.body = body, .path = inspect->path, .line = 1, .column = 1};
+    inspect->found.count = 0;
+    search(inspect, &input);
+    secrets_add(inspect, inspect->found.data, inspect->found.count);
+    /* A search that did not end well is not remembered: its error belongs to every place where the body stands. */
+    if (seen != NULL && errors == inspect->result->errors.count)
+        seen_add(seen, hash, inspect->found.data, inspect->found.count);
+}
+
+/* Searches the window at hand and keeps the overlap that the next one begins with. */
+static void window_search(struct inspect *inspect, bool last) {
+    struct span body = buf_span(&inspect->body);
+    size_t report_from = (size_t)(inspect->window_reported - inspect->window_offset);
+    size_t report_to = last ? body.size : body.size - size_min(LIMIT_WINDOW_OVERLAP, body.size);
+    if (report_to <= report_from && !last)
+        return;
+    struct secret_input input = {.body = body,
+                                 .path = inspect->path,
+                                 .offset = inspect->window_offset,
+                                 .line = inspect->window_line,
+                                 .column = inspect->window_column,
+                                 .report_from = report_from,
+                                 .report_to = report_to};
+    inspect->found.count = 0;
+    search(inspect, &input);
+    secrets_add(inspect, inspect->found.data, inspect->found.count);
+    inspect->window_reported = inspect->window_offset + report_to;
+    size_t drop = report_to - size_min(LIMIT_WINDOW_OVERLAP, report_to);
+    for (size_t i = 0; i < drop; i++) {
+        bool newline = body.data[i] == '\n';
+        inspect->window_line += newline;
+        inspect->window_column = newline ? 1 : inspect->window_column + 1;
+    }
+    memmove(inspect->body.data, inspect->body.data + drop, body.size - drop);
+    inspect->body.size -= drop;
+    inspect->window_offset += drop;
+}
+
+static void window_add(struct inspect *inspect, struct span bytes) {
+    while (bytes.size > 0) {
+        size_t room = inspect->options->body_bytes_max - inspect->body.size;
+        struct span piece = span_slice(bytes, 0, room);
+        buf_add(&inspect->body, piece);
+        if (inspect->body.failed) {
+            struct err err = {0};
+            (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, the rest of this file was not searched");
+            fail(inspect, STAGE_SECRET, &err);
+            inspect->mode = BODY_SKIP;
+            return;
+        }
+        bytes = span_from(bytes, piece.size);
+        if (inspect->body.size == inspect->options->body_bytes_max)
+            window_search(inspect, false);
+    }
+}
+
+/* ---- packages ---- */
+
+static int package_keep(void *context, const struct package *package, struct err *err) {
+    struct layer_result *result = context;
+    struct package copy;
+    if (!package_copy(&result->arena, package, &copy) || !vec_push(&result->packages, copy))
+        return err_set(err, ERR_NOMEM, 0, "packages: out of memory after %zu", result->packages.count);
+    return 0;
+}
+
+static void release_read(struct inspect *inspect, struct span body) {
+    struct err err = {0};
+    struct layer_result *result = inspect->result;
+    struct layer_release release = {.path = arena_copy(&result->arena, inspect->path)};
+    struct distro distro;
+    if (os_release_parse(inspect->path, body, &inspect->arena, &distro, &err) < 0) {
+        if (err.code != ERR_NOTFOUND)
+            fail(inspect, STAGE_PACKAGE, &err);
+        return;
+    }
+    if (release.path.data == NULL || !distro_copy(&result->arena, &distro, &release.distro) ||
+        !vec_push(&result->releases, release)) {
+        (void)err_set(&err, ERR_NOMEM, 0, "release file: out of memory");
+        fail(inspect, STAGE_PACKAGE, &err);
+    }
+}
+
+static void packages_read(struct inspect *inspect, struct span body) {
+    uint64_t wants = inspect->wants & ~CLASSIFY_RELEASE;
+    struct catalogue_input input = {.path = inspect->path, .body = body};
+    while (wants != 0) {
+        struct err err = {0};
+        arena_reset(&inspect->arena);
+        if (catalogue_file(classify_next(&wants), &input, &inspect->arena, package_keep, inspect->result, &err) < 0)
+            fail(inspect, STAGE_PACKAGE, &err);
+    }
+    arena_reset(&inspect->arena);
+    if ((inspect->wants & CLASSIFY_RELEASE) != 0)
+        release_read(inspect, body);
+}
+
+/* ---- bodies ---- */
+
+static void body_look(struct inspect *inspect, struct span body) {
+    secrets_search(inspect, body);
+    if (inspect->wants != 0)
+        packages_read(inspect, body);
+}
+
+void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uint64_t layer_offset) {
+    inspect->path = path;
+    inspect->size = size;
+    inspect->layer_offset = layer_offset;
+    inspect->wants = inspect->options->packages ? classify_path(inspect->options->classify, path) : 0;
+    buf_reset(&inspect->body);
+    if (inspect->wants != 0 && size > inspect->options->catalogue_bytes_max) {
+        struct err err = {0};
+        (void)err_set(&err, ERR_LIMIT, 0, "package data of %" PRIu64 " bytes: expected at most %zu; raise --memory to read it",
+                      size, inspect->options->catalogue_bytes_max);
+        fail(inspect, STAGE_PACKAGE, &err);
+        inspect->wants = 0;
+    }
+    if (size > 0)
+        inspect->result->body_count++;
+    bool whole = inspect->wants != 0 || size <= inspect->options->body_bytes_max;
+    inspect->mode = whole ? BODY_WHOLE : inspect->options->secrets ? BODY_WINDOW : BODY_SKIP;
+    inspect->window_offset = inspect->window_reported = 0;
+    inspect->window_line = inspect->window_column = 1;
+}
+
+void inspect_data(struct inspect *inspect, struct span bytes) {
+    switch (inspect->mode) {
+    case BODY_WHOLE:
+        if (bytes.size == inspect->size && inspect->body.size == 0) {
+            body_look(inspect, bytes);
+            inspect->mode = BODY_DONE;
+            return;
+        }
+        buf_add(&inspect->body, bytes);
+        break;
+    case BODY_WINDOW:
+        window_add(inspect, bytes);
+        break;
+    case BODY_SKIP:
+    case BODY_DONE:
+        break;
+    }
+}
+
+void inspect_end(struct inspect *inspect) {
+    if (inspect->mode == BODY_WHOLE && inspect->body.failed) {
+        struct err err = {0};
+        (void)err_set(&err, ERR_NOMEM, 0, "file of %" PRIu64 " bytes: out of memory, not looked at", inspect->size);
+        fail(inspect, STAGE_SECRET, &err);
+    } else if (inspect->mode == BODY_WHOLE && (inspect->body.size > 0 || inspect->wants != 0)) {
+        body_look(inspect, buf_span(&inspect->body));
+    } else if (inspect->mode == BODY_WINDOW) {
+        window_search(inspect, true);
+    }
+    inspect->mode = BODY_SKIP;
+}
+
+static int number_order(const void *left, const void *right) {
+    const uint64_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+void inspect_layer_end(struct inspect *inspect) {
+    if (inspect->bodies.count == 0)
+        return;
+    qsort(inspect->bodies.data, inspect->bodies.count, sizeof(uint64_t), number_order);
+    for (size_t i = 1; i < inspect->bodies.count; i++)
+        inspect->result->body_seen_count += inspect->bodies.data[i] == inspect->bodies.data[i - 1];
+}

@@ -1,0 +1,66 @@
+#include "io/source/source.h"
+
+#include "base/text.h"
+
+#define SOURCE(kind) extern const struct source_ops source_##kind##_ops;
+#include "io/source/source.def"
+#undef SOURCE
+
+static const struct source_ops *const all_ops[] = {
+#define SOURCE(kind) &source_##kind##_ops,
+#include "io/source/source.def"
+#undef SOURCE
+};
+
+/* A prefix is letters and dashes before a colon. What could as well be a host with a port ("localhost:5000/x") is none. */
+static struct span unknown_prefix(struct span target) {
+    size_t colon = span_index(target, ':', 0);
+    struct span prefix = span_slice(target, 0, colon == SIZE_MAX ? 0 : colon);
+    for (size_t i = 0; i < prefix.size; i++) {
+        if (!text_is_lower(prefix.data[i]) && prefix.data[i] != '-')
+            return (struct span){NULL, 0};
+    }
+    struct span rest = span_from(target, colon == SIZE_MAX ? target.size : colon + 1);
+    bool path = rest.size > 0 && (rest.data[0] == '/' || rest.data[0] == '.');
+    return path ? prefix : (struct span){NULL, 0};
+}
+
+int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err) {
+    char quoted[128];
+    for (size_t i = 0; i < ARRAY_COUNT(all_ops); i++) {
+        const struct source_ops *ops = all_ops[i];
+        for (size_t j = 0; ops->prefixes[j] != NULL; j++) {
+            if (!span_starts(target, ops->prefixes[j]))
+                continue;
+            struct span location = span_from(target, strlen(ops->prefixes[j]));
+            if (location.size == 0)
+                return err_set(err, ERR_USAGE, 0, "target '%s': expected something behind '%s'",
+                               text_quote(target, quoted, sizeof quoted), ops->prefixes[j]);
+            return ops->open(context, target, location, ret_source, err);
+        }
+    }
+    struct span prefix = unknown_prefix(target);
+    if (prefix.size > 0)
+        return err_set(err, ERR_USAGE, 0, "target '%s': unknown kind '%.*s'; `trawl sweep --help` lists them",
+                       text_quote(target, quoted, sizeof quoted), SPAN_FORMAT(prefix));
+    return source_registry_ops.open(context, target, target, ret_source, err);
+}
+
+void source_close(struct source *source) {
+    if (source != NULL)
+        source->ops->close(source);
+}
+
+int source_verify(const struct descriptor *descriptor, struct span bytes, struct err *err) {
+    struct digest found;
+    char expected_text[DIGEST_TEXT_SIZE], found_text[DIGEST_TEXT_SIZE];
+    if (descriptor->size != 0 && descriptor->size != bytes.size)
+        return err_set(err, ERR_DIGEST, 0, "blob %.19s…: expected %" PRIu64 " bytes, found %zu",
+                       digest_text(&descriptor->digest, expected_text), descriptor->size, bytes.size);
+    if (digest_of(descriptor->digest.algorithm, bytes, &found, err) < 0)
+        return -1;
+    if (!digest_equal(&found, &descriptor->digest))
+        return err_set(err, ERR_DIGEST, 0, "blob: expected %s, found %.19s…",
+                       digest_text(&descriptor->digest, expected_text), digest_text(&found, found_text));
+    return 0;
+}
