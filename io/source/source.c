@@ -2,10 +2,6 @@
 
 #include "base/text.h"
 
-#define SOURCE(kind) extern const struct source_ops source_##kind##_ops;
-#include "io/source/source.def"
-#undef SOURCE
-
 static const struct source_ops *const all_ops[] = {
 #define SOURCE(kind) &source_##kind##_ops,
 #include "io/source/source.def"

@@ -75,6 +75,11 @@ struct source {
 int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err);
 void source_close(struct source *source);
 
+/* The rows of source.def. */
+#define SOURCE(kind) extern const struct source_ops source_##kind##_ops;
+#include "io/source/source.def"
+#undef SOURCE
+
 /* Checks a whole small blob: its size where the descriptor gives one, and its digest. */
 int source_verify(const struct descriptor *descriptor, struct span bytes, struct err *err);
 

@@ -112,12 +112,50 @@ size_t stream_put(struct stream *stream, struct span bytes) {
     return taken;
 }
 
-bool stream_has_room(struct stream *stream) {
+struct chunk *stream_reserve(struct stream *stream) {
+    struct chunk *chunk = NULL;
     (void)pthread_mutex_lock(&stream->lock);
-    bool room = stream->abandoned || stream->count < stream->chunks_max;
-    stream->paused = !room;
+    if (!stream->ended && !stream->abandoned) {
+        stream->paused = stream->count >= stream->chunks_max;
+        chunk = stream->paused ? NULL : chunk_take(stream->pool);
+        if (chunk != NULL) {
+            stream->count++;
+        } else if (!stream->paused) {
+            stream->ended = true;
+            (void)err_set(&stream->err, ERR_NOMEM, 0, "stream: out of memory");
+            (void)pthread_cond_signal(&stream->readable);
+        }
+    }
     (void)pthread_mutex_unlock(&stream->lock);
-    return room;
+    return chunk;
+}
+
+void stream_commit(struct stream *stream, struct chunk *chunk, size_t size) {
+    assert(size <= CHUNK_BYTES);
+    (void)pthread_mutex_lock(&stream->lock);
+    bool keep = size > 0 && !stream->ended && !stream->abandoned;
+    if (keep) {
+        chunk->size = size;
+        if (stream->last == NULL)
+            stream->first = chunk;
+        else
+            stream->last->next = chunk;
+        stream->last = chunk;
+        stream->bytes += size;
+        (void)pthread_cond_signal(&stream->readable);
+    } else {
+        stream->count--;
+    }
+    (void)pthread_mutex_unlock(&stream->lock);
+    if (!keep)
+        chunk_give(stream->pool, chunk);
+}
+
+bool stream_has_ended(struct stream *stream) {
+    (void)pthread_mutex_lock(&stream->lock);
+    bool ended = stream->ended;
+    (void)pthread_mutex_unlock(&stream->lock);
+    return ended;
 }
 
 void stream_end(struct stream *stream, const struct err *err) {

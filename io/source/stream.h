@@ -70,8 +70,13 @@ void stream_attach(struct stream *stream, stream_resume_fn resume, stream_cancel
 /* Copies bytes in. Returns how many were taken: fewer than given means the stream is full, the producer must pause and will
  * be resumed. An abandoned stream takes everything and forgets it. NOMEM ends the stream with an error. */
 size_t stream_put(struct stream *stream, struct span bytes);
-/* A chunk's worth of room? The producer of a file asks before it reads. Marks the stream paused when there is none. */
-bool stream_has_room(struct stream *stream);
+/* For a producer that can write in place: an empty chunk of CHUNK_BYTES, counted against the stream at once; NULL when there is no
+ * room (the stream is then paused and will be resumed) or the stream has ended. One at a time; it comes back through
+ * stream_commit(), with `size` 0 to be dropped. */
+struct chunk *stream_reserve(struct stream *stream);
+void stream_commit(struct stream *stream, struct chunk *chunk, size_t size);
+/* Whether the producer has said its last word: only then may the stream be released. */
+bool stream_has_ended(struct stream *stream);
 /* The producer's last word; `err` NULL means all bytes are in. Wakes the consumer. Only the first call counts. */
 void stream_end(struct stream *stream, const struct err *err);
 /* After a wake: resumes a paused producer that has room again, cancels one whose consumer left. */
