@@ -31,6 +31,12 @@
 #define LIMIT_RATIO_FLOOR_BYTES (64 * (uint64_t)LIMIT_MIB) /* below this much output the ratio is not looked at */
 #define LIMIT_PATH_BYTES ((size_t)16384)       /* PATH_MAX is 4096, nested archives join paths */
 #define LIMIT_PAX_BYTES (LIMIT_MIB)            /* one extended header; xattrs of 64 KiB each occur */
+#define LIMIT_ZSTD_WINDOW_LOG 27               /* 128 MiB, what zstd --ultra -22 asks for; each codec may hold one */
+#define LIMIT_ZSTD_WINDOW_BYTES ((uint64_t)1 << LIMIT_ZSTD_WINDOW_LOG)
+
+/* Archives of images. A mirror kept as one oci-archive has some 100,000 blobs; a member costs about 200 bytes of memory. */
+#define LIMIT_ARCHIVE_MEMBERS ((size_t)1000000)
+#define LIMIT_ARCHIVE_INDEX_BYTES (256 * LIMIT_MIB)
 
 /* Files. A dpkg status of 10,000 packages is 12 MiB; an apk database line can be many MiB. */
 #define LIMIT_CATALOGUE_BYTES (64 * LIMIT_MIB) /* a file that a cataloguer wants whole */
