@@ -49,6 +49,15 @@
 /* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
 #define LIMIT_PURL_BYTES (16 * LIMIT_KIB)
 #define LIMIT_PURL_QUALIFIERS ((size_t)64)
+/* Secret rules. A thousand services with a few token kinds each; a PEM key of 16384 bits has 13 KiB. */
+#define LIMIT_SECRET_RULES ((size_t)20000)
+#define LIMIT_SECRET_RULE_FILE_BYTES (4 * LIMIT_MIB)
+#define LIMIT_SECRET_RULES_BYTES (256 * LIMIT_MIB)  /* all rules of a run, parsed */
+#define LIMIT_SECRET_MATCH_BYTES ((size_t)16384)    /* well under LIMIT_WINDOW_OVERLAP, with its context */
+#define LIMIT_SECRET_EXAMPLE_BYTES ((size_t)16384)
+#define LIMIT_SECRET_LITERAL_HITS ((size_t)1 << 20) /* of one body: 8 MiB a thread; a body of nothing but literals has that many */
+#define LIMIT_SECRET_WORK_RATIO ((uint64_t)64)      /* bytes of windows one rule may try, per byte of body; honest files need 2 */
+#define LIMIT_SECRET_WORK_FLOOR ((uint64_t)4 * LIMIT_MIB) /* allowed to every body, however small */
 
 /* Text of one field of a package or a row: names and versions beyond this are not names. */
 #define LIMIT_FIELD_BYTES (4 * LIMIT_KIB)

@@ -24,12 +24,12 @@ struct secret_scratch;
 int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_key, struct secret_engine **ret_engine,
                       struct err *err);
 void secret_engine_free(struct secret_engine *engine);
-CLEANUP_DEFINE(secret_engine, struct secret_engine *, secret_engine_free)
+CLEANUP_DEFINE(secret_engine, struct secret_engine, secret_engine_free)
 #define AUTO_SECRET_ENGINE AUTO(cleanup_secret_engine)
 
 int secret_scratch_new(const struct secret_engine *engine, struct secret_scratch **ret_scratch, struct err *err);
 void secret_scratch_free(struct secret_scratch *scratch);
-CLEANUP_DEFINE(secret_scratch, struct secret_scratch *, secret_scratch_free)
+CLEANUP_DEFINE(secret_scratch, struct secret_scratch, secret_scratch_free)
 #define AUTO_SECRET_SCRATCH AUTO(cleanup_secret_scratch)
 
 struct secret_input {
@@ -48,6 +48,7 @@ struct secret_input {
 /* Valid during the callback. */
 struct secret_hit {
     const struct secret_rule *rule;
+    enum severity severity;            /* the rule's, or lower: an encrypted private key opens nothing by itself */
     uint64_t offset, length;           /* of the secret, in the file */
     uint64_t line, column;             /* 1-based; columns count bytes */
     double confidence;                 /* 0 to 1 */

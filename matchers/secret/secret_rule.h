@@ -61,7 +61,7 @@ struct secret_rules;
 int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t file_count,
                       struct secret_rules **ret_rules, struct err *err);
 void secret_rules_free(struct secret_rules *rules);
-CLEANUP_DEFINE(secret_rules, struct secret_rules *, secret_rules_free)
+CLEANUP_DEFINE(secret_rules, struct secret_rules, secret_rules_free)
 #define AUTO_SECRET_RULES AUTO(cleanup_secret_rules)
 
 /* Sorted by id. */
@@ -70,9 +70,12 @@ const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size
 /* NULL when there is none of that id. */
 const struct secret_rule *secret_rules_find(const struct secret_rules *rules, struct span id);
 
-/* The global list of allow.yaml: exact values, and expressions on the secret. */
-const struct span *secret_rules_allow_values(const struct secret_rules *rules, size_t *ret_count);
-const struct span *secret_rules_allow_expressions(const struct secret_rules *rules, size_t *ret_count);
+/* The list of allow.yaml: exact secrets, expressions on every secret, and expressions on the secrets of `generic` rules only. */
+struct secret_allow {
+    const struct span *values, *expressions, *generic;
+    size_t value_count, expression_count, generic_count;
+};
+struct secret_allow secret_rules_allow(const struct secret_rules *rules);
 
 /* What the check of the examples tells about each failure; `reason` is a sentence without its full stop. */
 typedef void (*secret_rules_test_report_fn)(void *context, const struct secret_rule *rule, struct span example,

@@ -1,0 +1,8 @@
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/model/severity.h"
+#include "base/text.h"
+#include "engine/cli/command.h"
+#include "engine/cli/options.h"
+#include "io/file/file.h"
+#include "matchers/secret/secret_rule.h"

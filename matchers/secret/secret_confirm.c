@@ -1,0 +1,159 @@
+#include "base/overflow.h"
+#include "base/text.h"
+#include "matchers/secret/secret_internal.h"
+
+/* A generic assignment in a longer line is minified code or data. */
+#define GENERIC_LINE_BYTES_MAX ((size_t)2048)
+/* A NUL this near says: not text. */
+#define GENERIC_NUL_BYTES ((size_t)256)
+/* What a path of tests or documentation leaves of the confidence; a passed checksum does not care where it stands. */
+#define TEST_PATH_FACTOR 0.8
+
+static struct span around(struct span body, size_t begin, size_t end, size_t bytes) {
+    size_t from = begin < bytes ? 0 : begin - bytes;
+    return span_slice(body, from, end - from + bytes);
+}
+
+static bool contains_nocase(struct span s, struct span lower) {
+    for (size_t i = 0; lower.size <= s.size && i <= s.size - lower.size; i++)
+        if (text_lower_byte(s.data[i]) == text_lower_byte(lower.data[0]) &&
+            text_equal_nocase(span_slice(s, i, lower.size), lower))
+            return true;
+    return false;
+}
+
+static unsigned classes_of(struct span s) {
+    unsigned classes = 0;
+    for (size_t i = 0; i < s.size; i++) {
+        uint8_t c = s.data[i];
+        if (text_is_digit(c))
+            classes |= SECRET_CLASS_DIGIT;
+        else if (text_is_lower(c))
+            classes |= SECRET_CLASS_LOWER | SECRET_CLASS_LETTER;
+        else if (text_is_upper(c))
+            classes |= SECRET_CLASS_UPPER | SECRET_CLASS_LETTER;
+        else
+            classes |= SECRET_CLASS_SYMBOL;
+    }
+    return classes;
+}
+
+/* One byte repeated over half of the secret: "ghp_xxxxxxxx…". */
+static bool is_repetition(struct span s) {
+    size_t run = 1, longest = s.size > 0;
+    for (size_t i = 1; i < s.size; i++) {
+        run = s.data[i] == s.data[i - 1] ? run + 1 : 1;
+        longest = size_max(longest, run);
+    }
+    return s.size >= 4 && longest * 2 >= s.size;
+}
+
+static bool matches_any(const struct patterns *patterns, struct secret_scratch *scratch, struct span secret) {
+    struct secret_match match;
+    for (size_t i = 0; i < patterns->count; i++)
+        if (secret_pattern_match(patterns->data[i], scratch->matcher, secret, 0, SIZE_MAX, false, &match) > 0)
+            return true;
+    return false;
+}
+
+static bool is_allowed(const struct secret_engine *engine, struct secret_scratch *scratch, const struct ready_rule *ready,
+                       struct span secret) {
+    struct secret_allow list = secret_rules_allow(engine->rules);
+    if (is_repetition(secret))
+        return true;
+    for (size_t i = 0; i < list.value_count; i++)
+        if (span_equal(secret, list.values[i]))
+            return true;
+    return matches_any(&ready->allow, scratch, secret) || matches_any(&engine->allow, scratch, secret) ||
+           (ready->rule->generic && matches_any(&engine->allow_generic, scratch, secret));
+}
+
+/* Generic rules speak of names, not of token shapes: they need text of human lines to stand on. */
+static bool suits_generic(struct span body, size_t begin, size_t end) {
+    struct span near = around(body, begin, end, GENERIC_NUL_BYTES);
+    if (span_index(near, 0, 0) != SIZE_MAX)
+        return false;
+    struct span before = span_slice(body, begin < GENERIC_LINE_BYTES_MAX ? 0 : begin - GENERIC_LINE_BYTES_MAX,
+                                    size_min(begin, GENERIC_LINE_BYTES_MAX));
+    struct span after = span_slice(body, end, GENERIC_LINE_BYTES_MAX);
+    size_t line_begin = span_index_last(before, '\n');
+    size_t line_end = span_index(after, '\n', 0);
+    size_t size = (line_begin == SIZE_MAX ? before.size : before.size - 1 - line_begin) + (end - begin) +
+                  (line_end == SIZE_MAX ? after.size : line_end);
+    return size <= GENERIC_LINE_BYTES_MAX;
+}
+
+/* Whether a component of the path says that the file shows or tests something. */
+static bool is_test_path(struct span path) {
+    static const char *const names[] = {"test",     "tests",   "testing",  "testdata", "fixtures", "__tests__", "spec",
+                                        "examples", "example", "samples",  "doc",      "docs",     "mock",      "mocks"};
+    struct span rest = path;
+    while (rest.size > 0) {
+        struct span part = text_cut(&rest, '/');
+        for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+            if (text_equal_nocase(part, span_text(names[i])))
+                return true;
+        if (rest.data == NULL) /* the file's own name */
+            return span_starts(part, "test_") || span_find(part, span_text("_test."), 0) != SIZE_MAX ||
+                   span_find(part, span_text(".test."), 0) != SIZE_MAX || span_find(part, span_text(".example"), 0) != SIZE_MAX;
+    }
+    return false;
+}
+
+static bool has_keyword(const struct secret_rule *rule, struct span body, const struct secret_match *match) {
+    struct span near = around(body, match->begin, match->end, rule->keyword_bytes);
+    for (size_t i = 0; i < rule->keyword_count; i++)
+        if (contains_nocase(near, rule->keywords[i]))
+            return true;
+    return false;
+}
+
+/* Asks the rule's validator; sets confidence, note and what was validated. */
+static void validate(struct secret_scratch *scratch, const struct secret_rule *rule, struct span secret,
+                     struct candidate *candidate) {
+    struct secret_verdict verdict = {.arena = &scratch->arena};
+    arena_reset(&scratch->arena);
+    bool valid = rule->validator->check(secret, &verdict);
+    candidate->validator = rule->validator->name;
+    candidate->confidence = valid ? rule->confidence_valid : rule->confidence_invalid;
+    candidate->validated = valid ? rule->validator->kind : "";
+    memcpy(candidate->note, verdict.note, sizeof candidate->note);
+    if (verdict.encrypted) {
+        (void)snprintf(candidate->note, sizeof candidate->note, "encrypted");
+        candidate->severity = rule->severity > SEVERITY_LOW ? SEVERITY_LOW : rule->severity;
+    }
+}
+
+enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch, uint32_t rule_index,
+                                   const struct secret_input *input, const struct secret_match *match,
+                                   struct candidate *ret_candidate) {
+    const struct ready_rule *ready = &engine->ready[rule_index];
+    const struct secret_rule *rule = ready->rule;
+    struct span secret = span_slice(input->body, match->secret_begin, match->secret_end - match->secret_begin);
+    if (secret.size == 0 || (classes_of(secret) & rule->require) != rule->require)
+        return CONFIRM_NO;
+    double entropy = text_entropy(secret);
+    if (entropy < rule->entropy_min)
+        return CONFIRM_NO;
+    if (rule->keyword_count > 0 && !has_keyword(rule, input->body, match))
+        return CONFIRM_NO;
+    if (rule->generic && !suits_generic(input->body, match->begin, match->end))
+        return CONFIRM_NO;
+    if (is_allowed(engine, scratch, ready, secret))
+        return CONFIRM_ALLOWED;
+    *ret_candidate = (struct candidate){
+        .rule = rule_index,
+        .severity = rule->severity,
+        .begin = match->secret_begin,
+        .end = match->secret_end,
+        .confidence = rule->confidence,
+        .entropy = entropy,
+        .validated = "",
+        .keyword = rule->keyword_count > 0,
+    };
+    if (rule->validator != NULL)
+        validate(scratch, rule, secret, ret_candidate);
+    if (is_test_path(input->path) && strcmp(ret_candidate->validated, "checksum") != 0)
+        ret_candidate->confidence *= TEST_PATH_FACTOR;
+    return ret_candidate->confidence > 0 ? CONFIRM_YES : CONFIRM_NO;
+}

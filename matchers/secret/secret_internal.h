@@ -1,0 +1,91 @@
+/* Shared by the engine's files; nobody else includes it. */
+#ifndef TRAWL_SECRET_INTERNAL_H
+#define TRAWL_SECRET_INTERNAL_H
+
+#include <hs/hs.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/vec.h"
+#include "matchers/secret/secret_engine.h"
+#include "matchers/secret/secret_pattern.h"
+#include "matchers/secret/secret_validator.h"
+
+struct patterns {
+    struct secret_pattern **data;
+    size_t count;
+};
+
+/* A rule, ready to run. Index and order are the rule set's. */
+struct ready_rule {
+    const struct secret_rule *rule;
+    struct secret_pattern *pattern;
+    struct patterns allow;
+};
+
+/* A literal of one or more rules; or, with `size` 0, the place where a rule without literals is searched for. */
+struct ready_literal {
+    struct span text;
+    bool nocase;
+    bool assigned;       /* all its rules are: no hit where no operator follows */
+    uint32_t *rules;     /* indexes into the engine's rules, ascending */
+    size_t rule_count;
+    size_t rule_capacity;
+};
+
+struct secret_engine {
+    const struct secret_rules *rules;
+    struct ready_rule *ready;
+    size_t rule_count;
+    VEC(struct ready_literal) literals;
+    size_t literal_count;      /* of them those with text; the rest stand for rules without */
+    hs_database_t *literal_db; /* NULL: no rule has a literal */
+    hs_database_t *shape_db;   /* NULL: all rules have one */
+    struct patterns allow, allow_generic;
+    uint8_t key[64];
+    size_t key_size;
+};
+
+/* A rule's state during one scan; valid when `scan` is the scratch's. */
+struct rule_state {
+    uint64_t scan;
+    uint64_t work;  /* bytes of windows tried */
+    size_t next;    /* no match begins before this: the end of the last one */
+};
+
+struct candidate {
+    uint32_t rule;
+    enum severity severity;
+    size_t begin, end; /* of the secret, in the body */
+    double confidence, entropy;
+    const char *validated;
+    const char *validator; /* that was asked, or NULL */
+    bool keyword;
+    bool paired;
+    char note[48];
+};
+
+struct secret_scratch {
+    hs_scratch_t *hs;
+    struct secret_matcher *matcher;
+    struct arena arena;      /* validators; reset per use */
+    struct buf bytes;        /* what a fingerprint is made of; wiped */
+    uint64_t *hits;          /* begin << 32 | literal index; LIMIT_SECRET_LITERAL_HITS at most */
+    size_t hit_count, hit_capacity;
+    struct rule_state *states;
+    uint64_t scan;
+    VEC(struct candidate) candidates;
+};
+
+enum confirm_result { CONFIRM_NO, CONFIRM_ALLOWED, CONFIRM_YES };
+
+/* The steps after the expression matched: fills in all of `*ret_candidate`. */
+enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch, uint32_t rule_index,
+                                   const struct secret_input *input, const struct secret_match *match,
+                                   struct candidate *ret_candidate);
+
+/* secret_scan() that also reports what another rule's hit covers: for the check of examples. */
+int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *scratch, const struct secret_input *input,
+                    bool overlaps, secret_hit_fn fn, void *context, struct secret_outcome *ret_outcome, struct err *err);
+
+#endif

@@ -1,0 +1,552 @@
+#include "matchers/secret/secret_rule.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/embed.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/parse/doc.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "matchers/secret/secret_pattern.h"
+#include "matchers/secret/secret_validator.h"
+
+#define EXAMPLE_POSITIVES_MIN 2
+#define EXAMPLE_NEGATIVES_MIN 3
+#define LITERAL_BYTES_MIN 3
+#define LITERAL_BYTES_MAX 64
+
+struct secret_rules {
+    struct arena arena;
+    VEC(struct secret_rule) rules; /* sorted by id once all files are read */
+    VEC(struct span) pairs;        /* the `pair` of the rule of the same index; only while loading */
+    VEC(struct span) allow_values, allow_expressions, allow_generic;
+};
+
+/* Where a message points. */
+struct place {
+    const char *file;
+    uint32_t line;
+};
+
+#define rule_error(place, err, ...) (err_set(err, ERR_FORMAT, 0, __VA_ARGS__), \
+                                     err_wrap(err, "secret rules: %s:%" PRIu32, (place).file, (place).line))
+
+static int nomem(struct err *err) {
+    return err_set(err, ERR_NOMEM, 0, "secret rules: no memory");
+}
+
+/* What {{…}} stands for in expressions. rules/README.md describes them. */
+static const struct {
+    const char *name, *text;
+} macros[] = {
+    {"start", "(?:(?<![0-9A-Za-z])|(?<=\\\\[nrt]))"},
+    {"end", "(?![0-9A-Za-z_-])"},
+    {"quote", "[\"'`]?"},
+    {"near", "[\\s\\S]{0,48}?"},
+    {"assign",
+     "[\\w \\t.\\-\"'\\]]{0,40}?"
+     "(?:[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}(?:[?:.+!|&~^%*/-]?[:=]{1,4}>?|->|,|<?>|\\(|\\|\\||%3[aAdD])"
+     "|[\"']?,?\\s{1,24}[\"']?[vV]alue[\"']?\\s{0,3}[:=>])"
+     "[\\s\"'`\\\\(\\[{]{0,8}(?:(?:[Bb]earer|[Tt]oken)[ \\t]{1,4})?"},
+};
+
+/* Puts macros in; quantifiers like {3} are left alone, since a macro has two braces and a name. */
+static int expression_expand(struct secret_rules *set, struct place place, struct span text, struct span *ret_text,
+                             struct err *err) {
+    static const struct span open = SPAN_LITERAL("{{"), close = SPAN_LITERAL("}}");
+    AUTO_BUF struct buf out;
+    buf_init(&out, 64 * LIMIT_KIB);
+    size_t from = 0;
+    for (;;) {
+        size_t begin = span_find(text, open, from);
+        size_t end = begin == SIZE_MAX ? SIZE_MAX : span_find(text, close, begin);
+        if (end == SIZE_MAX)
+            break;
+        struct span name = span_slice(text, begin + 2, end - begin - 2);
+        size_t index = 0;
+        while (index < ARRAY_COUNT(macros) && !span_is(name, macros[index].name))
+            index++;
+        char quoted[32];
+        if (index == ARRAY_COUNT(macros))
+            return rule_error(place, err, "unknown {{%s}} in an expression: use start, end, quote, near or assign",
+                              text_quote(name, quoted, sizeof quoted));
+        buf_add(&out, span_slice(text, from, begin - from));
+        buf_text(&out, macros[index].text);
+        from = end + 2;
+    }
+    buf_add(&out, span_from(text, from));
+    if (out.failed)
+        return rule_error(place, err, "expression is too long: at most 64 KiB with its {{…}} replaced");
+    *ret_text = arena_copy(&set->arena, buf_span(&out));
+    return ret_text->data == NULL ? nomem(err) : 0;
+}
+
+static int text_read(struct secret_rules *set, struct place place, const struct doc *value, struct span *ret_text,
+                     struct err *err) {
+    struct span text = doc_scalar(value);
+    if (text.size == 0)
+        return rule_error(place, err, "'%.*s' must be text that is not empty", SPAN_FORMAT(value->key));
+    *ret_text = arena_copy(&set->arena, text);
+    return ret_text->data == NULL ? nomem(err) : 0;
+}
+
+static int texts_read(struct secret_rules *set, struct place place, const struct doc *value, const struct span **ret_items,
+                      size_t *ret_count, struct err *err) {
+    if (!doc_is(value, DOC_ARRAY))
+        return rule_error(place, err, "'%.*s' must be a list: [a, b]", SPAN_FORMAT(value->key));
+    struct span *items = arena_array(&set->arena, value->count + 1, sizeof *items);
+    if (items == NULL)
+        return nomem(err);
+    size_t count = 0;
+    for (const struct doc *item = doc_first(value); item != NULL; item = item->next, count++) {
+        place.line = item->line;
+        struct span text = doc_scalar(item);
+        if (text.size == 0)
+            return rule_error(place, err, "'%.*s' holds something that is not text: quote it", SPAN_FORMAT(value->key));
+        items[count] = arena_copy(&set->arena, text);
+        if (items[count].data == NULL)
+            return nomem(err);
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return 0;
+}
+
+/* A decimal number from 0 to `max`, without exponents. */
+static int number_read(struct place place, const struct doc *value, double max, double *ret_value, struct err *err) {
+    struct span rest = doc_scalar(value);
+    struct span whole = text_cut(&rest, '.');
+    uint64_t left = 0, right = 0;
+    double scale = 1;
+    bool good = text_u64(whole, 10, 1000000, &left) && rest.size <= 9;
+    if (good && rest.size > 0)
+        good = text_u64(rest, 10, UINT64_MAX, &right);
+    for (size_t i = 0; i < rest.size; i++)
+        scale *= 10;
+    double number = (double)left + (double)right / scale;
+    if (!good || number > max)
+        return rule_error(place, err, "'%.*s' must be a number from 0 to %g", SPAN_FORMAT(value->key), max);
+    *ret_value = number;
+    return 0;
+}
+
+static int size_read(struct place place, const struct doc *value, size_t max, size_t *ret_value, struct err *err) {
+    uint64_t number = 0;
+    if (!text_u64(doc_scalar(value), 10, max, &number))
+        return rule_error(place, err, "'%.*s' must be a whole number from 0 to %zu", SPAN_FORMAT(value->key), max);
+    *ret_value = (size_t)number;
+    return 0;
+}
+
+static bool is_kebab(struct span s) {
+    for (size_t i = 0; i < s.size; i++)
+        if (!text_is_lower(s.data[i]) && !text_is_digit(s.data[i]) && s.data[i] != '-')
+            return false;
+    return s.size > 0 && s.data[0] != '-' && s.data[s.size - 1] != '-';
+}
+
+static int require_read(struct place place, const struct doc *value, unsigned *ret_require, struct err *err) {
+    static const char *const names[] = {"digit", "lower", "upper", "letter", "symbol"};
+    for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {
+        size_t index = 0;
+        while (index < ARRAY_COUNT(names) && !span_is(doc_text(item), names[index]))
+            index++;
+        if (index == ARRAY_COUNT(names))
+            return rule_error(place, err, "'require' knows digit, lower, upper, letter and symbol");
+        *ret_require |= 1U << index;
+    }
+    return 0;
+}
+
+static int examples_read(struct secret_rules *set, struct place place, const struct doc *value, struct secret_rule *rule,
+                         struct err *err) {
+    for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {
+        place.line = item->line;
+        int result = 0;
+        if (span_is(item->key, "positive"))
+            result = texts_read(set, place, item, &rule->positives, &rule->positive_count, err);
+        else if (span_is(item->key, "negative"))
+            result = texts_read(set, place, item, &rule->negatives, &rule->negative_count, err);
+        else
+            return rule_error(place, err, "'examples' holds only positive and negative");
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What a rule's file says, before defaults fill in. */
+struct rule_draft {
+    struct secret_rule rule;
+    struct span expression, pair;
+    double confidence, confidence_valid, confidence_invalid, confidence_pair; /* < 0: not given */
+};
+
+static int validator_read(struct place place, const struct doc *value, struct secret_rule *rule, struct err *err) {
+    char quoted[48];
+    rule->validator = secret_validator_find(doc_text(value));
+    if (rule->validator == NULL)
+        return rule_error(place, err, "unknown validator '%s': rules/README.md lists them",
+                          text_quote(doc_scalar(value), quoted, sizeof quoted));
+    return 0;
+}
+
+static int severity_read(struct place place, const struct doc *value, struct secret_rule *rule, struct err *err) {
+    if (!severity_parse(doc_text(value), &rule->severity) || rule->severity < SEVERITY_LOW)
+        return rule_error(place, err, "'severity' must be critical, high, medium or low");
+    return 0;
+}
+
+static int nocase_read(struct place place, const struct doc *value, struct secret_rule *rule, struct err *err) {
+    if (!doc_is(value, DOC_BOOL))
+        return rule_error(place, err, "'nocase' must be true or false");
+    rule->nocase = value->boolean;
+    return 0;
+}
+
+/* One member of a rule. */
+static int member_read(struct secret_rules *set, struct place place, const struct doc *value, struct rule_draft *draft,
+                       struct err *err) {
+    struct secret_rule *rule = &draft->rule;
+    struct span key = value->key;
+    char quoted[48];
+    if (span_is(key, "id"))
+        return text_read(set, place, value, &rule->id, err);
+    if (span_is(key, "description"))
+        return text_read(set, place, value, &rule->description, err);
+    if (span_is(key, "expression"))
+        return text_read(set, place, value, &draft->expression, err);
+    if (span_is(key, "pair"))
+        return text_read(set, place, value, &draft->pair, err);
+    if (span_is(key, "severity"))
+        return severity_read(place, value, rule, err);
+    if (span_is(key, "nocase"))
+        return nocase_read(place, value, rule, err);
+    if (span_is(key, "validator"))
+        return validator_read(place, value, rule, err);
+    if (span_is(key, "require"))
+        return require_read(place, value, &rule->require, err);
+    if (span_is(key, "examples"))
+        return examples_read(set, place, value, rule, err);
+    if (span_is(key, "literals"))
+        return texts_read(set, place, value, &rule->literals, &rule->literal_count, err);
+    if (span_is(key, "keywords"))
+        return texts_read(set, place, value, &rule->keywords, &rule->keyword_count, err);
+    if (span_is(key, "allow"))
+        return texts_read(set, place, value, &rule->allow, &rule->allow_count, err);
+    if (span_is(key, "references"))
+        return texts_read(set, place, value, &rule->references, &rule->reference_count, err);
+    if (span_is(key, "confidence"))
+        return number_read(place, value, 1, &draft->confidence, err);
+    if (span_is(key, "confidence_valid"))
+        return number_read(place, value, 1, &draft->confidence_valid, err);
+    if (span_is(key, "confidence_invalid"))
+        return number_read(place, value, 1, &draft->confidence_invalid, err);
+    if (span_is(key, "confidence_pair"))
+        return number_read(place, value, 1, &draft->confidence_pair, err);
+    if (span_is(key, "entropy_min"))
+        return number_read(place, value, 8, &rule->entropy_min, err);
+    if (span_is(key, "keyword_bytes"))
+        return size_read(place, value, 4096, &rule->keyword_bytes, err);
+    if (span_is(key, "pair_bytes"))
+        return size_read(place, value, 4096, &rule->pair_bytes, err);
+    if (span_is(key, "before_bytes"))
+        return size_read(place, value, 4096, &rule->before_bytes, err);
+    if (span_is(key, "max_bytes"))
+        return size_read(place, value, LIMIT_SECRET_MATCH_BYTES, &rule->max_bytes, err);
+    return rule_error(place, err, "unknown key '%s': rules/README.md lists the keys of a rule",
+                      text_quote(key, quoted, sizeof quoted));
+}
+
+/* Whether {{assign}} comes right after every literal, with at most a few plain characters (the other alternatives, an optional
+ * dash) between: then the engine can look for an operator before it tries the expression. */
+static bool is_assigned(struct span expression, const struct secret_rule *rule) {
+    static const struct span assign = SPAN_LITERAL("{{assign}}");
+    size_t at = span_find(expression, assign, 0);
+    if (at == SIZE_MAX || rule->before_bytes > 0)
+        return false;
+    for (size_t i = 0; i < rule->literal_count; i++) {
+        struct span literal = rule->literals[i];
+        size_t begin = 0;
+        while (begin < at && !text_equal_nocase(span_slice(expression, begin, literal.size), literal))
+            begin++;
+        size_t end = begin + literal.size;
+        if (begin >= at || end > at || at - end > 24)
+            return false;
+        for (size_t place = end; place < at; place++) {
+            uint8_t c = expression.data[place];
+            if (!text_is_alnum(c) && memchr("|()?:_-[]", c, 9) == NULL)
+                return false;
+        }
+    }
+    return true;
+}
+
+static int literals_check(struct place place, const struct secret_rule *rule, struct err *err) {
+    char quoted[48];
+    for (size_t i = 0; i < rule->literal_count; i++) {
+        struct span literal = rule->literals[i];
+        if (literal.size < LITERAL_BYTES_MIN || literal.size > LITERAL_BYTES_MAX)
+            return rule_error(place, err, "literal '%s' must have %d to %d bytes, better 5 or more",
+                              text_quote(literal, quoted, sizeof quoted), LITERAL_BYTES_MIN, LITERAL_BYTES_MAX);
+    }
+    return 0;
+}
+
+static int expressions_check(struct place place, struct secret_rule *rule, struct err *err) {
+    bool at = rule->literal_count > 0 && rule->before_bytes == 0;
+    struct secret_pattern *pattern = NULL;
+    if (secret_pattern_new(rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &pattern, err) < 0)
+        return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, place.line);
+    secret_pattern_free(pattern);
+    for (size_t i = 0; i < rule->allow_count; i++) {
+        if (secret_pattern_new(rule->allow[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
+            return err_wrap(err, "secret rules: %s:%" PRIu32 ": allow", place.file, place.line);
+        secret_pattern_free(pattern);
+    }
+    return 0;
+}
+
+/* Checks what the file said and fills in the rest. */
+static int rule_finish(struct secret_rules *set, struct place place, struct rule_draft *draft, struct err *err) {
+    struct secret_rule *rule = &draft->rule;
+    struct span provider = rule->provider;
+    if (!is_kebab(rule->id))
+        return rule_error(place, err, "a rule needs an 'id' of lower case letters, digits and dashes");
+    if (rule->id.size <= provider.size + 1 || !span_equal(span_slice(rule->id, 0, provider.size), provider) ||
+        rule->id.data[provider.size] != '-')
+        return rule_error(place, err, "id '%.*s' must begin with '%.*s-'", SPAN_FORMAT(rule->id), SPAN_FORMAT(provider));
+    if (rule->description.size == 0 || rule->severity == SEVERITY_UNKNOWN || draft->confidence < 0)
+        return rule_error(place, err, "rule '%.*s' needs description, severity and confidence", SPAN_FORMAT(rule->id));
+    if (draft->expression.size == 0)
+        return rule_error(place, err, "rule '%.*s' needs an expression", SPAN_FORMAT(rule->id));
+    if (rule->positive_count < EXAMPLE_POSITIVES_MIN || rule->negative_count < EXAMPLE_NEGATIVES_MIN)
+        return rule_error(place, err, "rule '%.*s' needs %d positive and %d negative examples", SPAN_FORMAT(rule->id),
+                          EXAMPLE_POSITIVES_MIN, EXAMPLE_NEGATIVES_MIN);
+    if (rule->max_bytes == 0)
+        return rule_error(place, err, "'max_bytes' must be at least 1");
+    if (draft->pair.size > 0 && draft->confidence_pair < 0)
+        return rule_error(place, err, "'pair' needs 'confidence_pair'");
+    if (rule->validator == NULL && (draft->confidence_valid >= 0 || draft->confidence_invalid >= 0))
+        return rule_error(place, err, "'confidence_valid' and 'confidence_invalid' need a 'validator'");
+    rule->confidence = draft->confidence;
+    rule->confidence_valid = draft->confidence_valid < 0 ? draft->confidence : draft->confidence_valid;
+    rule->confidence_invalid = draft->confidence_invalid < 0 ? draft->confidence : draft->confidence_invalid;
+    rule->confidence_pair = draft->confidence_pair;
+    rule->assigned = rule->literal_count > 0 && is_assigned(draft->expression, rule);
+    if (literals_check(place, rule, err) < 0 ||
+        expression_expand(set, place, draft->expression, &rule->expression, err) < 0)
+        return -1;
+    return expressions_check(place, rule, err);
+}
+
+static bool member_is_repeated(const struct doc *object, const struct doc *member) {
+    for (const struct doc *other = doc_first(object); other != member; other = other->next)
+        if (span_equal(other->key, member->key))
+            return true;
+    return false;
+}
+
+static int rule_read(struct secret_rules *set, struct place place, struct span provider, const struct doc *object,
+                     struct err *err) {
+    struct rule_draft draft = {.confidence = -1, .confidence_valid = -1, .confidence_invalid = -1, .confidence_pair = -1};
+    draft.rule.provider = provider;
+    draft.rule.generic = span_is(provider, "generic");
+    draft.rule.keyword_bytes = 128;
+    draft.rule.pair_bytes = 512;
+    draft.rule.max_bytes = 512;
+    draft.rule.file = place.file;
+    draft.rule.line = place.line;
+    if (!doc_is(object, DOC_OBJECT))
+        return rule_error(place, err, "'rules' must be a list of rules: - id: …");
+    for (const struct doc *value = doc_first(object); value != NULL; value = value->next) {
+        if (member_is_repeated(object, value))
+            return rule_error(((struct place){place.file, value->line}), err, "'%.*s' stands twice in one rule",
+                              SPAN_FORMAT(value->key));
+        if (member_read(set, (struct place){place.file, value->line}, value, &draft, err) < 0)
+            return -1;
+    }
+    if (rule_finish(set, place, &draft, err) < 0)
+        return -1;
+    if (set->rules.count >= LIMIT_SECRET_RULES)
+        return err_set(err, ERR_LIMIT, 0, "secret rules: %s: more than %zu rules", place.file, LIMIT_SECRET_RULES);
+    return vec_push(&set->rules, draft.rule) && vec_push(&set->pairs, draft.pair) ? 0 : nomem(err);
+}
+
+#define ALLOW_INTO(list)                                                                                               \
+    do {                                                                                                               \
+        for (size_t i_ = 0; i_ < count; i_++)                                                                          \
+            if (!vec_push(list, items[i_]))                                                                            \
+                return nomem(err);                                                                                     \
+    } while (0)
+
+static int allow_read(struct secret_rules *set, struct place place, const struct doc *root, struct err *err) {
+    for (const struct doc *value = doc_first(root); value != NULL; value = value->next) {
+        place.line = value->line;
+        const struct span *items = NULL;
+        size_t count = 0;
+        if (texts_read(set, place, value, &items, &count, err) < 0)
+            return -1;
+        if (span_is(value->key, "values")) {
+            ALLOW_INTO(&set->allow_values);
+            continue;
+        }
+        bool generic = span_is(value->key, "generic");
+        if (!generic && !span_is(value->key, "expressions"))
+            return rule_error(place, err, "a file without 'provider' holds values, expressions and generic only");
+        for (size_t i = 0; i < count; i++) {
+            struct secret_pattern *pattern = NULL;
+            if (secret_pattern_new(items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
+                return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, place.line);
+            secret_pattern_free(pattern);
+        }
+        if (generic)
+            ALLOW_INTO(&set->allow_generic);
+        else
+            ALLOW_INTO(&set->allow_expressions);
+    }
+    return 0;
+}
+
+static int file_read(struct secret_rules *set, const struct secret_rule_file *file, struct arena *scratch, struct err *err) {
+    if (file->bytes.size > LIMIT_SECRET_RULE_FILE_BYTES)
+        return err_set(err, ERR_LIMIT, 0, "secret rules: %s: %zu bytes; at most %zu", file->name, file->bytes.size,
+                       LIMIT_SECRET_RULE_FILE_BYTES);
+    struct doc *root = NULL;
+    struct span name = arena_copy(&set->arena, span_text(file->name));
+    struct place place = {(const char *)name.data, 1};
+    if (name.data == NULL)
+        return nomem(err);
+    if (yaml_parse(scratch, file->bytes, doc_limits_default(), &root, err) < 0)
+        return err_wrap(err, "secret rules: %s", file->name);
+    if (!doc_is(root, DOC_OBJECT))
+        return rule_error(place, err, "a rule file begins with 'provider: name' and 'rules:'");
+    if (doc_get(root, "provider") == NULL)
+        return doc_get(root, "rules") == NULL ? allow_read(set, place, root, err)
+                                              : rule_error(place, err, "'provider' is missing");
+    const struct doc *list = doc_get(root, "rules");
+    for (const struct doc *value = doc_first(root); value != NULL; value = value->next) {
+        place.line = value->line;
+        if (!span_is(value->key, "provider") && !span_is(value->key, "rules"))
+            return rule_error(place, err, "unknown key '%.*s': a rule file holds 'provider' and 'rules'",
+                              SPAN_FORMAT(value->key));
+    }
+    struct span provider = {NULL, 0};
+    place.line = doc_get(root, "provider")->line;
+    if (text_read(set, place, doc_get(root, "provider"), &provider, err) < 0)
+        return -1;
+    if (!is_kebab(provider))
+        return rule_error(place, err, "'provider' must be lower case letters, digits and dashes");
+    if (!doc_is(list, DOC_ARRAY) || list->count == 0)
+        return rule_error(place, err, "'rules' must be a list of at least one rule");
+    for (const struct doc *item = doc_first(list); item != NULL; item = item->next) {
+        place.line = item->line;
+        if (rule_read(set, place, provider, item, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compare_rules(const void *a, const void *b) {
+    return span_compare(((const struct secret_rule *)a)->id, ((const struct secret_rule *)b)->id);
+}
+
+/* The rules move when they are sorted, so the pairs wait in a map until all places are final. */
+static int rules_link(struct secret_rules *set, struct err *err) {
+    struct map pairs __attribute__((cleanup(map_release)));
+    map_init(&pairs, 0);
+    for (size_t i = 0; i < set->rules.count; i++) {
+        void **value = set->pairs.data[i].size == 0 ? NULL : map_put(&pairs, set->rules.data[i].id, NULL);
+        if (set->pairs.data[i].size > 0 && value == NULL)
+            return nomem(err);
+        if (value != NULL)
+            *value = &set->pairs.data[i];
+    }
+    qsort(set->rules.data, set->rules.count, sizeof *set->rules.data, compare_rules);
+    for (size_t i = 0; i < set->rules.count; i++) {
+        struct secret_rule *rule = &set->rules.data[i];
+        struct place place = {rule->file, rule->line};
+        if (i > 0 && span_equal(rule->id, rule[-1].id))
+            return rule_error(place, err, "id '%.*s' is taken by %s:%" PRIu32 ": choose another", SPAN_FORMAT(rule->id),
+                              rule[-1].file, rule[-1].line);
+        const struct span *pair = map_get(&pairs, rule->id);
+        rule->pair = pair == NULL ? NULL : secret_rules_find(set, *pair);
+        if (pair != NULL && rule->pair == NULL)
+            return rule_error(place, err, "'pair' names no rule: '%.*s'", SPAN_FORMAT(*pair));
+    }
+    vec_release(&set->pairs);
+    return 0;
+}
+
+int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t file_count,
+                      struct secret_rules **ret_rules, struct err *err) {
+    AUTO_SECRET_RULES struct secret_rules *set = mem_zalloc(sizeof *set);
+    if (set == NULL)
+        return nomem(err);
+    arena_init(&set->arena, 0, LIMIT_SECRET_RULES_BYTES);
+    struct arena scratch __attribute__((cleanup(arena_release)));
+    arena_init(&scratch, 0, LIMIT_SECRET_RULES_BYTES);
+    for (const struct embed_file *file = embed_rules; builtin && file->name != NULL; file++) {
+        struct secret_rule_file embedded = {file->name, embed_bytes(file)};
+        if (file_read(set, &embedded, &scratch, err) < 0)
+            return -1;
+        arena_reset(&scratch);
+    }
+    for (size_t i = 0; i < file_count; i++) {
+        if (file_read(set, &files[i], &scratch, err) < 0)
+            return -1;
+        arena_reset(&scratch);
+    }
+    if (rules_link(set, err) < 0)
+        return -1;
+    *ret_rules = STEAL(set);
+    return 0;
+}
+
+void secret_rules_free(struct secret_rules *rules) {
+    if (rules == NULL)
+        return;
+    vec_release(&rules->rules);
+    vec_release(&rules->pairs);
+    vec_release(&rules->allow_values);
+    vec_release(&rules->allow_expressions);
+    vec_release(&rules->allow_generic);
+    arena_release(&rules->arena);
+    mem_free(rules);
+}
+
+size_t secret_rules_count(const struct secret_rules *rules) {
+    return rules->rules.count;
+}
+
+const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size_t index) {
+    assert(index < rules->rules.count);
+    return &rules->rules.data[index];
+}
+
+const struct secret_rule *secret_rules_find(const struct secret_rules *rules, struct span id) {
+    size_t low = 0, high = rules->rules.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = span_compare(rules->rules.data[middle].id, id);
+        if (order == 0)
+            return &rules->rules.data[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+struct secret_allow secret_rules_allow(const struct secret_rules *rules) {
+    return (struct secret_allow){
+        .values = rules->allow_values.data,
+        .value_count = rules->allow_values.count,
+        .expressions = rules->allow_expressions.data,
+        .expression_count = rules->allow_expressions.count,
+        .generic = rules->allow_generic.data,
+        .generic_count = rules->allow_generic.count,
+    };
+}

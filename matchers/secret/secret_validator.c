@@ -1,0 +1,342 @@
+#include "matchers/secret/secret_validator.h"
+
+#include "base/parse/doc.h"
+#include "base/reader.h"
+#include "base/text.h"
+
+static const char digits_base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+uint32_t secret_crc32(struct span s) {
+    uint32_t crc = UINT32_MAX; /* bit by bit: tokens are short, a table would cost more cache than it saves */
+    for (size_t i = 0; i < s.size; i++) {
+        crc ^= s.data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? UINT32_C(0xEDB88320) : 0);
+    }
+    return ~crc;
+}
+
+void secret_crc32_base62(struct span s, char out[6]) {
+    uint32_t value = secret_crc32(s);
+    for (size_t i = 6; i-- > 0; value /= 62)
+        out[i] = digits_base62[value % 62];
+}
+
+static int base64_value(uint8_t c) {
+    if (text_is_upper(c))
+        return c - 'A';
+    if (text_is_lower(c))
+        return c - 'a' + 26;
+    if (text_is_digit(c))
+        return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+bool secret_base64_decode(struct span s, struct arena *arena, struct span *ret_bytes) {
+    uint8_t *out = arena_alloc(arena, s.size / 4 * 3 + 4);
+    if (out == NULL)
+        return false;
+    size_t size = 0, digits = 0, padding = 0;
+    uint32_t group = 0;
+    for (size_t i = 0; i < s.size; i++) {
+        uint8_t c = s.data[i];
+        if (text_is_space(c))
+            continue;
+        /* A key in JSON or in an environment variable has its line ends as "\n" in two characters, or "\\n" in three. */
+        if (c == '\\') {
+            if (i + 1 < s.size && (s.data[i + 1] == 'n' || s.data[i + 1] == 'r'))
+                i++;
+            continue;
+        }
+        if (c == '=') {
+            padding++;
+            continue;
+        }
+        int value = base64_value(c);
+        if (value < 0 || padding > 0)
+            return false;
+        group = group << 6 | (uint32_t)value;
+        digits++;
+        if (digits % 4 == 0) {
+            out[size++] = (uint8_t)(group >> 16);
+            out[size++] = (uint8_t)(group >> 8);
+            out[size++] = (uint8_t)group;
+            group = 0;
+        }
+    }
+    size_t rest = digits % 4;
+    if (rest == 1 || padding > 2 || (padding > 0 && rest + padding != 4))
+        return false;
+    if (rest >= 2)
+        out[size++] = (uint8_t)(rest == 2 ? group >> 4 : group >> 10);
+    if (rest == 3)
+        out[size++] = (uint8_t)(group >> 2);
+    *ret_bytes = span_make(out, size);
+    return true;
+}
+
+/* GitHub and npm: after the prefix's underscore, a payload and six base62 digits of its CRC-32. */
+static bool check_github_crc32(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    size_t underscore = span_index_last(secret, '_');
+    struct span body = underscore == SIZE_MAX ? secret : span_from(secret, underscore + 1);
+    if (body.size < 12)
+        return false;
+    char expected[6];
+    secret_crc32_base62(span_slice(body, 0, body.size - 6), expected);
+    return memcmp(body.data + body.size - 6, expected, 6) == 0;
+}
+
+/* Atlassian: the last eight hex digits are the CRC-32 of everything before, prefix included. */
+static bool check_crc32_hex(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    uint64_t found = 0;
+    if (secret.size < 12 || !text_u64(span_from(secret, secret.size - 8), 16, UINT32_MAX, &found))
+        return false;
+    return found == secret_crc32(span_slice(secret, 0, secret.size - 8));
+}
+
+static int base32_value(uint8_t c) {
+    c = text_lower_byte(c);
+    return text_is_lower(c) ? c - 'a' : c >= '2' && c <= '7' ? c - '2' + 26 : -1;
+}
+
+/* AWS: the 16 characters after the four of the prefix are base32; 40 bits of the first 6 bytes are the account. Ids made before
+ * 2019, whose fifth character is I or J, have no account in them. */
+static bool check_aws_key_id(struct span secret, struct secret_verdict *verdict) {
+    if (secret.size < 20)
+        return false;
+    uint64_t bits = 0;
+    for (size_t i = 4; i < 20; i++) {
+        int value = base32_value(secret.data[i]);
+        if (value < 0)
+            return false;
+        if (i < 14)
+            bits = bits << 5 | (uint64_t)value; /* 10 digits: 50 bits, of which the first 48 are wanted */
+    }
+    uint64_t account = (bits >> 2 & UINT64_C(0x7fffffffff80)) >> 7;
+    if (secret.data[4] == 'I' || secret.data[4] == 'J')
+        return true;
+    if (account > UINT64_C(999999999999))
+        return false;
+    (void)snprintf(verdict->note, sizeof verdict->note, "account %012" PRIu64, account);
+    return true;
+}
+
+static bool span_all(struct span s, bool (*is)(uint8_t)) {
+    for (size_t i = 0; i < s.size; i++)
+        if (!is(s.data[i]))
+            return false;
+    return s.size > 0;
+}
+
+/* Slack: segments between dashes; after the kind come numbers, and the last segment is the secret part. */
+static bool check_slack(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    struct span rest = secret;
+    struct span kind = text_cut(&rest, '-');
+    if (!(span_starts(kind, "xox") || span_starts(kind, "xapp") || span_starts(kind, "xwfp")) || rest.data == NULL)
+        return false;
+    size_t numbers = 0;
+    struct span last = {NULL, 0};
+    while (rest.data != NULL) {
+        last = text_cut(&rest, '-');
+        if (last.size == 0)
+            return false;
+        numbers += last.size >= 8 && span_all(last, text_is_digit);
+    }
+    return numbers >= 1 && last.size >= 20 && span_all(last, text_is_alnum);
+}
+
+/* Stripe: kind_mode_ and 24 characters (until 2018) or an account's and a random part, 99 or more together. */
+static bool check_stripe(struct span secret, struct secret_verdict *verdict) {
+    size_t underscore = span_index_last(secret, '_');
+    if (underscore == SIZE_MAX || underscore < 7)
+        return false;
+    struct span body = span_from(secret, underscore + 1);
+    if (span_equal(span_slice(secret, underscore - 4, 4), span_text("test")))
+        (void)snprintf(verdict->note, sizeof verdict->note, "test mode");
+    return span_all(body, text_is_alnum) && (body.size == 24 || body.size >= 80);
+}
+
+static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
+    struct span rest = secret;
+    struct span header = text_cut(&rest, '.'), payload = text_cut(&rest, '.');
+    struct span bytes = {NULL, 0}, claims = {NULL, 0};
+    struct doc *root = NULL;
+    struct doc_limits limits = {.depth_max = 8, .nodes_max = 256};
+    if (!secret_base64_decode(header, verdict->arena, &bytes) || !secret_base64_decode(payload, verdict->arena, &claims) ||
+        json_parse(verdict->arena, bytes, limits, &root, NULL) < 0)
+        return false;
+    struct span algorithm = doc_text(doc_get(root, "alg"));
+    if (algorithm.size == 0 || algorithm.size > 16 || !span_all(algorithm, text_is_alnum))
+        return false;
+    (void)snprintf(verdict->note, sizeof verdict->note, "alg %.*s", SPAN_FORMAT(algorithm));
+    /* An encrypted token's second part is a key, not claims. */
+    return doc_get(root, "enc") != NULL || span_starts(text_trim(claims), "{");
+}
+
+static bool pem_is_encrypted_openssh(struct span bytes) {
+    struct reader r = reader_init(bytes);
+    read_skip(&r, sizeof "openssh-key-v1"); /* with its NUL */
+    struct span cipher = read_bytes(&r, read_be32(&r));
+    return !r.failed && !span_is(cipher, "none");
+}
+
+/* RFC 7468: the text between the lines decodes and begins as a key does. RFC 1421 headers ("Proc-Type: 4,ENCRYPTED") may come first. */
+static bool check_pem(struct span secret, struct secret_verdict *verdict) {
+    static const struct span dashes = SPAN_LITERAL("-----");
+    struct span marker = SPAN_LITERAL("ENCRYPTED");
+    size_t open = span_find(secret, dashes, 0);
+    size_t begin = open == SIZE_MAX ? SIZE_MAX : span_find(secret, dashes, open + dashes.size);
+    if (begin == SIZE_MAX)
+        return false;
+    begin += dashes.size;
+    size_t end = span_find(secret, dashes, begin);
+    struct span body = span_slice(secret, begin, (end == SIZE_MAX ? secret.size : end) - begin);
+    verdict->encrypted = span_find(span_slice(secret, 0, begin + 128), marker, 0) != SIZE_MAX;
+    size_t colon = span_index_last(body, ':');
+    if (colon != SIZE_MAX) { /* the headers' last line ends the part that is not base64 */
+        size_t line = span_index(body, '\n', colon);
+        struct span escaped = SPAN_LITERAL("\\n");
+        if (line == SIZE_MAX)
+            line = span_find(body, escaped, colon);
+        if (line == SIZE_MAX)
+            return false;
+        body = span_from(body, line);
+    }
+    struct span bytes = {NULL, 0};
+    if (!secret_base64_decode(body, verdict->arena, &bytes) || bytes.size < 24)
+        return false;
+    if (span_starts(bytes, "openssh-key-v1")) {
+        verdict->encrypted = verdict->encrypted || pem_is_encrypted_openssh(bytes);
+        return true;
+    }
+    /* Under RFC 1421 encryption the bytes are a cipher's; OpenPGP packets have the high bit of their first byte set. */
+    return bytes.data[0] == 0x30 || verdict->encrypted || (bytes.data[0] & 0x80) != 0;
+}
+
+static bool check_luhn(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    unsigned sum = 0, place = 0;
+    for (size_t i = secret.size; i-- > 0;) {
+        uint8_t c = secret.data[i];
+        if (!text_is_digit(c))
+            continue;
+        unsigned digit = (unsigned)(c - '0') << (place++ & 1);
+        sum += digit > 9 ? digit - 9 : digit;
+    }
+    return place >= 8 && sum % 10 == 0;
+}
+
+/* RFC 9562: version digit 1 to 8, variant digit 8 to b. Keys are random ones, version 4, but some makers set other bits. */
+static bool check_uuid(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    if (secret.size != 36)
+        return false;
+    for (size_t i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? secret.data[i] != '-' : text_hex_value(secret.data[i]) < 0)
+            return false;
+    }
+    int version = text_hex_value(secret.data[14]), variant = text_hex_value(secret.data[19]);
+    return version >= 1 && version <= 8 && variant >= 8 && variant <= 11;
+}
+
+static bool check_base64(struct span secret, struct secret_verdict *verdict) {
+    struct span bytes = {NULL, 0};
+    return secret_base64_decode(secret, verdict->arena, &bytes) && bytes.size > 0;
+}
+
+static bool check_base64_json(struct span secret, struct secret_verdict *verdict) {
+    struct span bytes = {NULL, 0};
+    size_t from = span_index_last(secret, '_'); /* after a prefix such as glc_ */
+    struct span body = from != SIZE_MAX && from <= 8 ? span_from(secret, from + 1) : secret;
+    struct doc *root = NULL;
+    struct doc_limits limits = {.depth_max = 16, .nodes_max = 1024};
+    return secret_base64_decode(body, verdict->arena, &bytes) &&
+           json_parse(verdict->arena, bytes, limits, &root, NULL) == 0 && doc_is(root, DOC_OBJECT);
+}
+
+static bool check_hex(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    for (size_t i = 0; i < secret.size; i++)
+        if (text_hex_value(secret.data[i]) < 0)
+            return false;
+    return secret.size >= 16 && secret.size % 2 == 0;
+}
+
+static bool check_base58(struct span secret, struct secret_verdict *verdict) {
+    (void)verdict;
+    for (size_t i = 0; i < secret.size; i++) {
+        uint8_t c = secret.data[i];
+        if (!text_is_alnum(c) || c == '0' || c == 'O' || c == 'I' || c == 'l')
+            return false;
+    }
+    return secret.size >= 16;
+}
+
+static uint32_t rotate(uint32_t value, unsigned bits) {
+    return value << bits | value >> (32 - bits);
+}
+
+static void marvin_mix(uint32_t *low, uint32_t *high) {
+    *high ^= *low;
+    *low = rotate(*low, 20) + *high;
+    *high = rotate(*high, 9) ^ *low;
+    *low = rotate(*low, 27) + *high;
+    *high = rotate(*high, 19);
+}
+
+/* Marvin32, as Microsoft's identifiable keys use it for their last four bytes; the seed is that of the "Default0" keys. */
+static uint32_t marvin32(struct span s, uint64_t seed) {
+    uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
+    struct reader r = reader_init(s);
+    while (reader_left(&r) >= 4) {
+        low += read_le32(&r);
+        marvin_mix(&low, &high);
+    }
+    uint32_t last = 0x80;
+    for (size_t i = s.size; i-- > r.offset;)
+        last = last << 8 | s.data[i];
+    low += last;
+    marvin_mix(&low, &high);
+    marvin_mix(&low, &high);
+    return low ^ high;
+}
+
+static bool check_azure_key(struct span secret, struct secret_verdict *verdict) {
+    struct span bytes = {NULL, 0};
+    if (!secret_base64_decode(secret, verdict->arena, &bytes) || bytes.size < 20)
+        return false;
+    struct reader tail = reader_init(span_from(bytes, bytes.size - 4));
+    return read_le32(&tail) == marvin32(span_slice(bytes, 0, bytes.size - 4), UINT64_C(0x44656661756c7430));
+}
+
+const struct secret_validator *secret_validators(void) {
+    static const struct secret_validator rows[] = {
+        {"aws_key_id", "structure", check_aws_key_id},
+        {"azure_key", "checksum", check_azure_key},
+        {"base58", "structure", check_base58},
+        {"base64", "structure", check_base64},
+        {"base64_json", "structure", check_base64_json},
+        {"crc32_hex", "checksum", check_crc32_hex},
+        {"github_crc32", "checksum", check_github_crc32},
+        {"hex", "structure", check_hex},
+        {"jwt", "structure", check_jwt},
+        {"luhn", "checksum", check_luhn},
+        {"pem", "structure", check_pem},
+        {"slack", "structure", check_slack},
+        {"stripe", "structure", check_stripe},
+        {"uuid", "structure", check_uuid},
+        {NULL, NULL, NULL},
+    };
+    return rows;
+}
+
+const struct secret_validator *secret_validator_find(struct span name) {
+    for (const struct secret_validator *row = secret_validators(); row->name != NULL; row++)
+        if (span_is(name, row->name))
+            return row;
+    return NULL;
+}

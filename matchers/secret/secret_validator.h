@@ -1,0 +1,35 @@
+/* Checks of a secret that need no network: checksums and structure, by the name that rule files use. */
+#ifndef TRAWL_SECRET_VALIDATOR_H
+#define TRAWL_SECRET_VALIDATOR_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+/* What a validator may use and tell. */
+struct secret_verdict {
+    struct arena *arena;  /* scratch; reset by the caller */
+    bool encrypted;       /* the secret is a key under a passphrase */
+    char note[48];        /* what it says about itself: "account 123456789012", "alg HS256"; or "" */
+};
+
+struct secret_validator {
+    const char *name;
+    const char *kind; /* "checksum" or "structure" */
+    bool (*check)(struct span secret, struct secret_verdict *verdict);
+};
+
+/* NULL when there is none of that name. */
+const struct secret_validator *secret_validator_find(struct span name);
+/* Ended by a row whose name is NULL. */
+const struct secret_validator *secret_validators(void);
+
+/* CRC-32 (IEEE 802.3, reflected), and its six base62 digits as GitHub and npm put them at a token's end. */
+uint32_t secret_crc32(struct span s);
+void secret_crc32_base62(struct span s, char out[6]);
+
+/* Base64 of either alphabet, with or without padding; white space and escaped line ends are skipped. False on other bytes, a length
+ * that no encoder makes, or short memory. */
+bool secret_base64_decode(struct span s, struct arena *arena, struct span *ret_bytes);
+
+#endif
