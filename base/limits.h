@@ -49,6 +49,7 @@
 /* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
 #define LIMIT_PURL_BYTES (16 * LIMIT_KIB)
 #define LIMIT_PURL_QUALIFIERS ((size_t)64)
+
 /* Secret rules. A thousand services with a few token kinds each; a PEM key of 16384 bits has 13 KiB. */
 #define LIMIT_SECRET_RULES ((size_t)20000)
 #define LIMIT_SECRET_RULE_FILE_BYTES (4 * LIMIT_MIB)

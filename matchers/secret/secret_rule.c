@@ -479,6 +479,16 @@ static int rules_link(struct secret_rules *set, struct err *err) {
     return 0;
 }
 
+static bool is_replaced(const char *name, const struct secret_rule_file *files, size_t file_count) {
+    for (size_t i = 0; i < file_count; i++) {
+        struct span path = span_text(files[i].name);
+        size_t slash = span_index_last(path, '/');
+        if (span_is(slash == SIZE_MAX ? path : span_from(path, slash + 1), name))
+            return true;
+    }
+    return false;
+}
+
 int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t file_count,
                       struct secret_rules **ret_rules, struct err *err) {
     AUTO_SECRET_RULES struct secret_rules *set = mem_zalloc(sizeof *set);
@@ -488,6 +498,8 @@ int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t
     struct arena scratch __attribute__((cleanup(arena_release)));
     arena_init(&scratch, 0, LIMIT_SECRET_RULES_BYTES);
     for (const struct embed_file *file = embed_rules; builtin && file->name != NULL; file++) {
+        if (is_replaced(file->name, files, file_count))
+            continue;
         struct secret_rule_file embedded = {file->name, embed_bytes(file)};
         if (file_read(set, &embedded, &scratch, err) < 0)
             return -1;

@@ -56,7 +56,8 @@ struct secret_rule_file {
 /* Immutable after loading: shared by all threads. */
 struct secret_rules;
 
-/* Reads rule files (`builtin` adds the embedded ones before them). FORMAT names file, line and what to do: unknown key, bad value,
+/* Reads rule files. `builtin` adds the embedded ones, but for those that have the name of one of `files`: a file of one's own replaces
+ * its namesake. FORMAT names file, line and what to do: unknown key, bad value,
  * expression that does not compile or has no group `secret`, duplicate id, too few examples. LIMIT: too many rules. */
 int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t file_count,
                       struct secret_rules **ret_rules, struct err *err);

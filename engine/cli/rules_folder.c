@@ -1,0 +1,67 @@
+#include "engine/cli/rules_folder.h"
+
+#include <sys/stat.h>
+
+#include "base/limits.h"
+#include "io/file/file.h"
+
+struct folder_files {
+    struct arena arena;
+    struct secret_rule_file *data;
+    size_t count;
+    size_t capacity;
+};
+
+static void files_release(struct folder_files *files) {
+    vec_release(files);
+    arena_release(&files->arena);
+}
+
+static int file_add(struct folder_files *files, const char *path, struct err *err) {
+    AUTO_BUF struct buf bytes;
+    buf_init(&bytes, LIMIT_SECRET_RULE_FILE_BYTES);
+    if (file_read(path, &bytes, err) < 0)
+        return -1;
+    struct secret_rule_file file = {arena_text(&files->arena, span_text(path)), arena_copy(&files->arena, buf_span(&bytes))};
+    if (file.name == NULL || file.bytes.data == NULL || !vec_push(files, file))
+        return err_set(err, ERR_NOMEM, 0, "rules: no memory for %s", path);
+    return 0;
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int folder_add(struct folder_files *files, const char *path, struct err *err) {
+    AUTO_DIR DIR *folder = opendir(path);
+    if (folder == NULL)
+        return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "rules: cannot open %s: %s", path, strerror(errno));
+    VEC(char *) names = {0};
+    bool good = true;
+    for (struct dirent *entry = readdir(folder); good && entry != NULL; entry = readdir(folder)) {
+        struct span name = span_text(entry->d_name);
+        if (name.data[0] == '.' || !(span_ends(name, ".yaml") || span_ends(name, ".yml")))
+            continue;
+        char *full = arena_format(&files->arena, "%s/%s", path, entry->d_name);
+        good = full != NULL && vec_push(&names, full);
+    }
+    if (names.count > 1)
+        qsort(names.data, names.count, sizeof *names.data, compare_texts);
+    int result = good ? 0 : err_set(err, ERR_NOMEM, 0, "rules: no memory for %s", path);
+    for (size_t i = 0; i < names.count && result == 0; i++)
+        result = file_add(files, names.data[i], err);
+    vec_release(&names);
+    return result;
+}
+
+int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct err *err) {
+    struct folder_files files AUTO(files_release) = {0};
+    arena_init(&files.arena, 0, LIMIT_SECRET_RULES_BYTES);
+    for (size_t i = 0; i < paths->count; i++) {
+        struct stat status;
+        bool folder = stat(paths->data[i], &status) == 0 && S_ISDIR(status.st_mode);
+        if ((folder ? folder_add : file_add)(&files, paths->data[i], err) < 0)
+            return -1;
+    }
+    return secret_rules_load(true, files.data, files.count, ret_rules, err);
+}
