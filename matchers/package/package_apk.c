@@ -73,12 +73,16 @@ static int parse(struct catalogue *run, struct err *err) {
         if (begun && end_stanza(run, &package, cut, before, err) < 0)
             return -1;
         if (!more)
-            return 0;
+            break;
         if (package.name.size > 0)
             before = package.name;
         package = fresh;
         begun = false;
     }
+    /* apk ends every line: what would have followed is lost. */
+    if (run->fault_count == 0 && run->body.size > 0 && run->body.data[run->body.size - 1] != '\n')
+        catalogue_fault(run, ERR_FORMAT, "the file ends inside a line");
+    return 0;
 }
 
 const struct cataloguer cataloguer_apk = {.name = "apk", .type = PACKAGE_APK, .paths = paths, .parse = parse};

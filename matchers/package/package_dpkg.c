@@ -67,17 +67,16 @@ static void add_field(struct stanza *stanza, const struct stanza_field *field) {
     }
 }
 
-/* The stanza is over; `last`: by the end of the file. */
-static int end_stanza(struct catalogue *run, struct stanza *stanza, bool folder, bool last, struct span before,
-                      struct err *err) {
+/* The stanza is over; `last`: by the end of the database. A stanza that was cut before its version is left out, one that was
+ * cut later is whole in what counts; both are said, for what would have followed is lost. */
+static int end_stanza(struct catalogue *run, struct stanza *stanza, bool last, struct span before, struct err *err) {
     char name[64];
     struct package *package = &stanza->package;
-    if (!stanza->begun)
-        return 0;
     /* dpkg writes states, the tools that assemble images without it often do not: being listed is enough then. */
     bool present = !stanza->has_status || is_present(stanza->status);
-    bool cut = last && !folder && (stanza->cut || package->name.size == 0 || package->version.size == 0);
-    if (cut && (present || stanza->cut)) {
+    if (!stanza->begun)
+        return 0;
+    if (last && (stanza->cut || (present && (package->name.size == 0 || package->version.size == 0)))) {
         catalogue_fault(run, ERR_FORMAT, "the last stanza ends early, after package %s",
                         before.size == 0 ? "none" : text_quote(before, name, sizeof name));
         return 0;
@@ -91,7 +90,9 @@ static int end_stanza(struct catalogue *run, struct stanza *stanza, bool folder,
 static int parse(struct catalogue *run, struct err *err) {
     struct reader r = reader_init(run->body);
     size_t slash = span_index_last(run->path, '/');
-    bool folder = slash != SIZE_MAX && span_ends(span_slice(run->path, 0, slash), "status.d");
+    /* A file that holds one stanza is often made by hand and may lack its last line end; dpkg's database never does. */
+    bool database = slash == SIZE_MAX || !span_ends(span_slice(run->path, 0, slash), "status.d");
+    bool unended = database && run->body.size > 0 && run->body.data[run->body.size - 1] != '\n';
     enum package_type type = span_ends(run->path, "/opkg/status") ? PACKAGE_OPKG : PACKAGE_DEB;
     const struct stanza fresh = {.package = {.type = type, .evidence = EVIDENCE_INSTALLED}};
     struct stanza stanza = fresh;
@@ -102,20 +103,25 @@ static int parse(struct catalogue *run, struct err *err) {
         if (token == STANZA_FIELD) {
             stanza.begun = true;
             add_field(&stanza, &field);
+            stanza.cut &= database;
             continue;
         }
         if (token == STANZA_JUNK) {
-            catalogue_fault(run, ERR_FORMAT, "a line near byte %zu is no field", r.offset);
+            if (!(unended && reader_left(&r) == 0)) /* else half a field's name, of which the end speaks */
+                catalogue_fault(run, ERR_FORMAT, "a line near byte %zu is no field", r.offset);
             continue;
         }
-        if (end_stanza(run, &stanza, folder, token == STANZA_END, before, err) < 0)
+        if (end_stanza(run, &stanza, database && token == STANZA_END, before, err) < 0)
             return -1;
         if (stanza.package.name.size > 0)
             before = stanza.package.name;
         stanza = fresh;
         if (token == STANZA_END)
-            return 0;
+            break;
     }
+    if (unended && run->fault_count == 0)
+        catalogue_fault(run, ERR_FORMAT, "the file ends inside a line");
+    return 0;
 }
 
 const struct cataloguer cataloguer_dpkg = {.name = "dpkg", .type = PACKAGE_DEB, .paths = paths, .parse = parse};

@@ -1,0 +1,62 @@
+/* Every cataloguer, classify and the release files. The first line is the file's path, which picks the cataloguers as in a scan;
+ * where nobody wants it, the first byte picks one, so that mutations of the path are not wasted. */
+#include "base/limits.h"
+#include "base/model/purl.h"
+#include "base/text.h"
+#include "matchers/classify/classify.h"
+#include "matchers/package/os_release.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds) {
+    if (!holds)
+        __builtin_trap();
+}
+
+static int check_package(void *context, const struct package *package, struct err *err) {
+    AUTO_BUF struct buf text;
+    struct arena arena;
+    struct purl purl;
+    struct err ignored = {0};
+    (void)context;
+    (void)err;
+    require(package->name.size > 0 && package->name.size <= LIMIT_FIELD_BYTES);
+    require(package->version.size > 0 && package->version.size <= LIMIT_FIELD_BYTES);
+    require(package->licenses.size <= LIMIT_FIELD_BYTES && package->path.size > 0);
+    arena_init(&arena, 0, LIMIT_MIB);
+    buf_init(&text, 8 * LIMIT_PURL_BYTES);
+    purl_make(package, NULL, &text);
+    require(!text.failed);
+    (void)purl_parse(buf_span(&text), &arena, &purl, &ignored);
+    arena_release(&arena);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct classify classify; /* built again and again alike */
+    struct span rest = {data, size};
+    struct arena scratch;
+    struct distro distro;
+    struct err err = {0};
+    if (size == 0)
+        return 0;
+    if (classify.pattern_count == 0)
+        classify_init(&classify);
+    arena_init(&scratch, 0, 256 * LIMIT_MIB);
+    struct span path = text_cut(&rest, '\n');
+    const struct catalogue_input input = {.path = path.size > 0 ? path : span_text("x"), .body = rest};
+    uint64_t set = classify_path(&classify, path);
+    if ((set & CLASSIFY_RELEASE) != 0)
+        (void)os_release_parse(path, rest, &scratch, &distro, &err);
+    set &= ~CLASSIFY_RELEASE;
+    if (set == 0)
+        set = (uint64_t)1 << data[0] % CATALOGUER_COUNT;
+    while (set != 0) {
+        arena_reset(&scratch);
+        err = (struct err){0};
+        int result = catalogue_file(classify_next(&set), &input, &scratch, check_package, NULL, &err);
+        require((result == 0) == (err.code == ERR_NONE));
+    }
+    arena_release(&scratch);
+    return 0;
+}

@@ -1,0 +1,87 @@
+#include "tests/support/catalogue_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void add_licenses(struct buf *out, struct span licenses) {
+    buf_text(out, " license=");
+    for (size_t i = 0; i < licenses.size; i++)
+        buf_byte(out, licenses.data[i] == '\n' ? '|' : licenses.data[i]);
+}
+
+static int render(void *context, const struct package *package, struct err *err) {
+    struct buf *out = context;
+    (void)err;
+    buf_format(out, "%s ", package_type_name(package->type));
+    buf_add(out, package->name);
+    buf_byte(out, ' ');
+    buf_add(out, package->version);
+    if (package->architecture.size > 0) {
+        buf_text(out, " arch=");
+        buf_add(out, package->architecture);
+    }
+    if (package->source_name.size > 0 || package->source_version.size > 0) {
+        buf_text(out, " from=");
+        buf_add(out, package->source_name);
+        buf_text(out, "(");
+        buf_add(out, package->source_version);
+        buf_text(out, ")");
+    }
+    if (package->licenses.size > 0)
+        add_licenses(out, package->licenses);
+    if (package->evidence != EVIDENCE_INSTALLED)
+        buf_format(out, " %s", package_evidence_name(package->evidence));
+    buf_byte(out, '\n');
+    return 0;
+}
+
+/* The run of a cataloguer that has no row: what catalogue_file() does for the others, without its wording. */
+static int run_alone(const struct cataloguer *cataloguer, const struct catalogue_input *input, struct arena *scratch,
+                     struct buf *out, struct err *err) {
+    struct catalogue run = {
+        .path = input->path, .body = input->body, .scratch = scratch, .emit = render, .context = out};
+    if (cataloguer->parse(&run, err) < 0)
+        return -1;
+    return run.fault_count == 0 ? 0 : err_set(err, run.fault.code, 0, "%s", run.fault.text);
+}
+
+static void run_case(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *item) {
+    struct arena scratch;
+    AUTO_BUF struct buf out;
+    struct err err = {0};
+    /* A copy of exactly the body's size, so that a sanitizer sees a read past its end. */
+    size_t size = strlen(item->body);
+    AUTO_FREE uint8_t *body = mem_alloc(size);
+    assert_non_null(body);
+    memcpy(body, item->body, size);
+    const struct catalogue_input input = {.path = span_text(item->path), .body = {body, size}};
+    arena_init(&scratch, 0, 0);
+    buf_init(&out, 0);
+    int result = cataloguer == NULL ? catalogue_file(id, &input, &scratch, render, &out, &err)
+                                    : run_alone(cataloguer, &input, &scratch, &out, &err);
+    const char *mark = strstr(item->expect, "! ");
+    struct span packages = span_text(item->expect);
+    if (mark != NULL) {
+        packages.size = (size_t)(mark - item->expect);
+        struct span text = span_text(mark + 2);
+        size_t space = span_index(text, ' ', 0);
+        struct span code = span_slice(text, 0, space == SIZE_MAX ? text.size : space);
+        if (result != -1 || !span_is(code, err_code_name(err.code)))
+            fail_msg("%s: expected an error %.*s, got %d %s", item->title, SPAN_FORMAT(code), result, err.text);
+        if (space != SIZE_MAX && strstr(err.text, mark + 2 + space + 1) == NULL)
+            fail_msg("%s: the error \"%s\" does not say \"%s\"", item->title, err.text, mark + 2 + space + 1);
+    } else if (result != 0) {
+        fail_msg("%s: unexpected error: %s", item->title, err.text);
+    }
+    if (!span_equal(buf_span(&out), packages))
+        fail_msg("%s: expected\n%.*sgot\n%.*s", item->title, SPAN_FORMAT(packages), SPAN_FORMAT(buf_span(&out)));
+    arena_release(&scratch);
+}
+
+void catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *cases,
+                        size_t count) {
+    for (size_t i = 0; i < count; i++)
+        run_case(cataloguer, id, &cases[i]);
+}

@@ -1,0 +1,22 @@
+/* Tables for the tests of cataloguers: a body goes in, text comes out that a test compares. */
+#ifndef TRAWL_CATALOGUE_CASE_H
+#define TRAWL_CATALOGUE_CASE_H
+
+#include "base/buf.h"
+#include "matchers/package/cataloguer.h"
+
+struct catalogue_case {
+    const char *title;
+    const char *path;
+    const char *body;
+    /* One line per package: "type name version", then what is not empty of " arch=… from=source (version) license=a|b", and
+     * " declared" or " embedded" where it is not installed. A last line "! CODE" and, after a space, what the error's text has
+     * to contain. */
+    const char *expect;
+};
+
+/* Fails the running cmocka test where a case does not come out as expected. A NULL `cataloguer` means that of `id`. */
+void catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *cases,
+                        size_t count);
+
+#endif
