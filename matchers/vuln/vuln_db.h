@@ -35,6 +35,11 @@ int vuln_db_open(struct span bytes, enum cpu_level level, struct vuln_db *ret_db
 /* Reads the whole file and compares every section's checksum. FORMAT names the first section that differs. */
 int vuln_db_verify(const struct vuln_db *db, struct err *err);
 
+/* The hash that the slots hold: XXH64 of the folded key with seed 0; a hash of 0 is stored as 1. */
+uint64_t vuln_key_hash(struct span key);
+/* Eight bytes of a key from `skip` on as a big-endian number, padded with zeros: its order is the keys' order up to ties. */
+uint64_t vuln_key_prefix(struct span key, size_t skip);
+
 /* The runs of ranges of one package. */
 struct vuln_name {
     struct span key;            /* "ecosystem NUL name", folded */

@@ -15,7 +15,7 @@
 enum vuln_section {
     VULN_SECTION_SLOT_HASH,    /* u64: XXH64 of a package key, 0 for a free slot */
     VULN_SECTION_SLOT_NAME,    /* u32: index into NAME */
-    VULN_SECTION_NAME,         /* struct, 40 bytes */
+    VULN_SECTION_NAME,         /* struct, 32 bytes */
     VULN_SECTION_LOWER,        /* u64: eight bytes of the lower bound's key, after the run's common bytes */
     VULN_SECTION_UPPER,        /* u64 */
     VULN_SECTION_FLAGS,        /* u8: VULN_RANGE_* */
@@ -39,7 +39,7 @@ enum {
     VULN_RANGE_EXACT = 8            /* an enumerated version: lower and upper are the same */
 };
 
-#define VULN_NAME_SIZE ((size_t)40)
+#define VULN_NAME_SIZE ((size_t)32)
 #define VULN_ENTRY_SIZE ((size_t)16)
 #define VULN_ADVISORY_SIZE ((size_t)64)
 

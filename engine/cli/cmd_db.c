@@ -1,0 +1,128 @@
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "engine/cli/command.h"
+#include "engine/cli/options.h"
+#include "engine/vulndb/vulndb.h"
+#include "io/file/file.h"
+#include "matchers/vuln/vuln_db.h"
+
+static const char *date_text(int64_t utc_s, char *out) {
+    if (utc_s == 0)
+        return "unknown";
+    return clock_text(utc_s, out);
+}
+
+static void count_print(const char *what, uint64_t count, bool always) {
+    if (always || count > 0)
+        (void)printf("%-22s %" PRIu64 "\n", what, count);
+}
+
+static void summary_print(const char *path, const struct vulndb_summary *summary, size_t size) {
+    char date[CLOCK_TEXT_SIZE];
+    (void)printf("%-22s %s\n%-22s %zu\n%-22s %s\n", "database", path, "bytes", size, "data date", date_text(summary->data_time_utc_s, date));
+    count_print("advisories", summary->advisories, true);
+    count_print("packages", summary->packages, true);
+    count_print("ranges", summary->ranges, true);
+    count_print("documents read", summary->documents, true);
+    count_print("kev", summary->kev, false);
+    count_print("epss", summary->epss, false);
+    count_print("withdrawn", summary->withdrawn, false);
+    count_print("superseded copies", summary->superseded, false);
+    count_print("git ranges left out", summary->git_ranges, false);
+    count_print("invalid ranges", summary->invalid_ranges, false);
+    count_print("ranges without order", summary->unordered_ranges, false);
+    count_print("empty affected", summary->empty_affected, false);
+    count_print("files not recognised", summary->unrecognised, false);
+    count_print("malformed documents", summary->malformed, false);
+    for (size_t i = 0; i < summary->malformed && i < VULNDB_PROBLEMS_MAX; i++)
+        (void)printf("  %s\n", summary->problems[i]);
+}
+
+static int db_build(const struct text_list *feeds, const char *output, struct err *err) {
+    AUTO_VULNDB struct vulndb *build = NULL;
+    AUTO_BUF struct buf bytes;
+    buf_init(&bytes, 0);
+    if (output == NULL)
+        return err_set(err, ERR_USAGE, 0, "db build: -o FILE is missing");
+    if (feeds->count == 0)
+        return err_set(err, ERR_USAGE, 0, "db build: no feed given");
+    if (vulndb_new(&build, err) < 0)
+        return -1;
+    for (size_t i = 0; i < feeds->count; i++) {
+        if (vulndb_add_path(build, feeds->data[i], err) < 0)
+            return -1;
+    }
+    if (vulndb_finish(build, &bytes, err) < 0 || file_replace(output, buf_span(&bytes), err) < 0)
+        return -1;
+    summary_print(output, vulndb_summary(build), bytes.size);
+    return 0;
+}
+
+static int db_print(const char *path, struct span bytes, bool verify, struct err *err) {
+    struct vuln_db db;
+    uint64_t start_ns = clock_ns();
+    if (vuln_db_open(bytes, CPU_SCALAR, &db, err) < 0)
+        return -1;
+    uint64_t open_ns = clock_ns() - start_ns;
+    char date[CLOCK_TEXT_SIZE];
+    (void)printf("%-22s %s\n%-22s %zu\n%-22s %u\n%-22s %s\n", "database", path, "bytes", bytes.size, "format version", VULN_FORMAT_VERSION,
+                 "data date", date_text(db.data_time_utc_s, date));
+    count_print("advisories", db.advisory_count, true);
+    count_print("packages", db.name_count, true);
+    count_print("ranges", db.range_count, true);
+    (void)printf("%-22s %.1f us\n", "opened in", (double)open_ns / 1e3);
+    if (!verify)
+        return 0;
+    if (vuln_db_verify(&db, err) < 0)
+        return -1;
+    (void)printf("%-22s all\n", "checksums right");
+    return 0;
+}
+
+static int db_info(const struct text_list *files, bool verify, struct err *err) {
+    if (files->count != 1)
+        return err_set(err, ERR_USAGE, 0, "db info: one FILE is expected, found %zu", files->count);
+    const char *path = files->data[0];
+    struct file_map map = {{NULL, 0}};
+    if (file_map_open(path, &map, err) < 0)
+        return -1;
+    int result = db_print(path, map.bytes, verify, err);
+    file_map_close(&map);
+    return result < 0 ? err_wrap(err, "%s", path) : 0;
+}
+
+static int db_run(struct arena *arena, int argc, char **argv, struct err *err) {
+    const char *output = NULL;
+    bool verify = false;
+    bool help = false;
+    struct text_list operands = {0};
+    const struct option options[] = {
+        {"output", 'o', OPTION_TEXT, &output},
+        {"verify", 0, OPTION_FLAG, &verify},
+        OPTION_END,
+    };
+    if (options_parse(arena, "db", options, argc, argv, &operands, &help, err) < 0)
+        return -1;
+    if (help)
+        return 0;
+    if (operands.count == 0)
+        return err_set(err, ERR_USAGE, 0, "build or info is expected");
+    const char *verb = operands.data[0];
+    struct text_list rest = {operands.data + 1, operands.count - 1, 0};
+    char quoted[64];
+    if (strcmp(verb, "build") == 0)
+        return db_build(&rest, output, err);
+    if (strcmp(verb, "info") == 0)
+        return db_info(&rest, verify, err);
+    return err_set(err, ERR_USAGE, 0, "build or info is expected, found '%s'", text_quote(span_text(verb), quoted, sizeof quoted));
+}
+
+int cmd_db(int argc, char **argv) {
+    struct arena arena;
+    struct err err = {0};
+    arena_init(&arena, 0, 0);
+    int result = db_run(&arena, argc, argv, &err);
+    arena_release(&arena);
+    return result < 0 ? command_fail("db", &err) : EXIT_DONE;
+}

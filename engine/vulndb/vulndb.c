@@ -1,0 +1,378 @@
+#include "engine/vulndb/vulndb_build.h"
+
+#include <sys/stat.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "engine/vulndb/feed_archive.h"
+#include "io/file/file.h"
+#include "matchers/vuln/vuln_ecosystem.h"
+
+/* Tables of text keyed with a fixed seed: a feed that hashes badly slows its own build, and a random seed buys nothing else. */
+#define INTERN_SEED 0x7472776cULL
+
+static const struct feed *const feeds[] = {
+#define FEED(name) &feed_##name,
+#include "engine/vulndb/feed.def"
+#undef FEED
+};
+
+static int nomem(struct err *err) {
+    return err_set(err, ERR_NOMEM, 0, "vulnerability database: out of memory");
+}
+
+bool intern_put(struct intern *intern, struct span text, uint32_t *ret_number) {
+    void *known = map_get(&intern->map, text);
+    if (known != NULL) {
+        *ret_number = (uint32_t)((uintptr_t)known - 1);
+        return true;
+    }
+    if (intern->texts.count >= UINT32_MAX - 1)
+        return false;
+    struct span copy = arena_copy(&intern->arena, text);
+    if (copy.data == NULL || !vec_push(&intern->texts, copy))
+        return false;
+    void **slot = map_put(&intern->map, copy, NULL);
+    if (slot == NULL)
+        return false;
+    *slot = (void *)(uintptr_t)intern->texts.count;
+    *ret_number = (uint32_t)(intern->texts.count - 1);
+    return true;
+}
+
+static bool intern_init(struct intern *intern) {
+    uint32_t empty;
+    arena_init(&intern->arena, LIMIT_MIB, 0);
+    map_init(&intern->map, INTERN_SEED);
+    return intern_put(intern, span_text(""), &empty);
+}
+
+static void intern_release(struct intern *intern) {
+    arena_release(&intern->arena);
+    map_release(&intern->map);
+    vec_release(&intern->texts);
+}
+
+bool cve_number(struct span text, uint64_t *ret_number) {
+    size_t at = span_find(text, span_text("CVE-"), 0);
+    uint64_t year = 0;
+    uint64_t serial = 0;
+    if (at == SIZE_MAX || (at > 0 && text.data[at - 1] != '-'))
+        return false;
+    struct span rest = span_from(text, at + 4);
+    struct span year_text = text_cut(&rest, '-');
+    if (!text_u64(year_text, 10, 9999, &year) || year_text.size != 4 || !text_u64(rest, 10, UINT32_MAX, &serial))
+        return false;
+    *ret_number = year << 32 | serial;
+    return true;
+}
+
+int vulndb_new(struct vulndb **ret_build, struct err *err) {
+    AUTO_VULNDB struct vulndb *build = mem_zalloc(sizeof *build);
+    if (build == NULL)
+        return nomem(err);
+    arena_init(&build->arena, LIMIT_MIB, 0);
+    arena_init(&build->scratch, LIMIT_MIB, LIMIT_ADVISORY_ARENA_BYTES);
+    map_init(&build->by_id, INTERN_SEED);
+    if (!intern_init(&build->texts) || !intern_init(&build->keys))
+        return nomem(err);
+    *ret_build = STEAL(build);
+    return 0;
+}
+
+void vulndb_free(struct vulndb *build) {
+    if (build == NULL)
+        return;
+    intern_release(&build->texts);
+    intern_release(&build->keys);
+    arena_release(&build->arena);
+    arena_release(&build->scratch);
+    map_release(&build->by_id);
+    vec_release(&build->rows);
+    vec_release(&build->entries);
+    vec_release(&build->advisories);
+    vec_release(&build->scores);
+    vec_release(&build->kevs);
+    mem_free(build);
+}
+
+const struct vulndb_summary *vulndb_summary(const struct vulndb *build) {
+    return &build->summary;
+}
+
+struct vulndb_summary *vulndb_count(struct vulndb *build) {
+    return &build->summary;
+}
+
+void vulndb_problem(struct vulndb *build, const char *name, const char *why) {
+    uint64_t index = build->summary.malformed++;
+    char quoted[64];
+    if (index < VULNDB_PROBLEMS_MAX)
+        (void)snprintf(build->summary.problems[index], sizeof build->summary.problems[index], "%s: %s",
+                       text_quote(span_text(name), quoted, sizeof quoted), why);
+}
+
+int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struct err *err) {
+    struct build_kev kev = {.ransomware = ransomware};
+    if (!cve_number(cve, &kev.cve))
+        return 0;
+    build->summary.kev++;
+    return vec_push(&build->kevs, kev) ? 0 : nomem(err);
+}
+
+int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32_t percentile, struct err *err) {
+    struct build_score score = {.epss = epss, .percentile = percentile};
+    if (!cve_number(cve, &score.cve))
+        return 0;
+    build->summary.epss++;
+    return vec_push(&build->scores, score) ? 0 : nomem(err);
+}
+
+/* The entry of this advisory that says the same, or a new one: records of hundreds of packages mostly say one thing. */
+static bool entry_put(struct vulndb *build, const struct build_entry *entry, size_t first, uint32_t *ret_entry) {
+    for (size_t i = build->entries.count; i > first; i--) {
+        const struct build_entry *known = &build->entries.data[i - 1];
+        if (known->vector == entry->vector && known->score10 == entry->score10 && known->severity == entry->severity &&
+            known->status == entry->status && known->flags == entry->flags) {
+            *ret_entry = (uint32_t)(i - 1);
+            return true;
+        }
+    }
+    if (build->entries.count >= UINT32_MAX || !vec_push(&build->entries, *entry))
+        return false;
+    *ret_entry = (uint32_t)(build->entries.count - 1);
+    return true;
+}
+
+static int row_add(struct vulndb *build, struct build_row row, const struct interval *interval, struct err *err) {
+    row.flags = interval->flags;
+    if (build->rows.count >= LIMIT_VULNDB_ROWS)
+        return err_set(err, ERR_LIMIT, 0, "vulnerability database: more than %zu ranges", LIMIT_VULNDB_ROWS);
+    bool made = intern_put(&build->keys, interval->lower_key, &row.lower_key) && intern_put(&build->keys, interval->upper_key, &row.upper_key) &&
+                intern_put(&build->texts, interval->lower_text, &row.lower_text) &&
+                intern_put(&build->texts, interval->upper_text, &row.upper_text) && vec_push(&build->rows, row);
+    return made ? 0 : nomem(err);
+}
+
+/* Enumerated versions become ranges of one version: in keys where they parse, else in the texts' own space. Those that a range of the
+ * same package holds anyway are left out: PyPI enumerates every release that its ranges cover. */
+static int versions_add(struct vulndb *build, struct arena *scratch, const struct draft_affected *affected, struct build_row row,
+                        const enum version_scheme *scheme, const struct intervals *ranges, size_t range_count, struct err *err) {
+    for (size_t i = 0; i < affected->version_count; i++) {
+        struct span version = affected->versions[i];
+        struct span key = {NULL, 0};
+        int made = scheme == NULL ? 0 : arena_version_key(scratch, *scheme, vuln_version_bare(affected->ecosystem, version), &key, err);
+        if (made < 0)
+            return -1;
+        bool held = false;
+        for (size_t r = 0; made > 0 && r < range_count && !held; r++) {
+            for (size_t k = 0; k < ranges[r].count && !held; k++)
+                held = interval_holds(&ranges[r].data[k], key);
+        }
+        if (held)
+            continue;
+        row.text_space = made == 0;
+        struct span bound = made > 0 ? key : version;
+        struct interval one = {version, version, bound, bound, VULN_RANGE_UPPER_INCLUSIVE | VULN_RANGE_EXACT};
+        if (row_add(build, row, &one, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int affected_add(struct vulndb *build, struct arena *scratch, const struct draft_affected *affected, struct build_row row, struct err *err) {
+    enum version_scheme scheme;
+    bool ordered = vuln_ecosystem_scheme(affected->ecosystem, &scheme);
+    struct intervals *ranges = arena_array(scratch, affected->range_count + 1, sizeof *ranges);
+    size_t rows_before = build->rows.count;
+    if (ranges == NULL)
+        return nomem(err);
+    for (size_t i = 0; i < affected->range_count; i++) {
+        int made = ordered ? intervals_make(scratch, scheme, &affected->ranges[i], &ranges[i], err) : 0;
+        if (made < 0)
+            return -1;
+        if (made == 0 && ordered)
+            build->summary.invalid_ranges++;
+        else if (made == 0)
+            build->summary.unordered_ranges++;
+        for (size_t k = 0; k < ranges[i].count; k++) {
+            if (row_add(build, row, &ranges[i].data[k], err) < 0)
+                return -1;
+        }
+    }
+    if (versions_add(build, scratch, affected, row, ordered ? &scheme : NULL, ranges, affected->range_count, err) < 0)
+        return -1;
+    build->summary.empty_affected += build->rows.count == rows_before;
+    return 0;
+}
+
+static bool list_copy(struct vulndb *build, const struct span *texts, size_t count, uint32_t **ret_list, uint32_t *ret_count) {
+    uint32_t *list = arena_array(&build->arena, count == 0 ? 1 : count, sizeof *list);
+    if (list == NULL || count > UINT32_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!intern_put(&build->texts, texts[i], &list[i]))
+            return false;
+    }
+    *ret_list = list;
+    *ret_count = (uint32_t)count;
+    return true;
+}
+
+/* Whether `a` is the copy that counts: the later one, and between equally old ones any rule that does not ask for the input's order. */
+static bool is_newer(const struct build_advisory *a, const struct build_advisory *b) {
+    if (a->modified_utc_s != b->modified_utc_s)
+        return a->modified_utc_s > b->modified_utc_s;
+    if (a->withdrawn != b->withdrawn)
+        return a->withdrawn;
+    return a->digest > b->digest;
+}
+
+/* Settles which of the records of one id live. A withdrawn one ends all older copies, whatever packages they have. */
+static void copies_settle(struct vulndb *build, struct build_advisory *fresh, uint32_t first) {
+    for (uint32_t number = first; number != 0; number = build->advisories.data[number - 1].next) {
+        struct build_advisory *other = &build->advisories.data[number - 1];
+        bool same = other->ecosystem == fresh->ecosystem || other->withdrawn || fresh->withdrawn;
+        if (!same)
+            continue;
+        struct build_advisory *loser = is_newer(fresh, other) ? other : fresh;
+        build->summary.superseded += !loser->dead && !loser->withdrawn;
+        loser->dead = true;
+    }
+}
+
+static bool advisory_fill(struct vulndb *build, const struct draft *draft, struct build_advisory *ret_advisory) {
+    struct build_advisory advisory = {
+        .published_utc_s = draft->published_utc_s,
+        .modified_utc_s = draft->modified_utc_s,
+        .digest = draft->digest,
+        .flags = draft->flags,
+        .withdrawn = draft->withdrawn,
+        .dead = draft->withdrawn,
+    };
+    struct span ecosystem = draft->affected_count == 0 ? (struct span){NULL, 0} : draft->affected[0].ecosystem;
+    enum version_scheme scheme;
+    if (vuln_ecosystem_scheme(ecosystem, &scheme))
+        advisory.is_distro = strcmp(version_scheme_name(scheme), "rpm") == 0 || vuln_ecosystem_names_source(ecosystem);
+    struct span world = text_cut(&ecosystem, ':');
+    bool made = intern_put(&build->texts, draft->id, &advisory.id) && intern_put(&build->texts, draft->summary, &advisory.summary) &&
+                intern_put(&build->texts, draft->source, &advisory.source) && intern_put(&build->texts, world, &advisory.ecosystem) &&
+                list_copy(build, draft->aliases, draft->alias_count, &advisory.aliases, &advisory.alias_count) &&
+                list_copy(build, draft->upstream, draft->upstream_count, &advisory.upstream, &advisory.upstream_count);
+    if (made)
+        *ret_advisory = advisory;
+    return made;
+}
+
+int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err) {
+    struct build_advisory advisory;
+    if (build->advisories.count >= UINT32_MAX - 1 || !advisory_fill(build, draft, &advisory))
+        return nomem(err);
+    void **slot = map_put(&build->by_id, build->texts.texts.data[advisory.id], NULL);
+    if (slot == NULL || !vec_reserve(&build->advisories, 1))
+        return nomem(err);
+    advisory.next = (uint32_t)(uintptr_t)*slot;
+    copies_settle(build, &advisory, advisory.next);
+    build->summary.withdrawn += draft->withdrawn;
+    build->advisories.data[build->advisories.count++] = advisory;
+    *slot = (void *)(uintptr_t)build->advisories.count;
+    if (draft->modified_utc_s > build->summary.data_time_utc_s)
+        build->summary.data_time_utc_s = draft->modified_utc_s;
+    if (advisory.dead)
+        return 0;
+    size_t first_entry = build->entries.count;
+    for (size_t i = 0; i < draft->affected_count; i++) {
+        const struct draft_affected *affected = &draft->affected[i];
+        AUTO_BUF struct buf key;
+        struct build_row row = {0};
+        struct build_entry entry = {
+            .advisory = (uint32_t)(build->advisories.count - 1),
+            .score10 = affected->score10 < 0 ? UINT16_MAX : (uint16_t)affected->score10,
+            .severity = (uint8_t)affected->severity,
+            .status = (uint8_t)affected->status,
+            .flags = affected->flags,
+        };
+        buf_init(&key, 0);
+        if (affected->ecosystem.size == 0 || affected->name.size == 0 || affected->name.size > LIMIT_FIELD_BYTES ||
+            affected->ecosystem.size > LIMIT_FIELD_BYTES) {
+            build->summary.empty_affected++;
+            continue;
+        }
+        vuln_package_key(affected->ecosystem, affected->name, &key);
+        if (key.failed || !intern_put(&build->texts, affected->vector, &entry.vector) ||
+            !entry_put(build, &entry, first_entry, &row.entry) || !intern_put(&build->texts, buf_span(&key), &row.package))
+            return nomem(err);
+        if (affected_add(build, scratch, affected, row, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int vulndb_add_document(struct vulndb *build, const char *name, struct span bytes, struct err *err) {
+    for (size_t i = 0; i < ARRAY_COUNT(feeds); i++) {
+        if (!feeds[i]->recognise(bytes))
+            continue;
+        build->summary.documents++;
+        arena_reset(&build->scratch);
+        return feeds[i]->read(build, &build->scratch, name, bytes, err);
+    }
+    build->summary.unrecognised++;
+    return 0;
+}
+
+static int archive_document(void *context, const char *name, struct span bytes, struct err *err) {
+    return vulndb_add_document(context, name, bytes, err);
+}
+
+static int file_add(struct vulndb *build, const char *path, struct err *err) {
+    struct file_map map = {{NULL, 0}};
+    if (file_map_open(path, &map, err) < 0)
+        return -1;
+    int result = feed_archive_is(map.bytes) ? feed_archive_walk(path, map.bytes, archive_document, build, err)
+                                            : vulndb_add_document(build, path, map.bytes, err);
+    file_map_close(&map);
+    return result;
+}
+
+/* Folders wait on a list instead of the stack. Hidden files are not feeds. */
+static int folder_add(struct vulndb *build, const char *path, struct err *err) {
+    struct arena names;
+    VEC(char *) waiting = {0};
+    int result = 0;
+    arena_init(&names, 0, 256 * LIMIT_MIB);
+    char *first = arena_text(&names, span_text(path));
+    if (first == NULL || !vec_push(&waiting, first))
+        result = nomem(err);
+    while (result == 0 && waiting.count > 0) {
+        const char *folder = waiting.data[--waiting.count];
+        AUTO_DIR DIR *directory = opendir(folder);
+        if (directory == NULL) {
+            result = err_set(err, ERR_IO, errno, "%s: %s", folder, strerror(errno));
+            break;
+        }
+        for (struct dirent *item = readdir(directory); result == 0 && item != NULL; item = readdir(directory)) {
+            struct stat status;
+            if (item->d_name[0] == '.')
+                continue;
+            char *member = arena_format(&names, "%s/%s", folder, item->d_name);
+            if (member == NULL)
+                result = nomem(err);
+            else if (stat(member, &status) != 0)
+                result = err_set(err, ERR_IO, errno, "%s: %s", member, strerror(errno));
+            else if (S_ISDIR(status.st_mode) && !vec_push(&waiting, member))
+                result = nomem(err);
+            else if (S_ISREG(status.st_mode))
+                result = file_add(build, member, err);
+        }
+    }
+    vec_release(&waiting);
+    arena_release(&names);
+    return result;
+}
+
+int vulndb_add_path(struct vulndb *build, const char *path, struct err *err) {
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%s: %s", path, strerror(errno));
+    return S_ISDIR(status.st_mode) ? folder_add(build, path, err) : file_add(build, path, err);
+}

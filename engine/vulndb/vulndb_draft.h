@@ -1,0 +1,75 @@
+/* Between feeds and the builder: an advisory as a feed states it. Everything borrows; the builder copies. */
+#ifndef TRAWL_VULNDB_DRAFT_H
+#define TRAWL_VULNDB_DRAFT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/model/severity.h"
+#include "engine/vulndb/vulndb.h"
+#include "matchers/vuln/vuln_match.h"
+
+enum draft_event_kind { DRAFT_INTRODUCED, DRAFT_FIXED, DRAFT_LAST_AFFECTED, DRAFT_LIMIT };
+
+struct draft_event {
+    enum draft_event_kind kind;
+    struct span version; /* introduced "0": before everything; limit "*": none */
+};
+
+/* Events of one range, in the order of the document. */
+struct draft_range {
+    struct draft_event *events;
+    size_t count;
+};
+
+struct draft_affected {
+    struct span ecosystem;
+    struct span name;
+    struct draft_range *ranges;
+    size_t range_count;
+    struct span *versions; /* enumerated */
+    size_t version_count;
+    enum severity severity;
+    struct span vector;
+    int score10; /* or -1 */
+    enum vuln_status status;
+    uint8_t flags; /* VULN_ENTRY_* */
+};
+
+struct draft {
+    struct span id;
+    struct span summary;
+    struct span source;
+    struct span *aliases;
+    size_t alias_count;
+    struct span *upstream;
+    size_t upstream_count;
+    int64_t published_utc_s;
+    int64_t modified_utc_s;
+    uint64_t digest;  /* of the document: decides between copies of equal `modified` */
+    uint8_t flags;    /* VULN_ADVISORY_* */
+    bool withdrawn;
+    struct draft_affected *affected;
+    size_t affected_count;
+};
+
+/* Takes an advisory in. `scratch` may be used for the time of the call. NOMEM, LIMIT. */
+int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err);
+/* What is known about a CVE; `cve` is its text, anything else is ignored. NOMEM. */
+int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struct err *err);
+int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32_t percentile, struct err *err);
+/* Counts a document as malformed and keeps why. */
+void vulndb_problem(struct vulndb *build, const char *name, const char *why);
+struct vulndb_summary *vulndb_count(struct vulndb *build);
+
+/* A kind of feed. `recognise` looks at the first bytes only; `read` counts what is wrong with a document, and fails for NOMEM and LIMIT
+ * alone. `scratch` is reset by the caller before each document. */
+struct feed {
+    const char *name;
+    bool (*recognise)(struct span bytes);
+    int (*read)(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct err *err);
+};
+#define FEED(name) extern const struct feed feed_##name;
+#include "engine/vulndb/feed.def"
+#undef FEED
+
+#endif

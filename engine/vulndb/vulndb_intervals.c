@@ -1,0 +1,129 @@
+#include "base/limits.h"
+#include "engine/vulndb/vulndb_build.h"
+
+/* A key's length is stored in 16 bits. */
+#define KEY_BYTES_MAX ((size_t)UINT16_MAX)
+
+int arena_version_key(struct arena *arena, enum version_scheme scheme, struct span version, struct span *ret_key, struct err *err) {
+    AUTO_BUF struct buf key;
+    struct err why = {0};
+    buf_init(&key, 0);
+    if (version.size == 0 || version.size > LIMIT_FIELD_BYTES)
+        return 0;
+    if (version_key(scheme, version, &key, &why) < 0)
+        return why.code == ERR_NOMEM ? err_set(err, ERR_NOMEM, 0, "%s", why.text) : 0;
+    if (key.size > KEY_BYTES_MAX)
+        return 0;
+    *ret_key = arena_copy(arena, buf_span(&key));
+    return ret_key->data == NULL ? err_set(err, ERR_NOMEM, 0, "version key: out of memory") : 1;
+}
+
+struct keyed_event {
+    enum draft_event_kind kind;
+    bool first;          /* introduced "0" */
+    struct span version;
+    struct span key;
+};
+
+/* Before everything: "0" alone; a zero that is written out longer is a version like others. */
+static bool is_first(const struct draft_event *event) {
+    return event->kind == DRAFT_INTRODUCED && span_is(event->version, "0");
+}
+
+static int event_compare(const struct keyed_event *a, const struct keyed_event *b) {
+    if (a->first || b->first)
+        return (int)b->first - (int)a->first;
+    return span_compare(a->key, b->key);
+}
+
+/* Insertion sort: stable, and events are few and mostly in order; a hostile record's many meet the bound below. */
+static void events_sort(struct keyed_event *events, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        struct keyed_event event = events[i];
+        size_t at = i;
+        for (; at > 0 && event_compare(&events[at - 1], &event) > 0; at--)
+            events[at] = events[at - 1];
+        events[at] = event;
+    }
+}
+
+static void interval_close(struct intervals *intervals, const struct keyed_event *event) {
+    struct interval *open = &intervals->data[intervals->count++];
+    open->upper_text = event->version;
+    open->upper_key = event->key;
+    if (event->kind == DRAFT_LAST_AFFECTED)
+        open->flags |= VULN_RANGE_UPPER_INCLUSIVE;
+}
+
+/* Cuts every interval at the highest limit. */
+static void limits_apply(struct intervals *intervals, const struct keyed_event *limit) {
+    size_t kept = 0;
+    for (size_t i = 0; i < intervals->count; i++) {
+        struct interval interval = intervals->data[i];
+        if (!(interval.flags & VULN_RANGE_NO_LOWER) && span_compare(interval.lower_key, limit->key) >= 0)
+            continue;
+        if ((interval.flags & VULN_RANGE_NO_UPPER) || span_compare(interval.upper_key, limit->key) >= 0) {
+            interval.flags &= (uint8_t)~(VULN_RANGE_NO_UPPER | VULN_RANGE_UPPER_INCLUSIVE);
+            interval.upper_key = limit->key;
+            interval.upper_text = limit->version;
+        }
+        intervals->data[kept++] = interval;
+    }
+    intervals->count = kept;
+}
+
+int intervals_make(struct arena *arena, enum version_scheme scheme, const struct draft_range *range, struct intervals *ret_intervals,
+                   struct err *err) {
+    if (range->count > LIMIT_RANGE_EVENTS)
+        return 0;
+    struct keyed_event *events = arena_array(arena, range->count + 1, sizeof *events);
+    struct intervals intervals = {arena_array(arena, range->count + 1, sizeof(struct interval)), 0};
+    const struct keyed_event *limit = NULL;
+    bool unlimited = false;
+    if (events == NULL || intervals.data == NULL)
+        return err_set(err, ERR_NOMEM, 0, "version range: out of memory");
+    for (size_t i = 0; i < range->count; i++) {
+        const struct draft_event *event = &range->events[i];
+        events[i] = (struct keyed_event){event->kind, is_first(event), event->version, {NULL, 0}};
+        unlimited = unlimited || (event->kind == DRAFT_LIMIT && span_is(event->version, "*"));
+        if (events[i].first || (event->kind == DRAFT_LIMIT && span_is(event->version, "*")))
+            continue;
+        int made = arena_version_key(arena, scheme, event->version, &events[i].key, err);
+        if (made <= 0)
+            return made;
+    }
+    events_sort(events, range->count);
+    bool open = false;
+    for (size_t i = 0; i < range->count; i++) {
+        const struct keyed_event *event = &events[i];
+        if (event->kind == DRAFT_LIMIT) {
+            if (!span_is(event->version, "*"))
+                limit = event; /* sorted: the last one is the highest */
+        } else if (event->kind == DRAFT_INTRODUCED && !open) {
+            intervals.data[intervals.count] = (struct interval){
+                .lower_text = event->first ? (struct span){NULL, 0} : event->version,
+                .lower_key = event->key,
+                .flags = event->first ? VULN_RANGE_NO_LOWER : 0,
+            };
+            open = true;
+        } else if (event->kind != DRAFT_INTRODUCED && open) {
+            interval_close(&intervals, event);
+            open = false;
+        }
+    }
+    if (open)
+        intervals.data[intervals.count++].flags |= VULN_RANGE_NO_UPPER;
+    if (limit != NULL && !unlimited)
+        limits_apply(&intervals, limit);
+    *ret_intervals = intervals;
+    return 1;
+}
+
+bool interval_holds(const struct interval *interval, struct span key) {
+    if (!(interval->flags & VULN_RANGE_NO_LOWER) && span_compare(interval->lower_key, key) > 0)
+        return false;
+    if (interval->flags & VULN_RANGE_NO_UPPER)
+        return true;
+    int order = span_compare(key, interval->upper_key);
+    return order < 0 || (order == 0 && (interval->flags & VULN_RANGE_UPPER_INCLUSIVE) != 0);
+}
