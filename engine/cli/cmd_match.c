@@ -5,6 +5,7 @@
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
 #include "io/file/file.h"
+#include "matchers/vuln/vuln_ecosystem.h"
 #include "matchers/vuln/vuln_match.h"
 
 /* What lives as long as the run, and what every line reuses. */
@@ -14,6 +15,7 @@ struct match_run {
     struct arena line_arena;
     struct buf line;
     struct buf out;
+    struct buf ecosystem, name; /* of a package URL */
     VEC(struct span) ids;
 };
 
@@ -42,10 +44,29 @@ static int query_from_object(struct match_run *run, struct span line, struct vul
     return 0;
 }
 
+static int query_from_purl(struct match_run *run, struct span line, struct vuln_query *ret_query, struct err *err) {
+    struct purl purl;
+    if (purl_parse(line, &run->line_arena, &purl, err) < 0)
+        return -1;
+    buf_reset(&run->ecosystem);
+    buf_reset(&run->name);
+    vuln_ecosystem_of_purl(&purl, &run->ecosystem, &run->name);
+    if (run->ecosystem.failed || run->name.failed)
+        return err_set(err, ERR_NOMEM, 0, "match: out of memory");
+    if (run->ecosystem.size == 0)
+        return err_set(err, ERR_UNSUPPORTED, 0, "a package URL of no known ecosystem, or without the release in its qualifier distro");
+    if (purl.version.size == 0)
+        return err_set(err, ERR_FORMAT, 0, "a package URL with a version is expected");
+    *ret_query = (struct vuln_query){.ecosystem = buf_span(&run->ecosystem), .name = buf_span(&run->name), .version = purl.version};
+    return 0;
+}
+
 static int query_parse(struct match_run *run, struct span line, struct vuln_query *ret_query, struct err *err) {
     char quoted[64];
     if (span_starts(line, "{"))
         return query_from_object(run, line, ret_query, err);
+    if (span_starts(line, "pkg:"))
+        return query_from_purl(run, line, ret_query, err);
     return err_set(err, ERR_FORMAT, 0, "a JSON object or a package URL is expected, found %s", text_quote(line, quoted, sizeof quoted));
 }
 
@@ -146,6 +167,8 @@ static int match_run(struct arena *arena, int argc, char **argv, struct err *err
     arena_init(&run.line_arena, 0, 16 * LIMIT_MIB);
     buf_init(&run.line, 0);
     buf_init(&run.out, 0);
+    buf_init(&run.ecosystem, 0);
+    buf_init(&run.name, 0);
     int result = vuln_db_open(map.bytes, level, &run.db, err);
     if (result < 0)
         (void)err_wrap(err, "%s", path);
@@ -154,6 +177,8 @@ static int match_run(struct arena *arena, int argc, char **argv, struct err *err
     arena_release(&run.line_arena);
     buf_release(&run.line);
     buf_release(&run.out);
+    buf_release(&run.ecosystem);
+    buf_release(&run.name);
     vec_release(&run.ids);
     file_map_close(&map);
     return result;

@@ -33,7 +33,7 @@ static bool metrics_read(struct span vector, struct metrics *metrics) {
 /* The weight of a letter; NaN, which every result inherits, where it is none of them. */
 static double weight(uint8_t value, const char *letters, const double *weights) {
     const char *place = strchr(letters, value);
-    return value == 0 || place == NULL ? NAN : weights[place - letters];
+    return value == 0 || place == NULL ? (double)NAN : weights[place - letters];
 }
 
 static int score2(struct span vector) {

@@ -158,49 +158,66 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
     /* Red Hat's ecosystems name a product and a repository that no installed package carries. */
 }
 
+/* Types whose world is the same on every system. Those that are not here have no OSV ecosystem. */
+static const struct {
+    enum package_type type;
+    const char *ecosystem;
+} languages[] = {
+    {PACKAGE_PYPI, "PyPI"},          {PACKAGE_NPM, "npm"},       {PACKAGE_GOLANG, "Go"},
+    {PACKAGE_MAVEN, "Maven"},        {PACKAGE_GEM, "RubyGems"},  {PACKAGE_CARGO, "crates.io"},
+    {PACKAGE_COMPOSER, "Packagist"}, {PACKAGE_NUGET, "NuGet"},
+};
+
 void vuln_ecosystem(const struct distro *distro, enum package_type type, struct buf *ecosystem) {
     static const struct distro none = {0};
     if (distro == NULL)
         distro = &none;
-    switch (type) {
-    case PACKAGE_DEB:
-        deb_ecosystem(distro, ecosystem);
-        break;
-    case PACKAGE_APK:
-        apk_ecosystem(distro, ecosystem);
-        break;
-    case PACKAGE_RPM:
-        rpm_ecosystem(distro, ecosystem);
-        break;
-    case PACKAGE_PYPI:
-        buf_text(ecosystem, "PyPI");
-        break;
-    case PACKAGE_NPM:
-        buf_text(ecosystem, "npm");
-        break;
-    case PACKAGE_GOLANG:
-        buf_text(ecosystem, "Go");
-        break;
-    case PACKAGE_MAVEN:
-        buf_text(ecosystem, "Maven");
-        break;
-    case PACKAGE_GEM:
-        buf_text(ecosystem, "RubyGems");
-        break;
-    case PACKAGE_CARGO:
-        buf_text(ecosystem, "crates.io");
-        break;
-    case PACKAGE_COMPOSER:
-        buf_text(ecosystem, "Packagist");
-        break;
-    case PACKAGE_NUGET:
-        buf_text(ecosystem, "NuGet");
-        break;
-    case PACKAGE_GENERIC:
-    case PACKAGE_TYPE_COUNT:
-    default:
-        break;
+    for (size_t i = 0; i < ARRAY_COUNT(languages); i++) {
+        if (languages[i].type == type)
+            buf_text(ecosystem, languages[i].ecosystem);
     }
+    if (type == PACKAGE_DEB)
+        deb_ecosystem(distro, ecosystem);
+    else if (type == PACKAGE_APK)
+        apk_ecosystem(distro, ecosystem);
+    else if (type == PACKAGE_RPM)
+        rpm_ecosystem(distro, ecosystem);
+}
+
+/* "debian-12" and "12" both name release 12 of the namespace's distribution. */
+static struct distro purl_distro(const struct purl *purl) {
+    struct distro distro = {.id = purl->namespace};
+    for (size_t i = 0; i < purl->qualifier_count; i++) {
+        struct span value = purl->qualifiers[i].value;
+        if (!span_is(purl->qualifiers[i].key, "distro"))
+            continue;
+        size_t dash = span_index_last(value, '-');
+        if (dash != SIZE_MAX && span_equal(span_slice(value, 0, dash), distro.id))
+            value = span_from(value, dash + 1);
+        distro.version_id = value;
+    }
+    return distro;
+}
+
+void vuln_ecosystem_of_purl(const struct purl *purl, struct buf *ecosystem, struct buf *name) {
+    enum package_type type;
+    struct distro distro = purl_distro(purl);
+    if (package_type_parse(purl->type, &type) && type != PACKAGE_GENERIC)
+        vuln_ecosystem(&distro, type, ecosystem);
+    else if (span_is(purl->type, "bitnami"))
+        buf_text(ecosystem, "Bitnami");
+    else if (span_is(purl->type, "hex"))
+        buf_text(ecosystem, "Hex");
+    else if (span_is(purl->type, "pub"))
+        buf_text(ecosystem, "Pub");
+    else if (span_is(purl->type, "conan"))
+        buf_text(ecosystem, "ConanCenter");
+    bool system = span_is(purl->type, "deb") || span_is(purl->type, "apk") || span_is(purl->type, "rpm");
+    if (purl->namespace.size > 0 && !system) {
+        buf_add(name, purl->namespace);
+        buf_byte(name, span_is(purl->type, "maven") ? ':' : '/');
+    }
+    buf_add(name, purl->name);
 }
 
 static void add_ecosystem(struct buf *key, struct span ecosystem) {

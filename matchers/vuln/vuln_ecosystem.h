@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/model/package.h"
+#include "base/model/purl.h"
 #include "matchers/version/version.h"
 
 /* Appends the ecosystem for a package of that type found on that distribution, or nothing where OSV has no name for it: a deb
@@ -17,6 +18,10 @@
  * the source's version. AlmaLinux, Rocky, Azure Linux and Red Hat name binary packages. vuln_ecosystem_names_source() tells. */
 void vuln_ecosystem(const struct distro *distro, enum package_type type, struct buf *ecosystem);
 bool vuln_ecosystem_names_source(struct span ecosystem);
+
+/* The same for a package URL's parts. For deb, apk and rpm the qualifier distro ("debian-12", "alpine-3.18.4", "12") names the release; an
+ * unknown release gives nothing. `name` gets the name as the ecosystem writes it: "@scope/name", "group:artifact". */
+void vuln_ecosystem_of_purl(const struct purl *purl, struct buf *ecosystem, struct buf *name);
 
 /* The version order of the ecosystem. False where there is none, or none in this build: only versions that a record
  * enumerates can match then. */
