@@ -15,8 +15,8 @@ struct catalogue_case {
     const char *expect;
 };
 
-/* Fails the running cmocka test where a case does not come out as expected. A NULL `cataloguer` means that of `id`. */
-void catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *cases,
+/* False where a case does not come out as expected; which and how is on stderr. A NULL `cataloguer` means that of `id`. */
+bool catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *cases,
                         size_t count);
 
 #endif

@@ -26,7 +26,7 @@ static const struct catalogue_case cases[] = {
 
 static void test_apk(void **state) {
     (void)state;
-    catalogue_case_run(NULL, CATALOGUER_APK, cases, ARRAY_COUNT(cases));
+    assert_true(catalogue_case_run(NULL, CATALOGUER_APK, cases, ARRAY_COUNT(cases)));
 }
 
 int main(void) {

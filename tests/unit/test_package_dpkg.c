@@ -57,7 +57,7 @@ static const struct catalogue_case cases[] = {
 
 static void test_dpkg(void **state) {
     (void)state;
-    catalogue_case_run(NULL, CATALOGUER_DPKG, cases, ARRAY_COUNT(cases));
+    assert_true(catalogue_case_run(NULL, CATALOGUER_DPKG, cases, ARRAY_COUNT(cases)));
 }
 
 int main(void) {

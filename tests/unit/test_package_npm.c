@@ -29,7 +29,7 @@ static const struct catalogue_case cases[] = {
 
 static void test_npm(void **state) {
     (void)state;
-    catalogue_case_run(NULL, CATALOGUER_NPM, cases, ARRAY_COUNT(cases));
+    assert_true(catalogue_case_run(NULL, CATALOGUER_NPM, cases, ARRAY_COUNT(cases)));
 }
 
 int main(void) {

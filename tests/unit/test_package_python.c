@@ -35,7 +35,7 @@ static const struct catalogue_case cases[] = {
 
 static void test_python(void **state) {
     (void)state;
-    catalogue_case_run(NULL, CATALOGUER_PYTHON, cases, ARRAY_COUNT(cases));
+    assert_true(catalogue_case_run(NULL, CATALOGUER_PYTHON, cases, ARRAY_COUNT(cases)));
 }
 
 int main(void) {
