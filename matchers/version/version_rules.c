@@ -42,6 +42,19 @@ void key_text_lower(struct buf *key, struct span text) {
     buf_byte(key, 0);
 }
 
+void key_padding(struct buf *key, size_t zeros, bool next_is_less) {
+    assert(zeros < UINT16_MAX);
+    if (next_is_less) {
+        /* The sooner something less than zero comes, the less the sequence is. */
+        buf_byte(key, KEY_PADDED_LESS);
+        buf_be16(key, (uint16_t)zeros);
+    } else if (zeros > 0) {
+        /* The sooner something more comes, the more it is; right away is the most, and the element's own tag. */
+        buf_byte(key, KEY_PADDED_LATER);
+        buf_be16(key, (uint16_t)(UINT16_MAX - zeros));
+    }
+}
+
 struct span version_text_digits(struct version_text *in) {
     size_t from = in->at;
     while (text_is_digit(version_text_peek(in)))

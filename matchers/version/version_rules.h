@@ -39,6 +39,13 @@ void key_text(struct buf *key, struct span text);
 /* The same with ASCII letters in lower case. */
 void key_text_lower(struct buf *key, struct span text);
 
+/* Sequences whose missing elements are zero, so that "1" = "1.0.0" and "1.0.a" < "1" < "1.0.1": zeros are counted, not
+ * written, and what they lead to says on which side of the end the sequence lies. Before each element that is not zero comes
+ * key_padding() with the number of zeros since the last one; an element that is more than zero then begins with a tag from
+ * KEY_PADDED_MORE up; at the end of the sequence comes KEY_PADDED_END. */
+enum { KEY_PADDED_LESS = 1, KEY_PADDED_END, KEY_PADDED_LATER, KEY_PADDED_MORE };
+void key_padding(struct buf *key, size_t zeros, bool next_is_less);
+
 /* A cursor over the text of a version. */
 struct version_text {
     struct span text;
