@@ -4,11 +4,11 @@
  * Build metadata has no part in precedence. */
 #include "matchers/version/version_semver.h"
 
-bool semver_pre_key(struct span pre, struct buf *key) {
-    if (pre.size == 0)
+bool semver_identifiers_key(struct span identifiers, bool is_caseless, struct buf *key) {
+    if (identifiers.size == 0)
         return false;
-    while (pre.data != NULL) {
-        struct span identifier = text_cut(&pre, '.');
+    while (identifiers.data != NULL) {
+        struct span identifier = text_cut(&identifiers, '.');
         if (identifier.size == 0)
             return false;
         for (size_t i = 0; i < identifier.size; i++) {
@@ -19,7 +19,7 @@ bool semver_pre_key(struct span pre, struct buf *key) {
             key_number(key, SEMVER_TAG_NUMBER, identifier);
         } else {
             buf_byte(key, SEMVER_TAG_WORD);
-            key_text(key, identifier);
+            (is_caseless ? key_text_lower : key_text)(key, identifier);
         }
     }
     buf_byte(key, SEMVER_TAG_PRE_END);
@@ -54,6 +54,26 @@ bool semver_split(struct span text, struct semver_parts *ret_parts) {
     return true;
 }
 
+bool semver_split_loose(struct span text, struct semver_parts *ret_parts) {
+    size_t numbers = 0;
+    while (numbers < text.size && (text_is_digit(text.data[numbers]) || text.data[numbers] == '.'))
+        numbers++;
+    if (numbers == 0 || numbers == text.size || !text_is_alpha(text.data[numbers]) || text.data[numbers - 1] == '.')
+        return semver_split(text, ret_parts);
+    if (!semver_split(span_slice(text, 0, numbers), ret_parts))
+        return false;
+    struct span pre = span_from(text, numbers);
+    size_t plus = span_index(pre, '+', 0);
+    if (plus != SIZE_MAX) {
+        ret_parts->has_build = true;
+        ret_parts->build = span_from(pre, plus + 1);
+        pre = span_slice(pre, 0, plus);
+    }
+    ret_parts->has_pre = true;
+    ret_parts->pre = pre;
+    return true;
+}
+
 bool semver_parts_key(const struct semver_parts *parts, struct buf *key) {
     for (size_t i = 0; i < SEMVER_NUMBERS; i++)
         key_number(key, 0, parts->numbers[i]);
@@ -70,7 +90,7 @@ bool semver_parts_key(const struct semver_parts *parts, struct buf *key) {
     if (!key->failed)
         key->size = size;
     if (parts->has_pre)
-        return semver_pre_key(parts->pre, key);
+        return semver_identifiers_key(parts->pre, parts->is_caseless, key);
     buf_byte(key, SEMVER_TAG_RELEASE);
     return true;
 }
@@ -87,7 +107,7 @@ static bool number_is_strict(struct span number) {
     return version_is_number(number) && (number.size == 1 || number.data[0] != '0');
 }
 
-static bool identifiers_are_strict(struct span s, bool is_pre) {
+bool semver_identifiers_are_strict(struct span s, bool is_pre) {
     if (s.data == NULL)
         return false;
     while (s.data != NULL) {
@@ -102,16 +122,19 @@ static bool identifiers_are_strict(struct span s, bool is_pre) {
     return true;
 }
 
-bool semver_is_strict(struct span text) {
-    struct semver_parts parts;
-    if (!semver_split(text, &parts) || parts.number_count != SEMVER_NUMBERS)
-        return false;
-    for (size_t i = 0; i < SEMVER_NUMBERS; i++) {
-        if (!number_is_strict(parts.numbers[i]))
+bool semver_numbers_are_strict(const struct semver_parts *parts) {
+    for (size_t i = 0; i < SEMVER_NUMBERS && i < parts->number_count; i++) {
+        if (!number_is_strict(parts->numbers[i]))
             return false;
     }
-    return (!parts.has_pre || identifiers_are_strict(parts.pre, true)) &&
-           (!parts.has_build || identifiers_are_strict(parts.build, false));
+    return true;
+}
+
+bool semver_is_strict(struct span text) {
+    struct semver_parts parts;
+    return semver_split(text, &parts) && parts.number_count == SEMVER_NUMBERS && semver_numbers_are_strict(&parts) &&
+           (!parts.has_pre || semver_identifiers_are_strict(parts.pre, true)) &&
+           (!parts.has_build || semver_identifiers_are_strict(parts.build, false));
 }
 
 const struct version_rules version_rules_semver = {.key = semver_key, .is_valid = semver_is_strict};

@@ -21,14 +21,22 @@ struct semver_parts {
     struct span more;                    /* the numbers past the third, with their dots */
     struct span pre, build;              /* without "-" and "+"; may be empty where the text ends in the sign */
     bool has_pre, has_build;
+    bool is_caseless; /* set by schemes whose identifiers are the same in any case */
 };
 
 /* Splits numbers[-pre][+build]; false when a number is missing or is none. Identifiers are not looked at. */
 bool semver_split(struct span text, struct semver_parts *ret_parts);
 
+/* The same where a pre-release may follow the numbers without its dash: "1.2.3beta" is "1.2.3-beta". */
+bool semver_split_loose(struct span text, struct semver_parts *ret_parts);
+
 /* Appends numbers and pre-release; false when an identifier is empty or has bytes that may not be in one. */
 bool semver_parts_key(const struct semver_parts *parts, struct buf *key);
-bool semver_pre_key(struct span pre, struct buf *key);
+bool semver_identifiers_key(struct span identifiers, bool is_caseless, struct buf *key);
+
+/* No leading zeros; identifiers not empty, of the bytes they may have, and with `is_pre` without leading zeros. */
+bool semver_numbers_are_strict(const struct semver_parts *parts);
+bool semver_identifiers_are_strict(struct span identifiers, bool is_pre);
 
 /* Exactly the grammar of semver.org. */
 bool semver_is_strict(struct span text);

@@ -1,0 +1,23 @@
+/* NuGet's order: SemVer 2.0.0 with a fourth number (System.Version's revision), missing numbers being zero, and pre-release
+ * words in any case. */
+#include "matchers/version/version_semver.h"
+
+static bool nuget_key(struct span text, struct buf *key) {
+    struct semver_parts parts;
+    text = text_trim(text);
+    if (text.size > 1 && text_lower_byte(text.data[0]) == 'v')
+        text = span_from(text, 1);
+    if (!semver_split(text, &parts))
+        return false;
+    parts.is_caseless = true;
+    return semver_parts_key(&parts, key);
+}
+
+static bool nuget_is_valid(struct span text) {
+    struct semver_parts parts;
+    return semver_split(text, &parts) && parts.number_count <= 4 &&
+           (!parts.has_pre || semver_identifiers_are_strict(parts.pre, false)) &&
+           (!parts.has_build || semver_identifiers_are_strict(parts.build, false));
+}
+
+const struct version_rules version_rules_nuget = {.key = nuget_key, .is_valid = nuget_is_valid};
