@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
     if (rules_folder_load(&folders, &rules, &err) < 0 || secret_engine_new(rules, span_text("measure"), &engine, &err) < 0 ||
         secret_scratch_new(engine, &scratch, &err) < 0) {
         (void)fprintf(stderr, "secrets: %s\n", err.text);
-        return 1;
+        return 2;
     }
     struct walk walk = {.engine = engine, .scratch = scratch};
     buf_init(&walk.body, 256 * LIMIT_MIB);
