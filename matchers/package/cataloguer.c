@@ -95,6 +95,25 @@ int catalogue_join(struct catalogue *run, struct span *list, struct span more, s
     return 0;
 }
 
+static int add_license(struct catalogue *run, struct span *list, const struct doc *value, struct err *err) {
+    struct span text = doc_text(value);
+    if (text.size == 0)
+        text = doc_text(doc_get(value, "type"));
+    if (text.size == 0)
+        text = doc_text(doc_get(value, "name"));
+    return catalogue_join(run, list, text, err);
+}
+
+int catalogue_licenses(struct catalogue *run, struct span *list, const struct doc *value, struct err *err) {
+    if (!doc_is(value, DOC_ARRAY))
+        return add_license(run, list, value, err);
+    for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {
+        if (add_license(run, list, item, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int catalogue_file(enum cataloguer_id id, const struct catalogue_input *input, struct arena *scratch,
                    catalogue_emit_fn emit, void *context, struct err *err) {
     const struct cataloguer *cataloguer = cataloguer_get(id);

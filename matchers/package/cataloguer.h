@@ -6,6 +6,7 @@
 #define TRAWL_CATALOGUER_H
 
 #include "base/model/package.h"
+#include "base/parse/doc.h"
 
 enum cataloguer_id {
 #define CATALOGUER(id, object) CATALOGUER_##id,
@@ -64,6 +65,10 @@ int catalogue_add(struct catalogue *run, struct package package, struct err *err
 /* Adds `more` to a list of licences joined with "\n"; nothing when it is empty or the list would outgrow LIMIT_FIELD_BYTES.
  * NOMEM. */
 int catalogue_join(struct catalogue *run, struct span *list, struct span more, struct err *err);
+
+/* Adds what a document says of licences, in any of the shapes that registries have known: "MIT", {"type": "MIT"}, {"name": …},
+ * or a list of those. NOMEM. */
+int catalogue_licenses(struct catalogue *run, struct span *list, const struct doc *value, struct err *err);
 
 /* Notes that something was left out; the parse goes on, and catalogue_file() returns the first of them at the end. */
 void catalogue_fault(struct catalogue *run, enum err_code code, const char *format, ...)

@@ -2,7 +2,6 @@
  * Deeper ones are test data and module markers of the package; elsewhere it is a project's manifest. The folder need not be the
  * package's name: `npm install other@npm:name` installs under another one.
  * Spec: npm's package.json(5). */
-#include "base/parse/doc.h"
 #include "matchers/package/cataloguers.h"
 
 /* The Node images unpack yarn into /opt without npm. */
@@ -12,26 +11,6 @@ static const char *const paths[] = {
     "opt/yarn-v*/package.json",
     NULL,
 };
-
-/* One licence: "MIT", or {"type": "MIT", "url": …} as npm had it before 2015. */
-static int add_license(struct catalogue *run, struct span *licenses, const struct doc *value, struct err *err) {
-    struct span text = doc_text(value);
-    if (text.size == 0)
-        text = doc_text(doc_get(value, "type"));
-    if (text.size == 0)
-        text = doc_text(doc_get(value, "name"));
-    return catalogue_join(run, licenses, text, err);
-}
-
-static int add_licenses(struct catalogue *run, struct span *licenses, const struct doc *value, struct err *err) {
-    if (!doc_is(value, DOC_ARRAY))
-        return add_license(run, licenses, value, err);
-    for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {
-        if (add_license(run, licenses, item, err) < 0)
-            return -1;
-    }
-    return 0;
-}
 
 /* The same file name serves extensions of VS Code and packages of Unity, which npm's advisories do not speak of. */
 static bool is_foreign(const struct doc *root) {
@@ -51,9 +30,9 @@ static int parse(struct catalogue *run, struct err *err) {
     };
     if (package.name.size == 0 || package.version.size == 0 || is_foreign(root))
         return 0; /* {"type": "module"} and the like */
-    if (add_licenses(run, &package.licenses, doc_get_last(root, "license"), err) < 0 ||
+    if (catalogue_licenses(run, &package.licenses, doc_get_last(root, "license"), err) < 0 ||
         (package.licenses.size == 0 &&
-         add_licenses(run, &package.licenses, doc_get_last(root, "licenses"), err) < 0))
+         catalogue_licenses(run, &package.licenses, doc_get_last(root, "licenses"), err) < 0))
         return -1;
     return catalogue_add(run, package, err);
 }
