@@ -85,6 +85,8 @@ static inline size_t span_find(struct span s, struct span needle, size_t from) {
         return SIZE_MAX;
     if (needle.size == 0)
         return from;
+    if (needle.size > s.size - from) /* also where `s` has no data to add an offset to */
+        return SIZE_MAX;
     const uint8_t *hit = memmem(s.data + from, s.size - from, needle.data, needle.size);
     return hit == NULL ? SIZE_MAX : (size_t)(hit - s.data);
 }

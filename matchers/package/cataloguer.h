@@ -55,6 +55,12 @@ struct cataloguer {
     int (*parse)(struct catalogue *run, struct err *err);
 };
 
+/* A seed for maps whose keys come from the file: where this run's state lies, which whoever prepared the file cannot know.
+ * Nothing that is emitted may depend on it; struct map has no order to depend on. */
+static inline uint64_t catalogue_seed(const struct catalogue *run) {
+    return (uint64_t)(uintptr_t)run * 0x9e3779b97f4a7c15u;
+}
+
 const struct cataloguer *cataloguer_get(enum cataloguer_id id);
 
 /* Emits a package; an empty `path` becomes the file's. Packages without a name or version, or with a field beyond the

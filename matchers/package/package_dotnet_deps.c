@@ -2,6 +2,7 @@
  * "libraries" lists what the build knew, "targets" which of them bring files at run time; those without any, reference
  * assemblies and empty facades, are not in the application.
  * Spec: "Runtime configuration file" of the .NET runtime's documentation (corehost). */
+#include "base/map.h"
 #include "matchers/package/cataloguers.h"
 
 static const char *const paths[] = {"**/*.deps.json", NULL};
@@ -25,36 +26,27 @@ static const struct doc *find_target(const struct doc *root) {
     return NULL;
 }
 
-/* A cursor instead of a search from the start: tools write both lists in the same order, and a hostile file that does not
- * only costs itself the match. */
-static const struct doc *find_library(const struct doc *target, const struct doc **cursor, struct span key) {
-    const struct doc *start = *cursor == NULL ? doc_first(target) : *cursor;
-    size_t steps = 0, steps_max = 4096;
-    for (const struct doc *item = start; item != NULL && steps < steps_max; steps++) {
-        if (span_equal(item->key, key)) {
-            *cursor = item->next;
-            return item;
-        }
-        item = item->next == NULL ? doc_first(target) : item->next;
-        if (item == start)
-            break;
+static const bool with_files = true, without_files = false;
+
+/* Maps the keys of the target's libraries to one of the two flags above. */
+static int index_target(struct map *map, const struct doc *target, struct err *err) {
+    for (const struct doc *item = doc_first(target); item != NULL; item = item->next) {
+        void **place = map_put(map, item->key, NULL);
+        if (place == NULL)
+            return err_set(err, ERR_NOMEM, 0, "out of memory");
+        *place = (void *)(uintptr_t)(has_files(item) ? &with_files : &without_files);
     }
-    return NULL;
+    return 0;
 }
 
-static int parse(struct catalogue *run, struct err *err) {
-    struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
-        return -1;
-    const struct doc *target = find_target(root), *cursor = NULL;
-    for (const struct doc *library = doc_first(doc_get(root, "libraries")); library != NULL;
-         library = library->next) {
-        const struct doc *entry = find_library(target, &cursor, library->key);
-        if (entry != NULL && !has_files(entry))
-            continue;
+static int add_libraries(struct catalogue *run, const struct doc *libraries, const struct map *target,
+                         struct err *err) {
+    for (const struct doc *library = doc_first(libraries); library != NULL; library = library->next) {
+        const bool *flag = map_get(target, library->key);
         size_t slash = span_index(library->key, '/', 0);
-        if (slash == SIZE_MAX)
-            continue; /* a name alone: the tools write none such, and there is no version to speak of */
+        /* A name alone has no version to speak of: the tools write none such. */
+        if (flag == &without_files || slash == SIZE_MAX)
+            continue;
         struct package package = {
             .type = PACKAGE_NUGET,
             .evidence = EVIDENCE_INSTALLED,
@@ -68,6 +60,19 @@ static int parse(struct catalogue *run, struct err *err) {
             return -1;
     }
     return 0;
+}
+
+static int parse(struct catalogue *run, struct err *err) {
+    struct doc *root = NULL;
+    struct map target;
+    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+        return -1;
+    map_init(&target, catalogue_seed(run));
+    int result = index_target(&target, find_target(root), err);
+    if (result == 0)
+        result = add_libraries(run, doc_get(root, "libraries"), &target, err);
+    map_release(&target);
+    return result;
 }
 
 const struct cataloguer cataloguer_dotnet_deps = {

@@ -135,8 +135,7 @@ static int emit_module(struct catalogue *run, const struct module *module, struc
 
 static int parse(struct catalogue *run, struct err *err) {
     struct module module = {.last = &module.first};
-    /* The seed only decides the order of probing here; keys come from the file, but so does the cost. */
-    map_init(&module.requirements, 0x676f2e6d6f64u ^ run->body.size);
+    map_init(&module.requirements, catalogue_seed(run));
     int result = read_lines(run, &module, false, err);
     if (result == 0)
         result = read_lines(run, &module, true, err);
