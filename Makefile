@@ -68,6 +68,7 @@ EMBEDS := $(B)/embed_rules.o $(B)/embed_help.o
 
 OBJECTS = $(LIBRARY_SOURCES:%.c=$(B)/%.o)
 LIBRARY := $(B)/libtrawl.a
+SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
@@ -119,15 +120,19 @@ $(B)/embed_help.s: scripts/embed.sh $(HELP_FILES) $(DATA_FILES) Makefile
 $(B)/embed_%.o: $(B)/embed_%.s | $(BOOTSTRAP_STAMP)
 	$(Q)$(CC) -c -o $@ $<
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_SOURCES:%.c=$(B)/%.o) $(LIBRARY)
+# An archive, so that a test or a bench links the helpers it uses and not what those of others need.
+$(SUPPORT): $(SUPPORT_SOURCES:%.c=$(B)/%.o)
+	$(Q)mkdir -p $(dir $@) && rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ -lcmocka $(LIBS)
-$(B)/tests/fault/%: $(B)/tests/fault/%.o $(SUPPORT_SOURCES:%.c=$(B)/%.o) $(LIBRARY)
+$(B)/tests/fault/%: $(B)/tests/fault/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ -lcmocka $(LIBS)
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(SUPPORT_SOURCES:%.c=$(B)/%.o) $(LIBRARY)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
-$(B)/bench/micro/%: $(B)/bench/micro/%.o $(SUPPORT_SOURCES:%.c=$(B)/%.o) $(LIBRARY)
+$(B)/bench/micro/%: $(B)/bench/micro/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
-$(B)/tests/support/bin/%: $(B)/tests/support/bin/%.o $(SUPPORT_SOURCES:%.c=$(B)/%.o) $(LIBRARY)
+$(B)/tests/support/bin/%: $(B)/tests/support/bin/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
 
 units: $(UNITS)
