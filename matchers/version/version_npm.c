@@ -40,5 +40,26 @@ static bool npm_is_valid(struct span text) {
     return true;
 }
 
-const struct version_rules version_rules_npm = {.key = npm_key, .is_valid = npm_is_valid};
-const struct version_rules version_rules_npm_loose = {.key = npm_loose_key};
+static int npm_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                        struct err *err) {
+    static const struct semver_language language = {.hyphens = true, .v_in_front = true};
+    return semver_in_range(&language, rules, range, version, ret_inside, err);
+}
+
+static int npm_loose_in_range(const struct version_rules *rules, struct span range, struct span version,
+                              bool *ret_inside, struct err *err) {
+    static const struct semver_language language = {.hyphens = true, .v_in_front = true, .is_loose = true};
+    return semver_in_range(&language, rules, range, version, ret_inside, err);
+}
+
+static int npm_pre_in_range(const struct version_rules *rules, struct span range, struct span version,
+                            bool *ret_inside, struct err *err) {
+    static const struct semver_language language = {.hyphens = true, .v_in_front = true, .include_pre = true};
+    return semver_in_range(&language, rules, range, version, ret_inside, err);
+}
+
+const struct version_rules version_rules_npm = {.key = npm_key, .is_valid = npm_is_valid, .in_range = npm_in_range};
+const struct version_rules version_rules_npm_loose = {.key = npm_loose_key, .in_range = npm_loose_in_range};
+/* `includePrerelease: true`. */
+const struct version_rules version_rules_npm_pre = {
+    .key = npm_key, .is_valid = npm_is_valid, .in_range = npm_pre_in_range};

@@ -1,84 +1,162 @@
 #include "matchers/version/version_rules.h"
 
-struct comparator {
-    const char *sign;
-    bool less, equal, greater;
-};
-
-/* Longer signs first. */
-static const struct comparator comparators[] = {
-    {"<<", true, false, false}, {">>", false, false, true}, {"<=", true, true, false}, {">=", false, true, true},
-    {"!=", true, false, true},  {"==", false, true, false}, {"<", true, false, false}, {">", false, false, true},
-    {"=", false, true, false},
-};
-
-static const struct comparator *sign_take(struct span *rest) {
-    for (size_t i = 0; i < ARRAY_COUNT(comparators); i++) {
-        if (span_starts(*rest, comparators[i].sign)) {
-            *rest = span_from(*rest, strlen(comparators[i].sign));
-            return &comparators[i];
-        }
-    }
-    return NULL;
+int range_subject_init(struct range_subject *subject, const struct version_rules *rules, struct span version,
+                       struct err *err) {
+    *subject = (struct range_subject){.rules = rules};
+    return version_rules_key(rules, version, &subject->key, err);
 }
 
-/* The next comparator of one alternative; spaces may follow the sign. */
-static int comparator_holds(const struct version_rules *rules, struct span *rest, struct span key, bool *ret_holds,
-                            struct err *err) {
-    static const struct comparator equal = {"=", false, true, false};
-    const struct comparator *comparator = sign_take(rest);
-    if (comparator == NULL)
-        comparator = &equal;
-    *rest = text_trim(*rest);
-    size_t size = 0;
-    while (size < rest->size && !text_is_space(rest->data[size]) && rest->data[size] != ',')
-        size++;
-    struct span bound = span_slice(*rest, 0, size);
-    *rest = span_from(*rest, size);
-    if (bound.size >= 2 && bound.data[0] == '"' && bound.data[bound.size - 1] == '"')
-        bound = span_slice(bound, 1, bound.size - 2);
-    AUTO_BUF struct buf bound_key = {0};
-    if (version_rules_key(rules, bound, &bound_key, err) < 0)
-        return err_wrap(err, "version range");
-    int order = span_compare(key, buf_span(&bound_key));
-    *ret_holds = order < 0 ? comparator->less : order > 0 ? comparator->greater : comparator->equal;
+void range_subject_release(struct range_subject *subject) {
+    buf_release(&subject->key);
+}
+
+int range_subject_order(const struct range_subject *subject, struct span bound, int *ret_order, struct err *err) {
+    AUTO_BUF struct buf key = {0};
+    if (version_rules_key(subject->rules, bound, &key, err) < 0)
+        return err_wrap(err, "range");
+    *ret_order = span_compare(buf_span(&subject->key), buf_span(&key));
     return 0;
 }
 
-static int alternative_holds(const struct version_rules *rules, struct span alternative, struct span key,
-                             bool *ret_holds, struct err *err) {
+bool range_alternative_take(struct span *rest, const char *separator, struct span *ret_alternative) {
+    if (rest->data == NULL)
+        return false;
+    size_t end = span_find(*rest, span_text(separator), 0);
+    if (end == SIZE_MAX) {
+        *ret_alternative = text_trim(*rest);
+        *rest = (struct span){NULL, 0};
+        return true;
+    }
+    size_t next = end + strlen(separator);
+    *ret_alternative = text_trim(span_slice(*rest, 0, end));
+    *rest = span_make(rest->data + next, rest->size - next);
+    return true;
+}
+
+unsigned range_sign_take(struct span *rest) {
+    /* Longer signs first. */
+    static const struct {
+        const char *sign;
+        unsigned sides;
+    } signs[] = {
+        {"<<", RANGE_LESS}, {">>", RANGE_MORE}, {"<=", RANGE_LESS | RANGE_EQUAL}, {">=", RANGE_MORE | RANGE_EQUAL},
+        {"!=", RANGE_LESS | RANGE_MORE}, {"<>", RANGE_LESS | RANGE_MORE}, {"==", RANGE_EQUAL}, {"<", RANGE_LESS},
+        {">", RANGE_MORE}, {"=", RANGE_EQUAL},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(signs); i++) {
+        if (span_starts(*rest, signs[i].sign)) {
+            *rest = text_trim(span_from(*rest, strlen(signs[i].sign)));
+            return signs[i].sides;
+        }
+    }
+    return 0;
+}
+
+int range_bad(struct span range, const char *why, struct err *err) {
+    char quoted[96];
+    return err_set(err, ERR_FORMAT, 0, "range '%s': %s", text_quote(range, quoted, sizeof quoted), why);
+}
+
+/* All comparators of one alternative. */
+static int alternative_holds(const struct range_subject *subject, struct span alternative, bool *ret_holds,
+                             struct err *err) {
     bool all = true;
-    for (;;) {
-        alternative = text_trim(alternative);
-        while (alternative.size > 0 && alternative.data[0] == ',')
+    while (alternative.size > 0) {
+        if (alternative.data[0] == ',') {
             alternative = text_trim(span_from(alternative, 1));
-        if (alternative.size == 0)
-            break;
-        bool holds = false;
-        if (comparator_holds(rules, &alternative, key, &holds, err) < 0)
+            continue;
+        }
+        unsigned sides = range_sign_take(&alternative);
+        size_t size = 0;
+        while (size < alternative.size && !text_is_space(alternative.data[size]) && alternative.data[size] != ',')
+            size++;
+        struct span bound = span_slice(alternative, 0, size);
+        alternative = text_trim(span_from(alternative, size));
+        if (bound.size >= 2 && bound.data[0] == '"' && bound.data[bound.size - 1] == '"')
+            bound = span_slice(bound, 1, bound.size - 2);
+        int order = 0;
+        if (range_subject_order(subject, bound, &order, err) < 0)
             return -1;
-        all = all && holds;
+        all = all && range_allows(sides == 0 ? RANGE_EQUAL : sides, order);
     }
     *ret_holds = all;
     return 0;
 }
 
-int version_range_plain(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
-                        struct err *err) {
-    AUTO_BUF struct buf key = {0};
-    if (version_rules_key(rules, version, &key, err) < 0)
-        return -1;
-    bool any = false;
-    for (bool more = true; more;) {
-        size_t end = span_find(range, span_text("||"), 0);
-        more = end != SIZE_MAX;
+static int plain_holds(const struct range_subject *subject, struct span range, bool *ret_inside, struct err *err) {
+    bool any = range.size == 0;
+    struct span alternative;
+    while (range_alternative_take(&range, "||", &alternative)) {
         bool holds = false;
-        if (alternative_holds(rules, span_slice(range, 0, more ? end : range.size), buf_span(&key), &holds, err) < 0)
+        if (alternative_holds(subject, alternative, &holds, err) < 0)
             return -1;
         any = any || holds;
-        if (more)
-            range = span_from(range, end + 2);
     }
     *ret_inside = any;
     return 0;
+}
+
+int version_range_plain(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                        struct err *err) {
+    struct range_subject subject;
+    int result = range_subject_init(&subject, rules, version, err);
+    if (result == 0)
+        result = plain_holds(&subject, range, ret_inside, err);
+    range_subject_release(&subject);
+    return result;
+}
+
+/* Takes one interval off the front. */
+static int interval_holds(const struct range_subject *subject, struct span *rest, bool *ret_holds, struct err *err) {
+    struct span whole = *rest;
+    size_t end = 0;
+    while (end < whole.size && whole.data[end] != ']' && whole.data[end] != ')')
+        end++;
+    if (end == whole.size || end == 0 || (whole.data[0] != '[' && whole.data[0] != '('))
+        return range_bad(whole, "expected an interval such as [1,2)", err);
+    bool from_included = whole.data[0] == '[';
+    bool to_included = whole.data[end] == ']';
+    struct span to = span_make(whole.data + 1, end - 1);
+    struct span from = text_trim(text_cut(&to, ','));
+    bool is_single = to.data == NULL;
+    to = is_single ? from : text_trim(to);
+    *rest = text_trim(span_from(whole, end + 1));
+    if ((is_single && (!from_included || !to_included || from.size == 0)) || span_index(to, ',', 0) != SIZE_MAX)
+        return range_bad(whole, "one version is [1], two have one comma", err);
+    bool holds = true;
+    int order = 0;
+    if (from.size > 0) {
+        if (range_subject_order(subject, from, &order, err) < 0)
+            return -1;
+        holds = range_allows(from_included ? RANGE_MORE | RANGE_EQUAL : RANGE_MORE, order);
+    }
+    if (to.size > 0) {
+        if (range_subject_order(subject, to, &order, err) < 0)
+            return -1;
+        holds = holds && range_allows(to_included ? RANGE_LESS | RANGE_EQUAL : RANGE_LESS, order);
+    }
+    *ret_holds = holds;
+    return 0;
+}
+
+int range_intervals(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                    struct err *err) {
+    struct range_subject subject;
+    struct span rest = text_trim(range);
+    bool any = false;
+    int result = range_subject_init(&subject, rules, version, err);
+    while (result == 0) {
+        bool holds = false;
+        result = interval_holds(&subject, &rest, &holds, err);
+        any = any || holds;
+        if (result < 0 || rest.size == 0)
+            break;
+        if (rest.data[0] != ',')
+            result = range_bad(range, "intervals are apart by commas", err);
+        rest = text_trim(span_from(rest, 1));
+    }
+    range_subject_release(&subject);
+    if (result == 0)
+        *ret_inside = any;
+    return result;
 }

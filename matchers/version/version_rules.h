@@ -81,6 +81,36 @@ bool version_is_number(struct span s);
 int version_range_plain(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                         struct err *err);
 
+/* Ranges ask, bound for bound, on which side of it the version lies. */
+struct range_subject {
+    const struct version_rules *rules;
+    struct buf key; /* the version's */
+};
+int range_subject_init(struct range_subject *subject, const struct version_rules *rules, struct span version,
+                       struct err *err);
+void range_subject_release(struct range_subject *subject);
+/* `*ret_order` <0, 0, >0: the version is less than, equal to, more than the bound. */
+int range_subject_order(const struct range_subject *subject, struct span bound, int *ret_order, struct err *err);
+
+/* The two ways most range languages join comparators. Alternatives: cuts the next one off at `separator`, a text of one byte or
+ * more; false when there is none left (`rest->data` NULL). */
+bool range_alternative_take(struct span *rest, const char *separator, struct span *ret_alternative);
+
+/* Comparison signs, as a set. */
+enum { RANGE_LESS = 1, RANGE_EQUAL = 2, RANGE_MORE = 4 };
+static inline bool range_allows(unsigned sides, int order) {
+    return (sides & (order < 0 ? RANGE_LESS : order > 0 ? RANGE_MORE : RANGE_EQUAL)) != 0;
+}
+/* Takes < <= > >= = == != << >> off the front; 0 when there is none. */
+unsigned range_sign_take(struct span *rest);
+
+/* "range 'text': why", code FORMAT. */
+int range_bad(struct span range, const char *why, struct err *err);
+
+/* Intervals as Maven and NuGet write them, apart by commas: [1,2) [1] (,2] [1,). Without one, FORMAT. */
+int range_intervals(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                    struct err *err);
+
 /* Calls the scheme's key function with everything that version_key() promises. */
 int version_rules_key(const struct version_rules *rules, struct span version, struct buf *key, struct err *err);
 

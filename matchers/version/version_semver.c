@@ -137,4 +137,13 @@ bool semver_is_strict(struct span text) {
            (!parts.has_build || semver_identifiers_are_strict(parts.build, false));
 }
 
+static int cargo_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                          struct err *err) {
+    static const struct semver_language language = {.caret_by_default = true, .commas = true};
+    return semver_in_range(&language, rules, range, version, ret_inside, err);
+}
+
 const struct version_rules version_rules_semver = {.key = semver_key, .is_valid = semver_is_strict};
+/* The order of versions that Cargo's registry and advisories use; Rust's semver crate also orders build metadata. */
+const struct version_rules version_rules_cargo = {
+    .key = semver_key, .is_valid = semver_is_strict, .in_range = cargo_in_range};

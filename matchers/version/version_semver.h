@@ -41,4 +41,16 @@ bool semver_identifiers_are_strict(struct span identifiers, bool is_pre);
 /* Exactly the grammar of semver.org. */
 bool semver_is_strict(struct span text);
 
+/* What npm and Cargo do not share. */
+struct semver_language {
+    bool caret_by_default; /* "1.2" is "^1.2", not "=1.2" */
+    bool commas;           /* between comparators; else spaces, and "||" between sets of them */
+    bool hyphens;          /* "1 - 2" */
+    bool v_in_front;       /* "v1.2" */
+    bool include_pre;      /* pre-releases are versions like all others */
+    bool is_loose;         /* "1.2.3beta" */
+};
+int semver_in_range(const struct semver_language *language, const struct version_rules *rules, struct span range,
+                    struct span version, bool *ret_inside, struct err *err);
+
 #endif
