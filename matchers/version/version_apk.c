@@ -149,4 +149,62 @@ static bool apk_is_valid(struct span text) {
     return apk_walk(text, &key, &valid) && valid && !key.failed;
 }
 
-const struct version_rules version_rules_apk = {.key = apk_key, .is_valid = apk_is_valid};
+/* The signs of apk's dependencies; "~" in one makes a version equal to all that continue it: "~3.8" holds for 3.8.1. */
+static unsigned sign_take(struct span *rest, bool *ret_fuzzy) {
+    unsigned sides = 0;
+    *ret_fuzzy = false;
+    size_t size = 0;
+    for (; size < rest->size && size < 3; size++) {
+        uint8_t c = rest->data[size];
+        if (c != '<' && c != '>' && c != '=' && c != '~' && c != '!')
+            break;
+        sides |= c == '<' ? RANGE_LESS : c == '>' ? RANGE_MORE : c == '!' ? RANGE_LESS | RANGE_MORE : 0;
+        if (c == '=' && sides != (RANGE_LESS | RANGE_MORE))
+            sides |= RANGE_EQUAL;
+        if (c == '~')
+            sides |= RANGE_EQUAL;
+        *ret_fuzzy = *ret_fuzzy || c == '~';
+    }
+    *rest = text_trim(span_from(*rest, size));
+    return sides == 0 ? RANGE_EQUAL : sides;
+}
+
+static int dependency_holds(const struct range_subject *subject, struct span dependency, bool *ret_holds,
+                            struct err *err) {
+    bool fuzzy = false;
+    unsigned sides = sign_take(&dependency, &fuzzy);
+    AUTO_BUF struct buf bound = {0};
+    if (version_rules_key(subject->rules, dependency, &bound, err) < 0)
+        return err_wrap(err, "range");
+    struct span version = buf_span(&subject->key);
+    int order = span_compare(version, buf_span(&bound));
+    struct span begin = span_slice(buf_span(&bound), 0, bound.size - 1);
+    if (fuzzy && span_equal(span_slice(version, 0, begin.size), begin))
+        order = 0;
+    *ret_holds = range_allows(sides, order);
+    return 0;
+}
+
+static int apk_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                        struct err *err) {
+    struct range_subject subject;
+    struct span set;
+    bool any = range.size == 0;
+    int result = range_subject_init(&subject, rules, version, err);
+    while (result == 0 && range_alternative_take(&range, "||", &set)) {
+        bool all = true;
+        struct span dependency;
+        while (result == 0 && set.size > 0 && range_alternative_take(&set, ",", &dependency)) {
+            bool holds = false;
+            result = dependency_holds(&subject, dependency, &holds, err);
+            all = all && holds;
+        }
+        any = any || all;
+    }
+    range_subject_release(&subject);
+    if (result == 0)
+        *ret_inside = any;
+    return result;
+}
+
+const struct version_rules version_rules_apk = {.key = apk_key, .is_valid = apk_is_valid, .in_range = apk_in_range};

@@ -88,4 +88,96 @@ static bool gem_key(struct span text, struct buf *key) {
     return true;
 }
 
-const struct version_rules version_rules_gem = {.key = gem_key, .is_valid = gem_is_valid};
+/* The numbers before the first word, with dots: Gem::Version#release. Returns how many. */
+static size_t release_text(struct span text, struct buf *out) {
+    struct segments segments = {.in = {text_trim(text), 0}};
+    struct span segment;
+    size_t count = 0;
+    while (segment_take(&segments, &segment) && text_is_digit(segment.data[0])) {
+        if (count++ > 0)
+            buf_byte(out, '.');
+        buf_add(out, segment);
+    }
+    return count;
+}
+
+/* Gem::Version#bump: "1.2.3" is "1.3", "1" is "2". */
+static void bump_text(struct span text, struct buf *out) {
+    size_t count = release_text(text, out);
+    if (out->failed)
+        return;
+    if (count > 1)
+        out->size = span_index_last(buf_span(out), '.');
+    if (count == 0)
+        buf_byte(out, '0');
+    size_t at = out->size;
+    while (at > 0 && out->data[at - 1] == '9')
+        out->data[--at] = '0';
+    if (at > 0 && text_is_digit(out->data[at - 1])) {
+        out->data[at - 1]++;
+        return;
+    }
+    /* All nines: a "1" in front, and the zeros one place on. */
+    buf_byte(out, '0');
+    if (!out->failed)
+        out->data[at] = '1';
+}
+
+static int requirement_holds(const struct range_subject *subject, struct span version, struct span requirement,
+                             bool *ret_holds, struct err *err) {
+    struct span bound = requirement;
+    int order = 0;
+    if (!span_starts(requirement, "~>")) {
+        unsigned sides = range_sign_take(&bound);
+        if (range_subject_order(subject, bound, &order, err) < 0)
+            return -1;
+        *ret_holds = range_allows(sides == 0 ? RANGE_EQUAL : sides, order);
+        return 0;
+    }
+    bound = text_trim(span_from(requirement, 2));
+    if (range_subject_order(subject, bound, &order, err) < 0)
+        return -1;
+    bool holds = order >= 0;
+    AUTO_BUF struct buf text = {0};
+    (void)release_text(version, &text);
+    size_t middle = text.size;
+    struct buf bump = {0};
+    bump_text(bound, &bump);
+    buf_add(&text, buf_span(&bump));
+    bool failed = text.failed || bump.failed;
+    buf_release(&bump);
+    if (failed)
+        return err_set(err, ERR_NOMEM, 0, "range: out of memory");
+    struct range_subject release;
+    int result = range_subject_init(&release, subject->rules, span_slice(buf_span(&text), 0, middle), err);
+    if (result == 0)
+        result = range_subject_order(&release, span_from(buf_span(&text), middle), &order, err);
+    range_subject_release(&release);
+    *ret_holds = holds && order < 0;
+    return result;
+}
+
+/* Requirements apart by commas, all of which must hold; "||" between sets of them is what advisories add. */
+static int gem_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                        struct err *err) {
+    struct range_subject subject;
+    struct span set;
+    bool any = range.size == 0;
+    int result = range_subject_init(&subject, rules, version, err);
+    while (result == 0 && range_alternative_take(&range, "||", &set)) {
+        bool all = true;
+        struct span requirement;
+        while (result == 0 && set.size > 0 && range_alternative_take(&set, ",", &requirement)) {
+            bool holds = false;
+            result = requirement_holds(&subject, version, requirement, &holds, err);
+            all = all && holds;
+        }
+        any = any || all;
+    }
+    range_subject_release(&subject);
+    if (result == 0)
+        *ret_inside = any;
+    return result;
+}
+
+const struct version_rules version_rules_gem = {.key = gem_key, .is_valid = gem_is_valid, .in_range = gem_in_range};

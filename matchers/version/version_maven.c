@@ -220,4 +220,12 @@ static bool maven_key(struct span text, struct buf *key) {
     return true;
 }
 
-const struct version_rules version_rules_maven = {.key = maven_key};
+/* Intervals, or comparators as advisories write them; a version alone, which Maven takes as a wish, is itself. */
+static int maven_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                          struct err *err) {
+    range = text_trim(range);
+    bool is_interval = range.size > 0 && (range.data[0] == '[' || range.data[0] == '(');
+    return (is_interval ? range_intervals : version_range_plain)(rules, range, version, ret_inside, err);
+}
+
+const struct version_rules version_rules_maven = {.key = maven_key, .in_range = maven_in_range};

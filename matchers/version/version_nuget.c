@@ -20,4 +20,24 @@ static bool nuget_is_valid(struct span text) {
            (!parts.has_build || semver_identifiers_are_strict(parts.build, false));
 }
 
-const struct version_rules version_rules_nuget = {.key = nuget_key, .is_valid = nuget_is_valid};
+/* Intervals; a version alone is the least one wanted; or comparators as advisories write them. */
+static int nuget_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                          struct err *err) {
+    range = text_trim(range);
+    if (range.size > 0 && (range.data[0] == '[' || range.data[0] == '('))
+        return range_intervals(rules, range, version, ret_inside, err);
+    if (range.size == 0 || !text_is_digit(range.data[0]))
+        return version_range_plain(rules, range, version, ret_inside, err);
+    struct range_subject subject;
+    int order = 0;
+    int result = range_subject_init(&subject, rules, version, err);
+    if (result == 0)
+        result = range_subject_order(&subject, range, &order, err);
+    range_subject_release(&subject);
+    if (result == 0)
+        *ret_inside = order >= 0;
+    return result;
+}
+
+const struct version_rules version_rules_nuget = {
+    .key = nuget_key, .is_valid = nuget_is_valid, .in_range = nuget_in_range};

@@ -190,4 +190,143 @@ static bool pep440_key(struct span text, struct buf *key) {
     return true;
 }
 
-const struct version_rules version_rules_pep440 = {.key = pep440_key};
+/* Which parts of a release take part in a comparison. */
+enum part { PART_BASE, PART_PUBLIC, PART_ALL };
+
+static int release_compare(const struct release *a, const struct release *b, enum part part, int *ret_order,
+                           struct err *err) {
+    const struct release *both[2] = {a, b};
+    struct buf all = {0};
+    size_t middle = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct release release = *both[i];
+        if (part != PART_ALL)
+            release.has_local = false;
+        if (part == PART_BASE)
+            release = (struct release){.epoch = release.epoch, .numbers = release.numbers, .pre_kind = PRE_NONE};
+        middle = all.size;
+        release_key(&release, &all);
+    }
+    bool failed = all.failed;
+    struct span bytes = buf_span(&all);
+    *ret_order = span_compare(span_slice(bytes, 0, middle), span_from(bytes, middle));
+    buf_release(&all);
+    return failed ? err_set(err, ERR_NOMEM, 0, "range: out of memory") : 0;
+}
+
+static bool is_prerelease(const struct release *release) {
+    return release->pre_kind != PRE_NONE || release->has_dev;
+}
+
+static struct span zeros_skip(struct span digits) {
+    size_t zeros = 0;
+    while (zeros < digits.size && digits.data[zeros] == '0')
+        zeros++;
+    return span_from(digits, zeros);
+}
+
+/* "==1.2.*": the first `count` numbers are the same, missing ones being zero. */
+static bool prefix_matches(const struct release *release, const struct release *prefix, size_t count) {
+    struct span a = release->numbers;
+    struct span b = prefix->numbers;
+    bool same = span_equal(zeros_skip(release->epoch), zeros_skip(prefix->epoch));
+    for (size_t i = 0; i < count && same; i++)
+        same = span_equal(zeros_skip(text_cut(&a, '.')), zeros_skip(text_cut(&b, '.')));
+    return same;
+}
+
+static size_t number_count(struct span numbers) {
+    size_t count = 1;
+    for (size_t i = 0; i < numbers.size; i++)
+        count += numbers.data[i] == '.';
+    return count;
+}
+
+static int ordered_holds(const struct release *version, const struct release *bound, unsigned sides, bool *ret_holds,
+                         struct err *err) {
+    int order = 0;
+    int base = 0;
+    bool is_equality = sides == RANGE_EQUAL || sides == (RANGE_LESS | RANGE_MORE);
+    bool is_strict = !is_equality && (sides & RANGE_EQUAL) == 0;
+    /* A local version is equal to what it was made of, unless the specifier has one itself. */
+    enum part part = is_strict || (is_equality && bound->has_local) ? PART_ALL : PART_PUBLIC;
+    if (release_compare(version, bound, part, &order, err) < 0 ||
+        release_compare(version, bound, PART_BASE, &base, err) < 0)
+        return -1;
+    bool holds = range_allows(sides, order);
+    /* "<1.0" does not mean 1.0's own pre-releases, nor ">1.0" its post-releases or local versions. */
+    if (is_strict && base == 0) {
+        if (sides == RANGE_LESS)
+            holds = holds && (is_prerelease(bound) || !is_prerelease(version));
+        else
+            holds = holds && (bound->has_post || !version->has_post) && !version->has_local;
+    }
+    *ret_holds = holds;
+    return 0;
+}
+
+static int specifier_holds(struct span specifier, struct span version_text, const struct release *version,
+                           bool *ret_holds, struct err *err) {
+    struct span bound_text = specifier;
+    struct release bound;
+    if (span_starts(specifier, "===")) {
+        *ret_holds = text_equal_nocase(text_trim(span_from(specifier, 3)), text_trim(version_text));
+        return 0;
+    }
+    bool is_compatible = span_starts(specifier, "~=");
+    if (is_compatible)
+        bound_text = text_trim(span_from(specifier, 2));
+    unsigned sides = is_compatible ? RANGE_MORE | RANGE_EQUAL : range_sign_take(&bound_text);
+    if (sides == 0)
+        sides = RANGE_EQUAL;
+    if (bound_text.size >= 2 && bound_text.data[0] == '"' && bound_text.data[bound_text.size - 1] == '"')
+        bound_text = span_slice(bound_text, 1, bound_text.size - 2);
+    bool is_prefix = span_ends(bound_text, ".*");
+    if (is_prefix)
+        bound_text.size -= 2;
+    if (!release_parse(bound_text, &bound))
+        return range_bad(specifier, "not a version specifier", err);
+    size_t count = number_count(bound.numbers);
+    if (is_prefix) {
+        bool matches = prefix_matches(version, &bound, count);
+        *ret_holds = sides == RANGE_EQUAL ? matches : !matches;
+        bool is_plain = bound.pre_kind == PRE_NONE && !bound.has_post && !bound.has_dev && !bound.has_local;
+        return is_plain && !is_compatible && (sides == RANGE_EQUAL || sides == (RANGE_LESS | RANGE_MORE))
+                   ? 0
+                   : range_bad(specifier, "only == and != take a version with .*", err);
+    }
+    if (is_compatible && count < 2)
+        return range_bad(specifier, "~= needs two numbers", err);
+    if (ordered_holds(version, &bound, sides, ret_holds, err) < 0)
+        return -1;
+    if (is_compatible)
+        *ret_holds = *ret_holds && prefix_matches(version, &bound, count - 1);
+    return 0;
+}
+
+/* Specifiers apart by commas; "||" between sets of them is what advisories add. Whether pre-releases are wanted at all is for an
+ * installer to ask: here they are versions like all others. */
+static int pep440_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                           struct err *err) {
+    (void)rules;
+    struct release release;
+    struct span set;
+    bool any = range.size == 0;
+    if (!release_parse(version, &release))
+        return range_bad(version, "not a version", err);
+    while (range_alternative_take(&range, "||", &set)) {
+        bool all = true;
+        struct span specifier;
+        while (set.size > 0 && range_alternative_take(&set, ",", &specifier)) {
+            bool holds = true;
+            if (specifier.size > 0 && specifier_holds(specifier, version, &release, &holds, err) < 0)
+                return -1;
+            all = all && holds;
+        }
+        any = any || all;
+    }
+    *ret_inside = any;
+    return 0;
+}
+
+const struct version_rules version_rules_pep440 = {.key = pep440_key, .in_range = pep440_in_range};
