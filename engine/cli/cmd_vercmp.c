@@ -11,8 +11,8 @@ struct vercmp {
     enum version_scheme scheme;
     bool ranges, validity;
     struct buf out;
-    struct buf line;     /* the begin of a line that did not end in the last block */
-    bool line_is_long;   /* the line in `line` is past its ceiling: its rest is skipped, its answer is "error" */
+    struct buf line;   /* the begin of a line that did not end in the last block */
+    bool line_is_long; /* the line in `line` is past its ceiling: its rest is skipped, its answer is "error" */
 };
 
 static const char *answer(const struct vercmp *vercmp, struct span line) {
@@ -97,13 +97,11 @@ static int input_answer(struct vercmp *vercmp, struct err *err) {
 
 static int scheme_unknown(const char *name, struct err *err) {
     char quoted[48];
-    struct buf names = {0};
+    (void)fputs("schemes:", stderr);
     for (size_t i = 0; i < VERSION_SCHEME_COUNT; i++)
-        buf_format(&names, " %s", version_scheme_name((enum version_scheme)i));
-    (void)err_set(err, ERR_USAGE, 0, "unknown scheme '%s'; known are%.*s", text_quote(span_text(name), quoted, sizeof quoted),
-                  SPAN_FORMAT(buf_span(&names)));
-    buf_release(&names);
-    return -1;
+        (void)fprintf(stderr, " %s", version_scheme_name((enum version_scheme)i));
+    (void)fputs("\n", stderr);
+    return err_set(err, ERR_USAGE, 0, "unknown scheme '%s'", text_quote(span_text(name), quoted, sizeof quoted));
 }
 
 static int vercmp_run(int argc, char **argv, struct arena *arena, struct vercmp *vercmp, struct err *err) {

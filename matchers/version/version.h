@@ -28,11 +28,13 @@ int version_key(enum version_scheme scheme, struct span version, struct buf *key
 /* `*ret_order` is -1, 0 or 1. Errors as version_key(). */
 int version_compare(enum version_scheme scheme, struct span a, struct span b, int *ret_order, struct err *err);
 
-/* Whether the scheme's own rules accept the text; stricter than version_key() for schemes whose tools order invalid text too. */
+/* Whether the scheme's own rules accept the text; stricter than version_key() for schemes whose tools order
+ * invalid text too. */
 bool version_is_valid(enum version_scheme scheme, struct span version);
 
-/* Whether `version` satisfies the scheme's range language (npm "^1.2", PEP 440 ">=1,<2", dpkg ">= 1.0"); FORMAT when the range
- * or the version cannot be parsed, UNSUPPORTED when the scheme has no range language here. */
+/* Whether `version` satisfies a range in the scheme's own language (npm "^1.2 || 2.x", PEP 440 "~=1.4, !=1.4.2", Maven
+ * "[1.0,2.0)"), or, where a scheme has none, in comparators: alternatives apart by "||" of < <= > >= = != << >> apart by
+ * commas or spaces, as advisories write them. FORMAT when the range or the version cannot be parsed, LIMIT, NOMEM. */
 int version_in_range(enum version_scheme scheme, struct span range, struct span version, bool *ret_inside,
                      struct err *err);
 

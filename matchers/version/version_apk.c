@@ -2,8 +2,9 @@
  *
  *     number{.number}[letter]{_suffix[number]}[~commit hash][-rnumber]
  *
- * Versions are compared token by token. Where the kinds of tokens differ, pre-release suffixes come first, then what apk calls
- * an invalid token, the end, and the kinds from the last to the first of the grammar: 1.0_rc1 < 1.0 < 1.0-r1 < 1.0_p1 < 1.0a < 1.0.1. */
+ * Versions are compared token by token. Where the kinds of tokens differ, pre-release suffixes come
+ * first, then what apk calls an invalid token, the end, and the kinds from the last to the first of the
+ * grammar: 1.0_rc1 < 1.0 < 1.0-r1 < 1.0_p1 < 1.0a < 1.0.1. */
 #include "matchers/version/version_rules.h"
 
 enum {
@@ -15,7 +16,7 @@ enum {
     TAG_SUFFIX_NUMBER,
     TAG_SUFFIX_POST = TAG_SUFFIX_NUMBER + KEY_NUMBER_TAGS, /* cvs, svn, git, hg, p */
     TAG_LETTER = TAG_SUFFIX_POST + 5,
-    TAG_FRACTION, /* a number behind a dot that begins with 0 is compared as text, and that is less than any other number */
+    TAG_FRACTION, /* behind a dot, numbers that begin with 0 are compared as text, and are less than all others */
     TAG_NUMBER
 };
 
@@ -42,7 +43,8 @@ static bool number_key(struct apk_text *apk, struct buf *key) {
     struct span digits = version_text_digits(&apk->in);
     if (digits.size == 0)
         return false;
-    /* apk-tools 2 let a number follow a letter ("1.8.28p1"): Alpine shipped such versions, and its advisories still name them. */
+    /* apk-tools 2 let a number follow a letter ("1.8.28p1"): Alpine shipped such versions, and its
+     * advisories still name them. */
     apk->is_strict = apk->is_strict && apk->place == PLACE_NUMBER;
     apk->place = PLACE_NUMBER;
     if (digits.data[0] != '0') {
@@ -149,7 +151,8 @@ static bool apk_is_valid(struct span text) {
     return apk_walk(text, &key, &valid) && valid && !key.failed;
 }
 
-/* The signs of apk's dependencies; "~" in one makes a version equal to all that continue it: "~3.8" holds for 3.8.1. */
+/* The signs of apk's dependencies; "~" in one makes a version equal to all that continue it: "~3.8"
+ * holds for 3.8.1. */
 static unsigned sign_take(struct span *rest, bool *ret_fuzzy) {
     unsigned sides = 0;
     *ret_fuzzy = false;

@@ -1,8 +1,9 @@
 /* Composer's order: composer/semver's VersionParser::normalize(), then PHP's version_compare().
  *
- * A version is numbers (up to four, missing ones are zero; or a date of any length), a stability with a number, and "-dev". PHP
- * compares pieces in turn: any other word < dev < alpha < beta < RC < the end < a number < patch. */
-#include "matchers/version/version_rules.h"
+ * A version is numbers (up to four, missing ones are zero; or a date of any length), a stability with a
+ * number, and "-dev". PHP compares pieces in turn: any other word < dev < alpha < beta < RC < the end <
+ * a number < patch. */
+#include "matchers/version/version_composer.h"
 
 enum {
     TAG_OTHER = 1, /* words that PHP does not know are all the same */
@@ -48,8 +49,8 @@ static struct span version_bare(struct span text) {
 }
 
 static bool is_named_branch(struct span text) {
-    return text_equal_nocase(span_slice(text, 0, 4), span_text("dev-")) || span_is(text, "master") || span_is(text, "trunk") ||
-           span_is(text, "default");
+    return text_equal_nocase(span_slice(text, 0, 4), span_text("dev-")) || span_is(text, "master") ||
+           span_is(text, "trunk") || span_is(text, "default");
 }
 
 /* What PHP makes of a word: the first of these that it begins with. */
@@ -90,8 +91,9 @@ static bool numbers_key(struct version_text *in, bool *ret_is_branch, struct buf
     if (first.size == 0)
         return false;
     /* More than five digits in front, and four before a dash, are a date. */
-    bool is_date = first.size > 5 || (first.size == 4 && (version_text_peek(in) == '-' || version_text_peek(in) == ':') &&
-                                      in->at + 1 < in->text.size && text_is_digit(in->text.data[in->at + 1]));
+    bool digit_behind = in->at + 1 < in->text.size && text_is_digit(in->text.data[in->at + 1]);
+    bool is_date = first.size > 5 || (first.size == 4 && digit_behind &&
+                                      (version_text_peek(in) == '-' || version_text_peek(in) == ':'));
     key_number(key, TAG_NUMBER, first);
     for (count = 1; version_text_left(in); count++) {
         from = in->at;
@@ -159,7 +161,8 @@ static bool build_is_cut(struct span *text) {
     return has_build;
 }
 
-/* `*ret_valid` says whether Composer takes the text; what it refuses behind the numbers is compared as PHP would. */
+/* `*ret_valid` says whether Composer takes the text; what it refuses behind the numbers is compared as
+ * PHP would. */
 static bool composer_walk(struct span text, struct buf *key, bool *ret_valid) {
     text = version_bare(text);
     *ret_valid = true;
@@ -207,4 +210,5 @@ static bool composer_is_valid(struct span text) {
     return composer_walk(text, &key, &valid) && valid && !key.failed;
 }
 
-const struct version_rules version_rules_composer = {.key = composer_key, .is_valid = composer_is_valid};
+const struct version_rules version_rules_composer = {
+    .key = composer_key, .is_valid = composer_is_valid, .in_range = composer_in_range};

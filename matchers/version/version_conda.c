@@ -1,7 +1,8 @@
 /* Conda's order: VersionOrder of conda.models.version.
  *
- * [epoch!]component{.component}[+local]; a component is runs of digits and of everything else, and begins with a number: "rc1" is 0,
- * "rc", 1. Missing runs and components are zero; words sort before numbers, "dev" before all words, "post" behind all numbers. */
+ * [epoch!]component{.component}[+local]; a component is runs of digits and of everything else, and
+ * begins with a number: "rc1" is 0, "rc", 1. Missing runs and components are zero; words sort before
+ * numbers, "dev" before all words, "post" behind all numbers. */
 #include "matchers/version/version_rules.h"
 
 enum { TAG_POST = KEY_PADDED_MORE + KEY_NUMBER_TAGS };
@@ -27,7 +28,8 @@ static enum run_kind run_take(struct version_text *in, struct span *ret_run) {
     return text_equal_nocase(*ret_run, span_text("post")) ? RUN_POST : RUN_WORD;
 }
 
-/* Appends the component behind the padding for the `*zeros` components before it that are zero; one more when it is too. */
+/* Appends the component behind the padding for the `*zeros` components before it that are zero; one
+ * more when it is too. */
 static void component_key(struct span component, size_t *zeros, struct buf *key) {
     struct version_text in = {component, 0};
     /* A component that begins with a word has a zero in front. */
@@ -70,7 +72,8 @@ static bool components_key(struct span text, bool keep_last, struct buf *key) {
     size_t from = 0;
     for (size_t i = 0; i <= text.size; i++) {
         bool separates = i == text.size || text.data[i] == '.' || text.data[i] == '_' || text.data[i] == '-';
-        /* A "_" or "-" at the very end belongs to the component: "1.0.1_" < "1.0.1a", as OpenSSL's patches want it. */
+        /* A "_" or "-" at the very end belongs to the component: "1.0.1_" < "1.0.1a", as OpenSSL's
+         * patches want it. */
         if (!separates || (keep_last && i + 1 == text.size && text.data[i] != '.'))
             continue;
         if (i == from)

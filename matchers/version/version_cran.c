@@ -1,4 +1,5 @@
-/* R's order: package_version(). Numbers apart by "." or "-", compared in turn; a version is less than its continuations. */
+/* R's order: package_version(). Numbers apart by "." or "-", compared in turn; a version is less than
+ * its continuations. */
 #include "matchers/version/version_rules.h"
 
 static bool numbers_key(struct span text, bool dash_separates, struct buf *key) {

@@ -1,8 +1,8 @@
 /* Debian's order: deb-version(7), as dpkg's verrevcmp() carries it out.
  *
- * [epoch:]upstream[-revision]. Upstream and revision are each read as runs of non-digits and digits in turn, and a run is
- * never missing: nothing is the empty text and zero, which is why "1" = "1-0" and "1." = "1.0". Non-digits sort byte for byte:
- * "~", the end of the run, letters, everything else. */
+ * [epoch:]upstream[-revision]. Upstream and revision are each read as runs of non-digits and digits in
+ * turn, and a run is never missing: nothing is the empty text and zero, which is why "1" = "1-0" and
+ * "1." = "1.0". Non-digits sort byte for byte: "~", the end of the run, letters, everything else. */
 #include "matchers/version/version_rules.h"
 
 enum {
@@ -23,7 +23,8 @@ static uint8_t byte_tag(uint8_t c) {
         return (uint8_t)(TAG_LETTER + 26 + c - 'a');
     if (c >= 0x80)
         return (uint8_t)(TAG_OTHER_HIGH + c - 0x80);
-    /* Below 128 the digits and letters leave a gap that is closed, so that the tags fit a byte: 183 + 64 at most. */
+    /* Below 128 the digits and letters leave a gap that is closed, so that the tags fit a byte: 183 +
+     * 64 at most. */
     unsigned skipped = (c > '9' ? 10u : 0u) + (c > 'Z' ? 26u : 0u) + (c > 'z' ? 26u : 0u);
     return (uint8_t)(TAG_OTHER + c - skipped);
 }
@@ -61,8 +62,8 @@ static struct parts parts_of(struct span text) {
     return parts;
 }
 
-/* dpkg refuses more than deb_key() does (is_valid), but its comparison has an order for everything with a readable epoch, and
- * installed packages of third parties do carry such versions. */
+/* dpkg refuses more than deb_key() does (is_valid), but its comparison has an order for everything with
+ * a readable epoch, and installed packages of third parties do carry such versions. */
 static bool deb_key(struct span text, struct buf *key) {
     struct parts parts = parts_of(text);
     if (parts.upstream.size + parts.revision.size == 0 || (parts.has_epoch && !version_is_number(parts.epoch)))
@@ -86,7 +87,9 @@ static bool deb_is_valid(struct span text) {
     uint64_t epoch = 0;
     if (parts.has_epoch && (!version_is_number(parts.epoch) || !text_u64(parts.epoch, 10, INT_MAX, &epoch)))
         return false;
-    if (parts.upstream.size == 0 || !text_is_digit(parts.upstream.data[0]) || (parts.has_revision && parts.revision.size == 0))
+    if (parts.upstream.size == 0 || !text_is_digit(parts.upstream.data[0]))
+        return false;
+    if (parts.has_revision && parts.revision.size == 0)
         return false;
     return only_holds(parts.upstream, ".-+~:") && only_holds(parts.revision, ".+~");
 }

@@ -1,7 +1,8 @@
 /* RubyGems' order: Gem::Version.
  *
- * Segments are runs of digits and runs of letters; "-" stands for ".pre.". Zeros do not count at the end of the numbers before
- * the first word, nor at the very end, and what is missing is zero. Words sort before numbers. */
+ * Segments are runs of digits and runs of letters; "-" stands for ".pre.". Zeros do not count at the
+ * end of the numbers before the first word, nor at the very end, and what is missing is zero. Words
+ * sort before numbers. */
 #include "matchers/version/version_rules.h"
 
 struct segments {
@@ -135,6 +136,8 @@ static int requirement_holds(const struct range_subject *subject, struct span ve
         return 0;
     }
     bound = text_trim(span_from(requirement, 2));
+    if (bound.size == 0)
+        return range_bad(requirement, "~> needs a version", err);
     if (range_subject_order(subject, bound, &order, err) < 0)
         return -1;
     bool holds = order >= 0;

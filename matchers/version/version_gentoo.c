@@ -1,7 +1,8 @@
 /* Gentoo's order: Package Manager Specification 8, section 3.3.
  *
- * number{.number}[letter]{_suffix[number]}[-rnumber]: numbers behind the first that begin with 0 (or whose counterpart does) are
- * fractions, compared as text without their last zeros; more numbers win before the letter is looked at. */
+ * number{.number}[letter]{_suffix[number]}[-rnumber]: numbers behind the first that begin with 0 (or
+ * whose counterpart does) are fractions, compared as text without their last zeros; more numbers win
+ * before the letter is looked at. */
 #include "matchers/version/version_rules.h"
 
 enum {

@@ -1,6 +1,6 @@
-/* Go's order: golang.org/x/mod/semver. SemVer with "v" in front, where "v1" is "v1.0.0"; pseudo-versions are pre-releases, and
- * "+incompatible" is build metadata. The toolchain's own versions ("go1.21rc2") are read too: that is how binaries name the
- * standard library. */
+/* Go's order: golang.org/x/mod/semver. SemVer with "v" in front, where "v1" is "v1.0.0";
+ * pseudo-versions are pre-releases, and "+incompatible" is build metadata. The toolchain's own versions
+ * ("go1.21rc2") are read too: that is how binaries name the standard library. */
 #include "matchers/version/version_semver.h"
 
 static bool go_key(struct span text, struct buf *key) {

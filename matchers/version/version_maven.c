@@ -1,16 +1,19 @@
 /* Maven's order: ComparableVersion of maven-artifact 3.9.
  *
- * A version is a list of numbers and qualifiers whose last element may be a list again ("-", and every change between digits
- * and letters, opens one), so that the whole is one row of items with opening marks in it. Elements at the same place compare as
- * qualifier < list < number; what is missing stands for zero and for the release, between the qualifiers "snapshot" and "sp".
+ * A version is a list of numbers and qualifiers whose last element may be a list again ("-", and every
+ * change between digits and letters, opens one), so that the whole is one row of items with opening
+ * marks in it. Elements at the same place compare as qualifier < list < number; what is missing stands
+ * for zero and for the release, between the qualifiers "snapshot" and "sp".
  *
- * Maven's own comparison has cycles: a list that sorts below the release ("1-alpha") is above every qualifier that stands bare
- * in the outer list ("1.sp.2"), which is above the release. No order agrees with all three; this one keeps what is said about
- * the release, against which advisories are written, and lets the bare qualifier win. */
+ * Maven's own comparison has cycles: a list that sorts below the release ("1-alpha") is above every
+ * qualifier that stands bare in the outer list ("1.sp.2"), which is above the release. No order agrees
+ * with all three; this one keeps what is said about the release, against which advisories are written,
+ * and lets the bare qualifier win. */
 #include "base/vec.h"
 #include "matchers/version/version_rules.h"
 
-/* At one place of a list. The two sides of the release: of a list or a release qualifier, what follows decides. */
+/* At one place of a list. The two sides of the release: of a list or a release qualifier, what follows
+ * decides. */
 enum {
     TAG_QUALIFIER_LESS = 1,
     TAG_RELEASE_LESS,
@@ -160,8 +163,8 @@ static int8_t item_side(const struct item *item, int8_t rest) {
     return item->rank > RANK_RELEASE || item->is_combination ? 1 : rest;
 }
 
-/* From the end: takes away what means nothing, and sets the sides. What is kept is moved to the end of the array, from the
- * returned index on. */
+/* From the end: takes away what means nothing, and sets the sides. What is kept is moved to the end of
+ * the array, from the returned index on. */
 static size_t items_normalize(struct items *items) {
     struct item *data = items->vec.data;
     size_t count = items->vec.count;
@@ -220,7 +223,8 @@ static bool maven_key(struct span text, struct buf *key) {
     return true;
 }
 
-/* Intervals, or comparators as advisories write them; a version alone, which Maven takes as a wish, is itself. */
+/* Intervals, or comparators as advisories write them; a version alone, which Maven takes as a wish, is
+ * itself. */
 static int maven_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                           struct err *err) {
     range = text_trim(range);

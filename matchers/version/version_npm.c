@@ -1,4 +1,5 @@
-/* npm's order, which is SemVer's: node-semver, strict and (`loose: true`) as lenient as old registry entries need it. */
+/* npm's order, which is SemVer's: node-semver, strict and (`loose: true`) as lenient as old registry
+ * entries need it. */
 #include "matchers/version/version_semver.h"
 
 enum {

@@ -1,5 +1,5 @@
-/* NuGet's order: SemVer 2.0.0 with a fourth number (System.Version's revision), missing numbers being zero, and pre-release
- * words in any case. */
+/* NuGet's order: SemVer 2.0.0 with a fourth number (System.Version's revision), missing numbers being
+ * zero, and pre-release words in any case. */
 #include "matchers/version/version_semver.h"
 
 static bool nuget_key(struct span text, struct buf *key) {

@@ -1,5 +1,6 @@
-/* OpenSSL's own numbering. Up to 1.1.1 a patch is letters behind the third number (1.0.2 < 1.0.2a < … < 1.0.2z < 1.0.2za); from 3.0.0
- * on the third number is the patch. Pre-releases are "-alpha1", "-beta2", "-pre3", "-rc1", "-dev". */
+/* OpenSSL's own numbering. Up to 1.1.1 a patch is letters behind the third number (1.0.2 < 1.0.2a < … <
+ * 1.0.2z < 1.0.2za); from 3.0.0 on the third number is the patch. Pre-releases are "-alpha1", "-beta2",
+ * "-pre3", "-rc1", "-dev". */
 #include "matchers/version/version_rules.h"
 
 enum { TAG_PRE = 1, TAG_RELEASE };

@@ -1,7 +1,8 @@
 /* Python's order: PEP 440, now the version specifiers specification of packaging.python.org.
  *
- * [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local], with all the spellings that its appendix B normalises. A release without
- * pre-, post- or development part sorts as those parts say: 1.0.dev1 < 1.0a1.dev1 < 1.0a1 < 1.0a1.post1 < 1.0 < 1.0.post1. */
+ * [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local], with all the spellings that its appendix B normalises.
+ * A release without pre-, post- or development part sorts as those parts say: 1.0.dev1 < 1.0a1.dev1 <
+ * 1.0a1 < 1.0a1.post1 < 1.0 < 1.0.post1. */
 #include "matchers/version/version_rules.h"
 
 enum {
@@ -44,7 +45,8 @@ struct spelling {
     uint8_t kind;
 };
 
-/* [separator]word[separator][number]; leaves the cursor where it was when there is no such word. Longer words first. */
+/* [separator]word[separator][number]; leaves the cursor where it was when there is no such word. Longer
+ * words first. */
 static bool part_take(struct version_text *in, const struct spelling *spellings, size_t count, uint8_t *ret_kind,
                       struct span *ret_number) {
     size_t from = in->at;
@@ -304,8 +306,8 @@ static int specifier_holds(struct span specifier, struct span version_text, cons
     return 0;
 }
 
-/* Specifiers apart by commas; "||" between sets of them is what advisories add. Whether pre-releases are wanted at all is for an
- * installer to ask: here they are versions like all others. */
+/* Specifiers apart by commas; "||" between sets of them is what advisories add. Whether pre-releases
+ * are wanted at all is for an installer to ask: here they are versions like all others. */
 static int pep440_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                            struct err *err) {
     (void)rules;

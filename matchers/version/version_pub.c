@@ -1,4 +1,5 @@
-/* Dart's order: pub_semver. SemVer 2.0.0, except that build metadata counts: none first, then by identifiers as pre-releases do. */
+/* Dart's order: pub_semver. SemVer 2.0.0, except that build metadata counts: none first, then by
+ * identifiers as pre-releases do. */
 #include "matchers/version/version_semver.h"
 
 static bool pub_key(struct span text, struct buf *key) {
@@ -63,7 +64,8 @@ static int caret_end_holds(const struct range_subject *subject, const struct con
     return 0;
 }
 
-/* Whether the version is a pre-release of the bound of "<bound", which is outside unless a lower bound is one of the same. */
+/* Whether the version is a pre-release of the bound of "<bound", which is outside unless a lower bound
+ * is one of the same. */
 static bool is_shut_out(const struct constraint *constraint, const struct semver_parts *version,
                         const struct constraint *low) {
     return constraint->sides == RANGE_LESS && version->has_pre && !constraint->parts.has_pre &&

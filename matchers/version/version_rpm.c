@@ -1,7 +1,7 @@
 /* The order of rpm: rpmvercmp() over [epoch:]version[-release].
  *
- * A part is read as runs of digits and runs of letters; everything else separates and has no weight, but for "~", which sorts
- * before the end, and "^", which sorts behind it and before everything else. */
+ * A part is read as runs of digits and runs of letters; everything else separates and has no weight,
+ * but for "~", which sorts before the end, and "^", which sorts behind it and before everything else. */
 #include "matchers/version/version_rules.h"
 
 enum { TAG_TILDE = 1, TAG_END, TAG_CARET, TAG_LETTERS, TAG_NUMBER };

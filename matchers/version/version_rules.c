@@ -49,7 +49,8 @@ void key_padding(struct buf *key, size_t zeros, bool next_is_less) {
         buf_byte(key, KEY_PADDED_LESS);
         buf_be16(key, (uint16_t)zeros);
     } else if (zeros > 0) {
-        /* The sooner something more comes, the more it is; right away is the most, and the element's own tag. */
+        /* The sooner something more comes, the more it is; right away is the most, and the element's
+         * own tag. */
         buf_byte(key, KEY_PADDED_LATER);
         buf_be16(key, (uint16_t)(UINT16_MAX - zeros));
     }
@@ -94,7 +95,8 @@ bool version_is_number(struct span s) {
 
 int version_rules_key(const struct version_rules *rules, struct span version, struct buf *key, struct err *err) {
     if (version.size > LIMIT_FIELD_BYTES)
-        return err_set(err, ERR_LIMIT, 0, "version: %zu bytes, at most %zu are allowed", version.size, LIMIT_FIELD_BYTES);
+        return err_set(err, ERR_LIMIT, 0, "version: %zu bytes, at most %zu are allowed", version.size,
+                       LIMIT_FIELD_BYTES);
     size_t size = key->size;
     bool parsed = span_index(version, 0, 0) == SIZE_MAX && rules->key(version, key);
     if (parsed && !key->failed)

@@ -1,9 +1,9 @@
 /* What one version order is made of, and the pieces its key is built from. Private to this folder.
  *
- * A key is a run of items that each end by themselves: after equal items the next bytes of two keys mean the same thing, so
- * memcmp never compares a length with a letter. An item is a tag byte, chosen so that tags sort as the scheme sorts the kinds
- * of items, then the item's value. "Nothing more" is a tag too, because some things sort before it ("~" in dpkg) and some
- * after. */
+ * A key is a run of items that each end by themselves: after equal items the next bytes of two keys
+ * mean the same thing, so memcmp never compares a length with a letter. An item is a tag byte, chosen
+ * so that tags sort as the scheme sorts the kinds of items, then the item's value. "Nothing more" is a
+ * tag too, because some things sort before it ("~" in dpkg) and some after. */
 #ifndef TRAWL_VERSION_RULES_H
 #define TRAWL_VERSION_RULES_H
 
@@ -12,8 +12,8 @@
 #include "base/text.h"
 
 struct version_rules {
-    /* Appends the key; false when the text is not a version. What was appended then is taken back by the caller, who also
-     * sees to length, NUL bytes (there are none in `text`) and memory. */
+    /* Appends the key; false when the text is not a version. What was appended then is taken back by
+     * the caller, who also sees to length, NUL bytes (there are none in `text`) and memory. */
     bool (*key)(struct span text, struct buf *key);
     /* NULL: valid is what has a key. */
     bool (*is_valid)(struct span text);
@@ -29,9 +29,9 @@ struct version_rules {
 /* How many tags key_number() takes: `tag` to `tag + KEY_NUMBER_TAGS - 1`. */
 #define KEY_NUMBER_TAGS 10
 
-/* A whole number of any length: `tag` + how many bytes the value takes, then these bytes, big-endian. Numbers of 20 digits and
- * more, which may not fit 64 bits, take the last tag, the count of digits and the digits. `digits` holds nothing but digits;
- * leading zeros do not count, and none at all is zero. */
+/* A whole number of any length: `tag` + how many bytes the value takes, then these bytes, big-endian.
+ * Numbers of 20 digits and more, which may not fit 64 bits, take the last tag, the count of digits and
+ * the digits. `digits` holds nothing but digits; leading zeros do not count, and none at all is zero. */
 void key_number(struct buf *key, uint8_t tag, struct span digits);
 
 /* Text without NUL bytes, ended by a NUL: a prefix sorts first. */
@@ -39,10 +39,11 @@ void key_text(struct buf *key, struct span text);
 /* The same with ASCII letters in lower case. */
 void key_text_lower(struct buf *key, struct span text);
 
-/* Sequences whose missing elements are zero, so that "1" = "1.0.0" and "1.0.a" < "1" < "1.0.1": zeros are counted, not
- * written, and what they lead to says on which side of the end the sequence lies. Before each element that is not zero comes
- * key_padding() with the number of zeros since the last one; an element that is more than zero then begins with a tag from
- * KEY_PADDED_MORE up; at the end of the sequence comes KEY_PADDED_END. */
+/* Sequences whose missing elements are zero, so that "1" = "1.0.0" and "1.0.a" < "1" < "1.0.1": zeros
+ * are counted, not written, and what they lead to says on which side of the end the sequence lies.
+ * Before each element that is not zero comes key_padding() with the number of zeros since the last one;
+ * an element that is more than zero then begins with a tag from KEY_PADDED_MORE up; at the end of the
+ * sequence comes KEY_PADDED_END. */
 enum { KEY_PADDED_LESS = 1, KEY_PADDED_END, KEY_PADDED_LATER, KEY_PADDED_MORE };
 void key_padding(struct buf *key, size_t zeros, bool next_is_less);
 
@@ -76,8 +77,9 @@ bool version_text_word(struct version_text *in, const char *word);
 /* Whether every byte is a digit, and there is at least one. */
 bool version_is_number(struct span s);
 
-/* Ranges of comparators: alternatives apart by "||", comparators apart by commas or spaces, all of which must hold:
- * < <= > >= = == != and dpkg's << and >>. A version alone means "=". An empty range holds for all. */
+/* Ranges of comparators: alternatives apart by "||", comparators apart by commas or spaces, all of
+ * which must hold: < <= > >= = == != and dpkg's << and >>. A version alone means "=". An empty range
+ * holds for all. */
 int version_range_plain(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                         struct err *err);
 
@@ -92,8 +94,8 @@ void range_subject_release(struct range_subject *subject);
 /* `*ret_order` <0, 0, >0: the version is less than, equal to, more than the bound. */
 int range_subject_order(const struct range_subject *subject, struct span bound, int *ret_order, struct err *err);
 
-/* The two ways most range languages join comparators. Alternatives: cuts the next one off at `separator`, a text of one byte or
- * more; false when there is none left (`rest->data` NULL). */
+/* The two ways most range languages join comparators. Alternatives: cuts the next one off at
+ * `separator`, a text of one byte or more; false when there is none left (`rest->data` NULL). */
 bool range_alternative_take(struct span *rest, const char *separator, struct span *ret_alternative);
 
 /* Comparison signs, as a set. */

@@ -1,7 +1,7 @@
 /* Semantic Versioning 2.0.0, section 11: precedence.
  *
- * The key is lenient where feeds are: a "v" in front, missing minor and patch numbers (zero), further numbers, leading zeros.
- * Build metadata has no part in precedence. */
+ * The key is lenient where feeds are: a "v" in front, missing minor and patch numbers (zero), further
+ * numbers, leading zeros. Build metadata has no part in precedence. */
 #include "matchers/version/version_semver.h"
 
 bool semver_identifiers_key(struct span identifiers, bool is_caseless, struct buf *key) {
@@ -144,6 +144,7 @@ static int cargo_in_range(const struct version_rules *rules, struct span range, 
 }
 
 const struct version_rules version_rules_semver = {.key = semver_key, .is_valid = semver_is_strict};
-/* The order of versions that Cargo's registry and advisories use; Rust's semver crate also orders build metadata. */
+/* The order of versions that Cargo's registry and advisories use; Rust's semver crate also orders build
+ * metadata. */
 const struct version_rules version_rules_cargo = {
     .key = semver_key, .is_valid = semver_is_strict, .in_range = cargo_in_range};

@@ -34,7 +34,8 @@ bool semver_split_loose(struct span text, struct semver_parts *ret_parts);
 bool semver_parts_key(const struct semver_parts *parts, struct buf *key);
 bool semver_identifiers_key(struct span identifiers, bool is_caseless, struct buf *key);
 
-/* No leading zeros; identifiers not empty, of the bytes they may have, and with `is_pre` without leading zeros. */
+/* No leading zeros; identifiers not empty, of the bytes they may have, and with `is_pre` without
+ * leading zeros. */
 bool semver_numbers_are_strict(const struct semver_parts *parts);
 bool semver_identifiers_are_strict(struct span identifiers, bool is_pre);
 

@@ -1,7 +1,8 @@
 /* The range languages that are made of SemVer bounds: npm's and Cargo's.
  *
- * Every comparator becomes at most two bounds of three numbers: "^1.2" is >=1.2.0 <2.0.0-0, where "-0" is below every pre-release
- * there can be. Both languages let a pre-release in only where a comparator names one of the same three numbers. */
+ * Every comparator becomes at most two bounds of three numbers: "^1.2" is >=1.2.0 <2.0.0-0, where "-0"
+ * is below every pre-release there can be. Both languages let a pre-release in only where a comparator
+ * names one of the same three numbers. */
 #include "matchers/version/version_semver.h"
 
 /* Number.MAX_SAFE_INTEGER of node; Cargo's u64 has room for more, which nobody publishes. */
@@ -59,7 +60,10 @@ static void bounds_partial(const struct comparator *comparator, bool include_pre
     uint64_t major = n[0] + (up && major_only);
     uint64_t minor = major_only ? 0 : n[1] + up;
     bool is_floor = (comparator->sides & RANGE_MORE) != 0;
-    bound_add(bounds, is_floor ? RANGE_MORE | RANGE_EQUAL : RANGE_LESS, major, minor, 0, is_floor ? lowest : pre_lowest());
+    if (is_floor)
+        bound_add(bounds, RANGE_MORE | RANGE_EQUAL, major, minor, 0, lowest);
+    else
+        bound_add(bounds, RANGE_LESS, major, minor, 0, pre_lowest());
 }
 
 static void bounds_make(const struct comparator *comparator, bool include_pre, struct bounds *bounds) {
@@ -282,19 +286,17 @@ static int sets_hold(const struct subject *subject, struct span range, bool *ret
 int semver_in_range(const struct semver_language *language, const struct version_rules *rules, struct span range,
                     struct span version, bool *ret_inside, struct err *err) {
     struct subject subject = {.language = language, .numbers_are_short = true};
-    if (version_rules_key(rules, version, &subject.key, err) < 0)
-        return -1;
     struct span text = text_trim(version);
     while (language->v_in_front && text.size > 0 && (text.data[0] == 'v' || text.data[0] == '=' || text.data[0] == ' '))
         text = span_from(text, 1);
-    if (!(language->is_loose ? semver_split_loose : semver_split)(text, &subject.parts)) {
-        buf_release(&subject.key);
+    if (!(language->is_loose ? semver_split_loose : semver_split)(text, &subject.parts))
         return range_bad(version, "not a version", err);
-    }
     for (size_t i = 0; i < SEMVER_NUMBERS; i++)
         subject.numbers_are_short =
             subject.numbers_are_short && text_u64(subject.parts.numbers[i], 10, UINT64_MAX, &subject.numbers[i]);
-    int result = sets_hold(&subject, text_trim(range), ret_inside, err);
+    int result = version_rules_key(rules, version, &subject.key, err);
+    if (result == 0)
+        result = sets_hold(&subject, text_trim(range), ret_inside, err);
     buf_release(&subject.key);
     return result;
 }

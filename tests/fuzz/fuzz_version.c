@@ -1,5 +1,6 @@
-/* Any two texts in any scheme: keys never crash, and the comparison is antisymmetric. The first byte chooses the scheme, a
- * tab separates the texts, of which the first is also taken as a range for the second. */
+/* Any two texts in any scheme: keys never crash, and the comparison is antisymmetric. The first byte
+ * chooses the scheme, a tab separates the texts, of which the first is also taken as a range for the
+ * second. */
 #include "matchers/version/version.h"
 
 #include "base/text.h"

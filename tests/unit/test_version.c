@@ -14,8 +14,12 @@
 
 static const enum version_scheme first_scheme = (enum version_scheme)0;
 
+static enum version_scheme scheme_after(enum version_scheme scheme) {
+    return (enum version_scheme)(scheme + 1);
+}
+
 #define FOR_EACH_SCHEME(scheme)                                                                                        \
-    for (enum version_scheme scheme = first_scheme; scheme < VERSION_SCHEME_COUNT; scheme = (enum version_scheme)(scheme + 1))
+    for (enum version_scheme scheme = first_scheme; scheme < VERSION_SCHEME_COUNT; scheme = scheme_after(scheme))
 
 static int compare(enum version_scheme scheme, struct span a, struct span b) {
     int order = 2;
@@ -135,6 +139,31 @@ static void test_order_laws(void **state) {
     }
 }
 
+static void range_check(enum version_scheme scheme, struct span range, struct span version, struct span expected) {
+    bool inside = false;
+    struct err err = {0};
+    int result = version_in_range(scheme, range, version, &inside, &err);
+    const char *found = result < 0 ? "error" : inside ? "in" : "out";
+    assert_true(result == 0 || err.code == ERR_FORMAT);
+    if (!span_is(expected, found))
+        fail_msg("%s: '%.*s' of '%.*s': expected %.*s, found %s", version_scheme_name(scheme), SPAN_FORMAT(version),
+                 SPAN_FORMAT(range), SPAN_FORMAT(expected), found);
+}
+
+static void test_ranges(void **state) {
+    (void)state;
+    static const enum version_scheme with_ranges[] = {
+        VERSION_APK,   VERSION_CARGO,     VERSION_COMPOSER, VERSION_DEB,    VERSION_GEM, VERSION_HEX, VERSION_MAVEN,
+        VERSION_NPM,
+        VERSION_NPM_PRE, VERSION_NPM_LOOSE, VERSION_NUGET,  VERSION_PEP440, VERSION_PUB, VERSION_RPM, VERSION_SEMVER,
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(with_ranges); i++) {
+        AUTO_BUF struct buf text = {0};
+        data_read(version_scheme_name(with_ranges[i]), ".range", &text);
+        assert_true(lines_check(with_ranges[i], &text, range_check) >= 2);
+    }
+}
+
 /* The key of what parses is what compares, appended to what was there. */
 static void test_key(void **state) {
     (void)state;
@@ -198,7 +227,10 @@ static void test_hostile(void **state) {
             assert_true(key.size <= 16 * LIMIT_FIELD_BYTES);
             (void)version_is_valid(scheme, span_make(text, LIMIT_FIELD_BYTES));
             bool inside = false;
-            (void)version_in_range(scheme, span_make(text, LIMIT_FIELD_BYTES), span_text("1.2.3"), &inside, &err);
+            result = version_in_range(scheme, span_make(text, LIMIT_FIELD_BYTES), span_text("1.2.3"), &inside, NULL);
+            assert_true(result == 0 || result == -1);
+            result = version_in_range(scheme, span_make(text, LIMIT_FIELD_BYTES + 1), span_text("1.2.3"), &inside, NULL);
+            assert_int_equal(result, -1);
             refuse_check(scheme, span_make(text, LIMIT_FIELD_BYTES + 1), ERR_LIMIT);
         }
         refuse_check(scheme, span_make("1.\0", 3), ERR_FORMAT);
@@ -220,8 +252,8 @@ static void test_names(void **state) {
     FOR_EACH_SCHEME(scheme) {
         assert_true(version_scheme_find(span_text(version_scheme_name(scheme)), &found));
         assert_int_equal(found, scheme);
-        if (scheme > first_scheme)
-            assert_true(strcmp(version_scheme_name((enum version_scheme)(scheme - 1)), version_scheme_name(scheme)) < 0);
+        if (scheme_after(scheme) < VERSION_SCHEME_COUNT)
+            assert_true(strcmp(version_scheme_name(scheme), version_scheme_name(scheme_after(scheme))) < 0);
     }
     assert_true(version_scheme_find(span_text("Debian"), &found) && found == VERSION_DEB);
     assert_true(version_scheme_find(span_text("pypi"), &found) && found == VERSION_PEP440);
@@ -260,7 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),  cmocka_unit_test(test_order_laws), cmocka_unit_test(test_key),
         cmocka_unit_test(test_hostile),  cmocka_unit_test(test_memory_is_short),
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_ranges),   cmocka_unit_test(test_names),    cmocka_unit_test(test_validity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
