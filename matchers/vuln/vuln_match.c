@@ -208,6 +208,10 @@ static int hits_emit(const struct vuln_db *db, const struct vuln_query *query, c
                 return damaged(err, "range", hits->data[next].range);
             if (!query->plain && !module_applies(db, name, hits->data[i].advisory, &range, query->version))
                 continue;
+            /* OSV's membership in `versions` is that of text; "1.0" for an enumerated "1.0.0" is ours. */
+            if (query->plain && (range.flags & VULN_RANGE_EXACT) && !span_equal(range.upper_text, query->version) &&
+                !span_equal(range.upper_text, vuln_version_bare(query->ecosystem, query->version)))
+                continue;
             bool fixes = range.upper_text.size > 0 && !(range.flags & VULN_RANGE_UPPER_INCLUSIVE);
             bool best_fixes = best.upper_text.size > 0 && !(best.flags & VULN_RANGE_UPPER_INCLUSIVE);
             if (entry == NULL || (fixes && !best_fixes)) {

@@ -22,8 +22,8 @@ struct vuln_query {
     struct span name;      /* the source package's where vuln_ecosystem_names_source() */
     struct span version;   /* with epoch and release */
     /* The OSV evaluation rules and nothing else. Without it the policy on top applies: advisories that are not
-     * vulnerabilities (ALBA, ALEA, unmaintained crates) are left out, and a fix in an rpm module is only compared with
-     * packages of a module build of the same platform. */
+     * vulnerabilities (ALBA, ALEA, unmaintained crates) are left out, a fix in an rpm module is only compared with
+     * packages of a module build of the same platform, and an enumerated version is met by every spelling of it. */
     bool plain;
 };
 

@@ -253,6 +253,20 @@ static void test_rpm_modules(void **state) {
     vulndb_fixture_release(&fixture);
 }
 
+/* OSV compares enumerated versions as text; the scan takes every spelling. */
+static void test_enumerated_spelling(void **state) {
+    (void)state;
+    static const char *const documents[] = {
+        "{\"id\":\"V-1\",\"affected\":[{\"package\":{\"ecosystem\":\"PyPI\",\"name\":\"x\"},\"versions\":[\"1.0.0\"]}]}"};
+    struct vulndb_fixture fixture;
+    char ids[64];
+    vulndb_fixture_make(&fixture, documents, 1);
+    assert_string_equal(vulndb_fixture_ids(&fixture.db, "PyPI", "x", "1.0.0", true, ids, sizeof ids), "V-1");
+    assert_string_equal(vulndb_fixture_ids(&fixture.db, "PyPI", "x", "1.0", true, ids, sizeof ids), "");
+    assert_string_equal(vulndb_fixture_ids(&fixture.db, "PyPI", "x", "1.0", false, ids, sizeof ids), "V-1");
+    vulndb_fixture_release(&fixture);
+}
+
 static void test_evidence(void **state) {
     (void)state;
     static const char *const documents[] = {
@@ -288,7 +302,7 @@ int main(void) {
         cmocka_unit_test(test_twins_agree),   cmocka_unit_test(test_against_definition), cmocka_unit_test(test_ecosystems),
         cmocka_unit_test(test_folding),       cmocka_unit_test(test_purls),              cmocka_unit_test(test_ubuntu_series),
         cmocka_unit_test(test_go_prefixes),   cmocka_unit_test(test_policy),             cmocka_unit_test(test_rpm_modules),
-        cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_evidence),      cmocka_unit_test(test_enumerated_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
