@@ -105,8 +105,10 @@ $(LIBRARY): $(OBJECTS) $(EMBEDS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # The vectorised twins are compiled for their own instruction set and chosen at run time: never call them unguarded.
+ifeq ($(MACHINE),x86_64)
 %_avx2.o: SIMD := -mavx2 -mbmi2
 %_avx512.o: SIMD := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mbmi2
+endif
 
 $(B)/%.o: %.c | $(BOOTSTRAP_STAMP)
 	@echo "  CC $<"

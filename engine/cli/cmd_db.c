@@ -53,7 +53,13 @@ static int db_build(const struct text_list *feeds, const char *output, struct er
         if (vulndb_add_path(build, feeds->data[i], err) < 0)
             return -1;
     }
-    if (vulndb_finish(build, &bytes, err) < 0 || file_replace(output, buf_span(&bytes), err) < 0)
+    if (vulndb_finish(build, &bytes, err) < 0)
+        return -1;
+    /* An empty database would call everything clean: the old file is better. */
+    if (vulndb_summary(build)->advisories == 0)
+        return err_set(err, ERR_FORMAT, 0, "db build: no advisory found in %" PRIu64 " documents and %" PRIu64 " files of other kinds",
+                       vulndb_summary(build)->documents, vulndb_summary(build)->unrecognised);
+    if (file_replace(output, buf_span(&bytes), err) < 0)
         return -1;
     summary_print(output, vulndb_summary(build), bytes.size);
     return 0;
