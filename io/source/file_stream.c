@@ -50,9 +50,7 @@ static void on_read(void *context, ssize_t result) {
 static void read_next(struct file_stream *file) {
     file->chunk = stream_reserve(file->stream);
     if (file->chunk == NULL) {
-        if (stream_has_ended(file->stream))
-            finish(file, NULL); /* out of memory: the stream has said so */
-        return; /* resumed later */
+        return; /* resumed or canceled later */
     }
     size_t size = (size_t)(file->left < CHUNK_BYTES ? file->left : CHUNK_BYTES);
     if (loop_read(file->loop, file->fd, file->chunk->data, size, file->offset, on_read, file) == 0) {

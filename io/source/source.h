@@ -46,6 +46,7 @@ typedef void (*source_bytes_fn)(void *context, struct span bytes, const struct d
 struct source_ops {
     const char *kind;           /* the image table's target_kind */
     const char *const *prefixes; /* "oci:", "oci-dir:" …, ended by NULL; a source without any takes plain references */
+    bool digests_are_unpacked;  /* layers are named by their diff_id: the digest of the unpacked bytes */
     /* `location` is the target without its prefix. Light work only: a folder's or an archive's list of contents. */
     int (*open)(const struct source_context *context, struct span target, struct span location, struct source **ret_source,
                 struct err *err);

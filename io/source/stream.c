@@ -74,11 +74,18 @@ void stream_attach(struct stream *stream, stream_resume_fn resume, stream_cancel
     stream->producer = producer;
 }
 
+/* Memory is short: the consumer learns it after what is queued, the producer is canceled by the next stream_service(). */
+static void break_off(struct stream *stream) {
+    stream->broken = true;
+    (void)err_set(&stream->err, ERR_NOMEM, 0, "stream: out of memory");
+    (void)pthread_cond_signal(&stream->readable);
+}
+
 size_t stream_put(struct stream *stream, struct span bytes) {
     size_t taken = 0;
     (void)pthread_mutex_lock(&stream->lock);
     while (taken < bytes.size) {
-        if (stream->abandoned || stream->ended) {
+        if (stream->abandoned || stream->ended || stream->broken) {
             taken = bytes.size;
             break;
         }
@@ -90,8 +97,7 @@ size_t stream_put(struct stream *stream, struct span bytes) {
             }
             chunk = chunk_take(stream->pool);
             if (chunk == NULL) {
-                stream->ended = true;
-                (void)err_set(&stream->err, ERR_NOMEM, 0, "stream: out of memory");
+                break_off(stream);
                 continue;
             }
             if (stream->last == NULL)
@@ -115,15 +121,13 @@ size_t stream_put(struct stream *stream, struct span bytes) {
 struct chunk *stream_reserve(struct stream *stream) {
     struct chunk *chunk = NULL;
     (void)pthread_mutex_lock(&stream->lock);
-    if (!stream->ended && !stream->abandoned) {
+    if (!stream->ended && !stream->abandoned && !stream->broken) {
         stream->paused = stream->count >= stream->chunks_max;
         chunk = stream->paused ? NULL : chunk_take(stream->pool);
         if (chunk != NULL) {
             stream->count++;
         } else if (!stream->paused) {
-            stream->ended = true;
-            (void)err_set(&stream->err, ERR_NOMEM, 0, "stream: out of memory");
-            (void)pthread_cond_signal(&stream->readable);
+            break_off(stream);
         }
     }
     (void)pthread_mutex_unlock(&stream->lock);
@@ -133,7 +137,7 @@ struct chunk *stream_reserve(struct stream *stream) {
 void stream_commit(struct stream *stream, struct chunk *chunk, size_t size) {
     assert(size <= CHUNK_BYTES);
     (void)pthread_mutex_lock(&stream->lock);
-    bool keep = size > 0 && !stream->ended && !stream->abandoned;
+    bool keep = size > 0 && !stream->ended && !stream->abandoned && !stream->broken;
     if (keep) {
         chunk->size = size;
         if (stream->last == NULL)
@@ -162,16 +166,17 @@ void stream_end(struct stream *stream, const struct err *err) {
     (void)pthread_mutex_lock(&stream->lock);
     if (!stream->ended) {
         stream->ended = true;
-        if (err != NULL)
+        if (err != NULL && !stream->broken)
             stream->err = *err;
     }
     (void)pthread_cond_signal(&stream->readable);
     (void)pthread_mutex_unlock(&stream->lock);
+    stream->wake(stream->wake_context);
 }
 
 void stream_service(struct stream *stream) {
     (void)pthread_mutex_lock(&stream->lock);
-    bool cancel = stream->abandoned && !stream->ended;
+    bool cancel = (stream->abandoned || stream->broken) && !stream->ended;
     bool resume = stream->paused && !cancel && stream->count < stream->chunks_max;
     if (resume)
         stream->paused = false;
@@ -195,7 +200,7 @@ int stream_read(struct stream *stream, struct span *ret_bytes, struct err *err) 
     chunk_give(stream->pool, stream->held);
     stream->held = NULL;
     (void)pthread_mutex_lock(&stream->lock);
-    while (stream->first == NULL && !stream->ended)
+    while (stream->first == NULL && !stream->ended && !stream->broken)
         (void)pthread_cond_wait(&stream->readable, &stream->lock);
     struct chunk *chunk = stream->first;
     bool wake = false;
@@ -204,7 +209,7 @@ int stream_read(struct stream *stream, struct span *ret_bytes, struct err *err) 
         if (stream->first == NULL)
             stream->last = NULL;
         stream->count--;
-        wake = stream->paused;
+        wake = stream->paused || stream->broken;
     }
     bool failed = chunk == NULL && stream->err.code != ERR_NONE;
     if (failed && err != NULL)

@@ -43,7 +43,8 @@ struct stream {
     struct chunk *last;
     size_t count;
     size_t chunks_max;
-    bool ended;      /* the producer will put no more; `err` says whether that was a failure */
+    bool ended;      /* the producer has said its last word; `err` says whether that was a failure */
+    bool broken;     /* memory is short: `err` says so, the producer will be canceled */
     bool paused;     /* the producer was refused and waits for stream_service() */
     bool abandoned;  /* the consumer wants no more */
     struct err err;
@@ -57,7 +58,7 @@ struct stream {
     void (*pull_close)(void *context);
     void *pull_context;
     uint64_t bytes;              /* put so far; loop thread only, or the consumer's with `pull` */
-    void (*wake)(void *context); /* wakes the loop; any thread */
+    void (*wake)(void *context); /* wakes the loop: something may be resumed, canceled or released; any thread */
     void *wake_context;
 };
 
@@ -68,10 +69,10 @@ void stream_release(struct stream *stream);
 /* Loop thread. The producer's side: who feeds it; NULL functions are allowed. */
 void stream_attach(struct stream *stream, stream_resume_fn resume, stream_cancel_fn cancel, void *producer);
 /* Copies bytes in. Returns how many were taken: fewer than given means the stream is full, the producer must pause and will
- * be resumed. An abandoned stream takes everything and forgets it. NOMEM ends the stream with an error. */
+ * be resumed. An abandoned stream, or one that is short of memory, takes everything and forgets it. */
 size_t stream_put(struct stream *stream, struct span bytes);
 /* For a producer that can write in place: an empty chunk of CHUNK_BYTES, counted against the stream at once; NULL when there is no
- * room (the stream is then paused and will be resumed) or the stream has ended. One at a time; it comes back through
+ * room (the stream is then paused and will be resumed) or no memory (it will be canceled). One at a time; it comes back through
  * stream_commit(), with `size` 0 to be dropped. */
 struct chunk *stream_reserve(struct stream *stream);
 void stream_commit(struct stream *stream, struct chunk *chunk, size_t size);

@@ -84,7 +84,7 @@ static bool suits_generic(struct span body, size_t begin, size_t end) {
 }
 
 /* Whether a component of the path says that the file shows or tests something. */
-static bool is_test_path(struct span path) {
+bool secret_path_is_test(struct span path) {
     static const char *const names[] = {"test",     "tests",   "testing",  "testdata", "fixtures", "__tests__", "spec",
                                         "examples", "example", "samples",  "doc",      "docs",     "mock",      "mocks"};
     struct span rest = path;
@@ -153,7 +153,7 @@ enum confirm_result secret_confirm(const struct secret_engine *engine, struct se
     };
     if (rule->validator != NULL)
         validate(scratch, rule, secret, ret_candidate);
-    if (is_test_path(input->path) && strcmp(ret_candidate->validated, "checksum") != 0)
+    if (secret_path_is_test(input->path) && strcmp(ret_candidate->validated, "checksum") != 0)
         ret_candidate->confidence *= TEST_PATH_FACTOR;
     return ret_candidate->confidence > 0 ? CONFIRM_YES : CONFIRM_NO;
 }

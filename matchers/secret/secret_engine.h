@@ -41,6 +41,10 @@ struct secret_input {
     size_t report_to;       /* 0: the body's end */
 };
 
+/* Whether the path says that the file tests or documents something. Together with the body this is all that a hit's
+ * confidence depends on: who remembers results by body has to remember this with it. */
+bool secret_path_is_test(struct span path);
+
 #define SECRET_REDACTED_SIZE 48
 #define SECRET_FINGERPRINT_SIZE 33 /* 32 hex digits and NUL */
 #define SECRET_EVIDENCE_SIZE 128

@@ -1,0 +1,293 @@
+#include "engine/cli/scan.h"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "engine/cli/progress.h"
+#include "engine/cli/rules_folder.h"
+#include "engine/export/export.h"
+
+#define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as shells say it */
+
+static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
+    const struct option options[] = {
+        {"scanners", 0, OPTION_LIST, &scan->scanners},
+        {"output", 'o', OPTION_TEXT, &scan->output},
+        {"format", 'f', OPTION_TEXT, &scan->format},
+        {"db", 0, OPTION_TEXT, &scan->db_path},
+        {"rules", 0, OPTION_LIST, &scan->rules},
+        {"platform", 0, OPTION_LIST, &scan->platforms},
+        {"fail-on", 0, OPTION_TEXT, &scan->fail_on},
+        {"exit-code", 0, OPTION_COUNT, &scan->exit_code},
+        {"jobs", 'j', OPTION_COUNT, &scan->jobs},
+        {"memory", 0, OPTION_SIZE, &scan->memory_bytes},
+        {"io", 0, OPTION_TEXT, &scan->io},
+        {"simd", 0, OPTION_TEXT, &scan->simd},
+        {"no-dedup", 0, OPTION_FLAG, &scan->no_dedup},
+        {"verify-diff-id", 0, OPTION_FLAG, &scan->verify_diff_id},
+        {"show-secrets", 0, OPTION_FLAG, &scan->show_secrets},
+        {"fingerprint-key", 0, OPTION_TEXT, &scan->fingerprint_key},
+        {"max-layer-bytes", 0, OPTION_SIZE, &scan->layer_bytes_max},
+        {"max-ratio", 0, OPTION_COUNT, &scan->ratio_max},
+        {"plain-http", 0, OPTION_FLAG, &scan->plain_http},
+        {"insecure", 0, OPTION_FLAG, &scan->insecure},
+        {"ca-file", 0, OPTION_TEXT, &scan->ca_file},
+        {"username", 'u', OPTION_TEXT, &scan->username},
+        {"password-stdin", 0, OPTION_FLAG, &scan->password_stdin},
+        {"timeout", 0, OPTION_COUNT, &scan->timeout_s},
+        {"http-attempts", 0, OPTION_COUNT, &scan->http_attempts},
+        {"http-backoff-ms", 0, OPTION_COUNT, &scan->http_backoff_ms},
+        {"sweep-id", 0, OPTION_TEXT, &scan->sweep_id},
+        {"quiet", 'q', OPTION_FLAG, &scan->quiet},
+        {"no-progress", 0, OPTION_FLAG, &scan->no_progress},
+        OPTION_END,
+    };
+    return options_parse(&scan->arena, scan->command, options, argc, argv, &scan->operands, &scan->help, err);
+}
+
+static int scanners_read(struct scan *scan, struct err *err) {
+    struct sweep_options *sweep = &scan->sweep;
+    bool vuln = scan->scanners.count == 0;
+    sweep->packages = sweep->secrets = scan->scanners.count == 0;
+    for (size_t i = 0; i < scan->scanners.count; i++) {
+        const char *name = scan->scanners.data[i];
+        char quoted[64];
+        if (strcmp(name, "package") == 0)
+            sweep->packages = true;
+        else if (strcmp(name, "vuln") == 0)
+            sweep->packages = vuln = true;
+        else if (strcmp(name, "secret") == 0)
+            sweep->secrets = true;
+        else
+            return err_set(err, ERR_USAGE, 0, "option --scanners: expected package, vuln or secret, found '%s'",
+                           text_quote(span_text(name), quoted, sizeof quoted));
+    }
+    if (!vuln)
+        scan->db_path = NULL;
+    return 0;
+}
+
+static int platforms_read(struct scan *scan, struct err *err) {
+    struct span *platforms = arena_array(&scan->arena, scan->platforms.count, sizeof *platforms);
+    if (platforms == NULL)
+        return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    for (size_t i = 0; i < scan->platforms.count; i++) {
+        platforms[i] = span_text(scan->platforms.data[i]);
+        char quoted[64];
+        if (span_index(platforms[i], '/', 0) == SIZE_MAX)
+            return err_set(err, ERR_USAGE, 0, "option --platform: expected os/architecture[/variant], found '%s'",
+                           text_quote(platforms[i], quoted, sizeof quoted));
+    }
+    scan->sweep.platforms = platforms;
+    scan->sweep.platform_count = scan->platforms.count;
+    return 0;
+}
+
+static int password_read(struct scan *scan, struct err *err) {
+    if (!scan->password_stdin)
+        return 0;
+    if (scan->username == NULL)
+        return err_set(err, ERR_USAGE, 0, "option --password-stdin: expected --username with it");
+    struct buf text;
+    buf_init(&text, 4096);
+    int result = file_read("/dev/stdin", &text, err);
+    while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
+        text.size--;
+    if (result == 0) {
+        scan->password = mem_text(text.data, text.size);
+        if (scan->password == NULL)
+            result = err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    }
+    if (text.data != NULL)
+        explicit_bzero(text.data, text.capacity);
+    buf_release(&text);
+    return result;
+}
+
+static int database_open(struct scan *scan, enum cpu_level level, struct err *err) {
+    if (scan->db_path == NULL)
+        return 0;
+    if (file_map_open(scan->db_path, &scan->db_map, err) < 0 || vuln_db_open(scan->db_map.bytes, level, &scan->db, err) < 0) {
+        (void)err_wrap(err, "database %s", scan->db_path);
+        err->code = ERR_USAGE;
+        return -1;
+    }
+    scan->sweep.db = &scan->db;
+    return 0;
+}
+
+/* Without a key of the user's the fingerprints are keyed with a constant: the same secret has the same fingerprint in every sweep, and
+ * whoever can guess a secret can check the guess. A key of one's own takes that away; the manual says so. */
+static int secrets_open(struct scan *scan, struct err *err) {
+    static const char default_key[] = "trawl fingerprint key, version 1";
+    if (!scan->sweep.secrets)
+        return 0;
+    struct span key = span_text(scan->fingerprint_key == NULL ? default_key : scan->fingerprint_key);
+    if (rules_folder_load(&scan->rules, &scan->secret_rules, err) < 0) {
+        err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_USAGE;
+        return -1;
+    }
+    if (secret_engine_new(scan->secret_rules, key, &scan->secret_engine, err) < 0)
+        return -1;
+    scan->sweep.secret_engine = scan->secret_engine;
+    return 0;
+}
+
+/* Signals come through a descriptor that the loop watches: no handler, no global flag. */
+static int signals_open(struct scan *scan, struct err *err) {
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return err_set(err, ERR_IO, errno, "signals: %s", strerror(errno));
+    scan->sweep.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return scan->sweep.signal_fd < 0 ? err_set(err, ERR_IO, errno, "signals: %s", strerror(errno)) : 0;
+}
+
+static int settings_read(struct scan *scan, struct err *err) {
+    struct sweep_options *sweep = &scan->sweep;
+    enum cpu_level level = CPU_SCALAR;
+    char quoted[64];
+    scan->started_at = clock_utc_s();
+    if (scanners_read(scan, err) < 0 || platforms_read(scan, err) < 0 ||
+        loop_kind_parse(span_text(scan->io == NULL ? "auto" : scan->io), &sweep->loop_kind, err) < 0 ||
+        cpu_level_parse(span_text(scan->simd == NULL ? "auto" : scan->simd), &level, err) < 0)
+        return -1;
+    if (scan->fail_on != NULL && !severity_parse(span_text(scan->fail_on), &scan->fail_severity))
+        return err_set(err, ERR_USAGE, 0, "option --fail-on: expected critical, high, medium, low or negligible, found '%s'",
+                       text_quote(span_text(scan->fail_on), quoted, sizeof quoted));
+    scan->has_fail_on = scan->fail_on != NULL;
+    if (scan->exit_code > 255)
+        return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
+    if (scan->operands.count == 0)
+        return err_set(err, ERR_USAGE, 0, "expected at least one target");
+    struct sweep_budget budget;
+    if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 || password_read(scan, err) < 0)
+        return -1;
+    sweep->targets = scan->operands.data;
+    sweep->target_count = scan->operands.count;
+    sweep->jobs = scan->jobs;
+    sweep->memory_bytes = scan->memory_bytes;
+    sweep->dedup = !scan->no_dedup;
+    sweep->verify_diff_id = scan->verify_diff_id;
+    sweep->show_secrets = scan->show_secrets;
+    sweep->plain_http = scan->plain_http;
+    sweep->tls = scan->insecure || scan->ca_file != NULL;
+    sweep->username = scan->username;
+    sweep->password = scan->password;
+    sweep->scanned_at = scan->started_at;
+    sweep->codec_limits = codec_limits_default();
+    if (scan->layer_bytes_max > 0)
+        sweep->codec_limits.unpacked_bytes_max = scan->layer_bytes_max;
+    if (scan->ratio_max > 0)
+        sweep->codec_limits.ratio_max = scan->ratio_max;
+    sweep->http = (struct http_options){.ca_file = scan->ca_file,
+                                        .insecure = scan->insecure,
+                                        .stall_timeout_ms = (unsigned)(scan->timeout_s > 86400 ? 86400000 : scan->timeout_s * 1000),
+                                        .attempts_max = (unsigned)(scan->http_attempts > 100 ? 100 : scan->http_attempts),
+                                        .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
+    if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
+        return -1;
+    return 0;
+}
+
+bool scan_open(struct scan *scan, const char *command, int argc, char **argv, int *ret_status) {
+    struct err err = {0};
+    *scan = (struct scan){.command = command, .exit_code = EXIT_FINDINGS, .sweep = {.signal_fd = -1}};
+    arena_init(&scan->arena, 0, 0);
+    *ret_status = EXIT_DONE;
+    if (options_read(scan, argc, argv, &err) == 0) {
+        if (scan->help)
+            return false;
+        if (settings_read(scan, &err) == 0)
+            return true;
+    }
+    *ret_status = command_fail(command, &err);
+    return false;
+}
+
+void scan_close(struct scan *scan) {
+    if (scan->password != NULL)
+        explicit_bzero(scan->password, strlen(scan->password));
+    mem_free(scan->password);
+    secret_engine_free(scan->secret_engine);
+    secret_rules_free(scan->secret_rules);
+    file_map_close(&scan->db_map);
+    if (scan->sweep.signal_fd >= 0)
+        (void)close(scan->sweep.signal_fd);
+    arena_release(&scan->arena);
+}
+
+int scan_run(struct scan *scan, const struct row_sink *sink, struct err *err) {
+    struct progress progress;
+    progress_init(&progress, scan->quiet || scan->no_progress);
+    scan->sweep.progress = progress_show;
+    scan->sweep.progress_ms = progress_interval_ms(&progress);
+    scan->sweep.notice = scan->quiet ? NULL : progress_notice;
+    scan->sweep.context = &progress;
+    int result = sweep_run(&scan->sweep, sink, &scan->totals, err);
+    progress_clear(&progress);
+    return result;
+}
+
+int scan_status(const struct scan *scan) {
+    const struct totals *totals = &scan->totals;
+    bool failed = totals->errors > 0;
+    if (totals->images == 0 && failed)
+        return EXIT_NOTHING;
+    if (totals->images > 0 && totals->images_failed == totals->images)
+        return EXIT_NOTHING;
+    if (failed)
+        return EXIT_PARTIAL;
+    if (scan->has_fail_on && totals->has_findings && totals->worst >= scan->fail_severity)
+        return (int)scan->exit_code;
+    return EXIT_DONE;
+}
+
+/* ---- rows to the terminal ---- */
+
+static int row_export(void *context, const struct row *row, struct err *err) {
+    struct row_view view = row_view_of(row);
+    return export_row(context, &view, err);
+}
+
+static size_t terminal_width(void) {
+    struct winsize size = {0};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+int scan_to_terminal(struct scan *scan) {
+    struct err err = {0};
+    AUTO_FILE FILE *file = NULL;
+    struct exporter *exporter = NULL;
+    if (scan->output != NULL) {
+        file = fopen(scan->output, "we");
+        if (file == NULL)
+            return command_fail(scan->command, (err_set(&err, ERR_USAGE, errno, "%s: %s", scan->output, strerror(errno)), &err));
+    }
+    struct exporter_options options = {.out = file == NULL ? stdout : file, .width = terminal_width()};
+    if (exporter_open(scan->format == NULL ? "table" : scan->format, &options, &exporter, &err) < 0)
+        return command_fail(scan->command, &err);
+    struct row_sink sink = {row_export, exporter};
+    scan->sweep.sweep_id = span_text(scan->sweep_id == NULL ? "" : scan->sweep_id);
+    int result = scan_run(scan, &sink, &err);
+    if (result == 0)
+        result = exporter_finish(exporter, &err);
+    exporter_free(exporter);
+    if (result < 0) {
+        (void)fprintf(stderr, "trawl %s: %s\n", scan->command, err.text);
+        return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : err.code == ERR_USAGE ? EXIT_USAGE : EXIT_NOTHING;
+    }
+    for (size_t i = 0; !scan->quiet && i < scan->totals.first_error_count; i++) {
+        const struct total_error *error = &scan->totals.first_errors[i];
+        char target[160], message[280];
+        (void)fprintf(stderr, "error: %s: %.*s: %s\n", text_quote(error->target, target, sizeof target),
+                      SPAN_FORMAT(error->stage), text_quote(error->message, message, sizeof message));
+    }
+    return scan_status(scan);
+}

@@ -1,0 +1,33 @@
+/* From a scanned plan to rows: composes every image, matches every distinct package set once, and hands all rows to a sink.
+ * One thread; the order of rows is determined by the plan alone. */
+#ifndef TRAWL_EMIT_H
+#define TRAWL_EMIT_H
+
+#include "base/model/row.h"
+#include "engine/pipeline/plan.h"
+#include "engine/pipeline/totals.h"
+#include "matchers/secret/secret_engine.h"
+#include "matchers/vuln/vuln_match.h"
+
+struct row_sink {
+    int (*add)(void *context, const struct row *row, struct err *err);
+    void *context;
+};
+
+struct emit_options {
+    struct span sweep_id;
+    bool packages, secrets;
+    bool with_declared;                  /* packages that lock files only declare: of folders, not of images */
+    bool show_secrets;
+    const struct vuln_db *db;            /* NULL: no matching */
+    const struct secret_engine *secret_engine;
+    int64_t scanned_at;
+    bool (*stop)(void *context);         /* asked between images */
+    void *stop_context;
+};
+
+/* CANCELED, NOMEM, or the sink's error. Texts in `*ret_totals` live in the plan's arena. */
+int emit(struct plan *plan, const struct emit_options *options, const struct row_sink *sink, struct totals *ret_totals,
+         struct err *err);
+
+#endif

@@ -1,0 +1,339 @@
+#include "engine/pipeline/package_set.h"
+
+#include "base/model/purl.h"
+#include "base/text.h"
+#include "matchers/vuln/vuln_ecosystem.h"
+
+#define LICENSES_MAX ((size_t)64) /* of one package; more are cut off */
+#define ALIASES_MAX ((size_t)64)
+#define SET_ID_BYTES ((size_t)16)
+
+struct member {
+    struct span purl;
+    const struct package *package;
+    const struct digest *layer;
+};
+
+struct known_set {
+    struct span id;
+    uint64_t vulnerabilities[SEVERITY_COUNT];
+};
+
+struct package_sets {
+    const struct emit_options *options;
+    const struct row_sink *sink;
+    struct totals *totals;
+    struct arena *arena;
+    struct arena scratch; /* one set's purls */
+    struct map known;
+    struct row row;
+    VEC(struct member) members;
+    VEC(struct vuln_match) matches; /* of the package at hand */
+    struct buf ecosystem, evidence;
+};
+
+int package_sets_new(const struct emit_options *options, const struct row_sink *sink, struct totals *totals,
+                     struct arena *arena, struct package_sets **ret_sets, struct err *err) {
+    struct package_sets *sets = mem_zalloc(sizeof *sets);
+    if (sets == NULL)
+        return err_set(err, ERR_NOMEM, 0, "package sets: out of memory");
+    *sets = (struct package_sets){.options = options, .sink = sink, .totals = totals, .arena = arena};
+    arena_init(&sets->scratch, 0, 0);
+    map_init(&sets->known, 0);
+    row_init(&sets->row);
+    buf_init(&sets->ecosystem, 0);
+    buf_init(&sets->evidence, 0);
+    *ret_sets = sets;
+    return 0;
+}
+
+void package_sets_free(struct package_sets *sets) {
+    if (sets == NULL)
+        return;
+    arena_release(&sets->scratch);
+    map_release(&sets->known);
+    row_release(&sets->row);
+    vec_release(&sets->members);
+    vec_release(&sets->matches);
+    buf_release(&sets->ecosystem);
+    buf_release(&sets->evidence);
+    mem_free(sets);
+}
+
+static int memory_short(struct err *err) {
+    return err_set(err, ERR_NOMEM, 0, "package set: out of memory");
+}
+
+static int row_put(struct package_sets *sets, struct err *err) {
+    return row_end(&sets->row, err) < 0 ? -1 : sets->sink->add(sets->sink->context, &sets->row, err);
+}
+
+/* ---- vulnerabilities ---- */
+
+static int match_keep(void *context, const struct vuln_match *match, struct err *err) {
+    struct package_sets *sets = context;
+    return vec_push(&sets->matches, *match) ? 0 : memory_short(err);
+}
+
+/* A rough order of work: what is exploited first, then by score, moved by how likely exploitation is. Without a score the
+ * severity's middle stands in. 0 to 1. */
+static double priority_of(const struct vuln_match *match) {
+    static const double middles[SEVERITY_COUNT] = {0.4, 0.05, 0.25, 0.55, 0.8, 0.95};
+    double base = match->cvss_score >= 0 ? match->cvss_score / 10 : middles[match->severity];
+    if (match->kev)
+        return 1;
+    return match->epss >= 0 ? 0.7 * base + 0.3 * match->epss : 0.7 * base;
+}
+
+static void f64_or_nil(struct row *row, double value) {
+    if (value >= 0)
+        row_f64(row, value);
+    else
+        row_nil(row);
+}
+
+/* Inserts in order; returns the new count. */
+static size_t alias_add(struct span aliases[ALIASES_MAX], size_t count, struct span own, struct span id) {
+    size_t place = 0;
+    while (place < count && span_compare(aliases[place], id) < 0)
+        place++;
+    bool known = place < count && span_equal(aliases[place], id);
+    if (id.size == 0 || known || span_equal(id, own) || count == ALIASES_MAX)
+        return count;
+    memmove(&aliases[place + 1], &aliases[place], (count - place) * sizeof *aliases);
+    aliases[place] = id;
+    return count + 1;
+}
+
+/* All the other ids of the flaw: the record's aliases, the CVEs that a distribution's record is about, and the records of the
+ * same flaw that this one stands for. Sorted, each once. */
+static size_t aliases_collect(const struct package_sets *sets, const struct vuln_match *match,
+                              struct span aliases[ALIASES_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < sets->matches.count; i++) {
+        const struct vuln_match *other = &sets->matches.data[i];
+        if (other->group != match->group)
+            continue;
+        count = alias_add(aliases, count, match->id, other->id);
+        for (size_t j = 0; j < other->aliases.count; j++)
+            count = alias_add(aliases, count, match->id, vuln_list_get(&other->aliases, j));
+        for (size_t j = 0; j < other->upstream.count; j++)
+            count = alias_add(aliases, count, match->id, vuln_list_get(&other->upstream, j));
+    }
+    return count;
+}
+
+/* Of several records of one flaw the one that says most speaks: with a score, else the first. */
+static bool speaks_for_group(const struct package_sets *sets, size_t index) {
+    const struct vuln_match *match = &sets->matches.data[index];
+    for (size_t i = 0; i < sets->matches.count; i++) {
+        const struct vuln_match *other = &sets->matches.data[i];
+        if (i == index || other->group != match->group)
+            continue;
+        bool scored = match->cvss_score >= 0, other_scored = other->cvss_score >= 0;
+        if (other_scored != scored ? other_scored : i < index)
+            return false;
+    }
+    return true;
+}
+
+static int vulnerability_emit(struct package_sets *sets, struct known_set *set, const struct member *member,
+                              const struct vuln_query *query, const struct vuln_match *match, struct err *err) {
+    struct row *row = &sets->row;
+    struct span aliases[ALIASES_MAX];
+    char text[DIGEST_TEXT_SIZE];
+    const struct package *package = member->package;
+    size_t alias_count = aliases_collect(sets, match, aliases);
+    buf_reset(&sets->evidence);
+    vuln_match_evidence(query, match, &sets->evidence);
+    row_begin(row, TABLE_VULNERABILITY, sets->options->sweep_id);
+    row_text(row, set->id);
+    row_text(row, match->id);
+    row_list(row, aliases, alias_count);
+    row_text(row, member->purl);
+    row_text(row, span_text(package_type_name(package->type)));
+    row_text(row, package->name);
+    row_text(row, package->version);
+    row_text(row, package->path);
+    row_text(row, span_text(digest_text(member->layer, text)));
+    row_text(row, span_text(severity_name(match->severity)));
+    row_text(row, match->cvss_vector);
+    f64_or_nil(row, match->cvss_score);
+    f64_or_nil(row, match->epss);
+    f64_or_nil(row, match->epss_percentile);
+    row_bool(row, match->kev);
+    row_text(row, span_text(vuln_status_name(match->status)));
+    row_text(row, match->introduced);
+    row_text(row, match->fixed_version);
+    row_text(row, match->source);
+    if (match->published_utc_s != 0)
+        row_time(row, match->published_utc_s);
+    else
+        row_nil(row);
+    row_f64(row, match->coarse ? 0.5 : match->exact || vuln_ecosystem_names_source(query->ecosystem) ? 0.95 : 0.9);
+    row_text(row, buf_span(&sets->evidence));
+    row_text(row, (struct span){NULL, 0});
+    row_text(row, (struct span){NULL, 0});
+    row_nil(row);
+    row_f64(row, priority_of(match));
+    set->vulnerabilities[match->severity]++;
+    sets->totals->vulnerabilities[match->severity]++;
+    sets->totals->has_findings = true;
+    if (match->severity > sets->totals->worst)
+        sets->totals->worst = match->severity;
+    return row_put(sets, err);
+}
+
+static int member_match(struct package_sets *sets, struct known_set *set, const struct member *member,
+                        const struct distro *distro, struct err *err) {
+    const struct package *package = member->package;
+    buf_reset(&sets->ecosystem);
+    vuln_ecosystem(distro, package->type, &sets->ecosystem);
+    if (sets->ecosystem.failed)
+        return memory_short(err);
+    if (sets->ecosystem.size == 0)
+        return 0;
+    struct vuln_query query = {.ecosystem = buf_span(&sets->ecosystem), .name = package->name, .version = package->version};
+    if (vuln_ecosystem_names_source(query.ecosystem)) {
+        if (package->source_name.size > 0)
+            query.name = package->source_name;
+        if (package->source_version.size > 0)
+            query.version = package->source_version;
+    }
+    sets->matches.count = 0;
+    if (vuln_match(sets->options->db, &query, match_keep, sets, err) < 0)
+        return err_wrap(err, "match of %.*s", SPAN_FORMAT(member->purl));
+    for (size_t i = 0; i < sets->matches.count; i++) {
+        if (speaks_for_group(sets, i) &&
+            vulnerability_emit(sets, set, member, &query, &sets->matches.data[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- packages ---- */
+
+static int package_emit(struct package_sets *sets, const struct known_set *set, const struct member *member,
+                        struct err *err) {
+    const struct package *package = member->package;
+    struct row *row = &sets->row;
+    struct span licenses[LICENSES_MAX];
+    size_t license_count = 0;
+    char text[DIGEST_TEXT_SIZE];
+    for (struct span rest = package->licenses; rest.size > 0 && license_count < LICENSES_MAX;)
+        licenses[license_count++] = text_cut(&rest, '\n');
+    row_begin(row, TABLE_PACKAGE, sets->options->sweep_id);
+    row_text(row, set->id);
+    row_text(row, member->purl);
+    row_text(row, span_text(package_type_name(package->type)));
+    row_text(row, package->name);
+    row_text(row, package->version);
+    row_text(row, package->architecture);
+    row_text(row, package->source_name.size > 0 ? package->source_name : package->name);
+    row_text(row, package->source_version.size > 0 ? package->source_version : package->version);
+    row_list(row, licenses, license_count);
+    row_text(row, span_text(package_evidence_name(package->evidence)));
+    row_text(row, package->path);
+    row_text(row, span_text(digest_text(member->layer, text)));
+    row_nil(row);
+    row_bool(row, false);
+    sets->totals->packages++;
+    return row_put(sets, err);
+}
+
+static int member_order(const void *left, const void *right) {
+    const struct member *a = left, *b = right;
+    int order = span_compare(a->purl, b->purl);
+    if (order == 0)
+        order = span_compare(a->package->path, b->package->path);
+    return order != 0 ? order : digest_compare(a->layer, b->layer);
+}
+
+static int members_collect(struct package_sets *sets, const struct composition *composition,
+                           const struct layer_result *const *layers, struct err *err) {
+    AUTO_BUF struct buf purl;
+    buf_init(&purl, 0);
+    sets->members.count = 0;
+    arena_reset(&sets->scratch);
+    for (size_t i = 0; i < composition->packages.count; i++) {
+        const struct composed_package *composed = &composition->packages.data[i];
+        buf_reset(&purl);
+        purl_make(composed->package, &composition->distro, &purl);
+        struct member member = {.purl = purl.failed ? (struct span){NULL, 0} : arena_copy(&sets->scratch, buf_span(&purl)),
+                                .package = composed->package,
+                                .layer = &layers[composed->layer_index]->digest};
+        if (member.purl.data == NULL || !vec_push(&sets->members, member))
+            return memory_short(err);
+    }
+    qsort(sets->members.data, sets->members.count, sizeof *sets->members.data, member_order);
+    /* The same package from the same file twice is one. */
+    size_t kept = 0;
+    for (size_t i = 0; i < sets->members.count; i++) {
+        const struct member *member = &sets->members.data[i];
+        if (kept > 0 && span_equal(member->purl, member[-1].purl) && span_equal(member->package->path, member[-1].package->path))
+            continue;
+        sets->members.data[kept++] = *member;
+    }
+    sets->members.count = kept;
+    return 0;
+}
+
+static int set_id(struct package_sets *sets, const struct distro *distro, struct span *ret_id, struct err *err) {
+    struct digest_stream *stream = NULL;
+    if (digest_stream_new(DIGEST_SHA256, &stream, err) < 0)
+        return -1;
+    struct span separator = span_make("", 1);
+    digest_stream_add(stream, distro->id);
+    digest_stream_add(stream, separator);
+    digest_stream_add(stream, distro->version_id);
+    for (size_t i = 0; i < sets->members.count; i++) {
+        const struct member *member = &sets->members.data[i];
+        digest_stream_add(stream, separator);
+        digest_stream_add(stream, member->purl);
+        digest_stream_add(stream, separator);
+        digest_stream_add(stream, member->package->path);
+        digest_stream_add(stream, separator);
+        digest_stream_add(stream, span_make(member->layer->bytes, sizeof member->layer->bytes));
+    }
+    struct digest digest = digest_stream_end(stream);
+    char text[DIGEST_TEXT_SIZE];
+    digest_text(&digest, text);
+    *ret_id = arena_copy(sets->arena, span_make(text + strlen("sha256:"), 2 * SET_ID_BYTES));
+    digest_stream_free(stream);
+    return ret_id->data == NULL ? memory_short(err) : 0;
+}
+
+static int set_emit(struct package_sets *sets, struct known_set *set, const struct distro *distro, struct err *err) {
+    sets->totals->package_sets++;
+    for (size_t i = 0; i < sets->members.count; i++) {
+        const struct member *member = &sets->members.data[i];
+        if (package_emit(sets, set, member, err) < 0)
+            return -1;
+        if (sets->options->db != NULL && member_match(sets, set, member, distro, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int package_sets_emit(struct package_sets *sets, struct composition *composition, const struct layer_result *const *layers,
+                      struct package_set_outcome *ret_outcome, struct err *err) {
+    struct span id;
+    bool is_new = false;
+    if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &composition->distro, &id, err) < 0)
+        return -1;
+    void **place = map_put(&sets->known, id, &is_new);
+    if (place == NULL)
+        return memory_short(err);
+    if (is_new) {
+        struct known_set *set = arena_zalloc(sets->arena, sizeof *set);
+        if (set == NULL)
+            return memory_short(err);
+        set->id = id;
+        *place = set;
+        if (set_emit(sets, set, &composition->distro, err) < 0)
+            return -1;
+    }
+    const struct known_set *set = *place;
+    *ret_outcome = (struct package_set_outcome){.id = set->id, .vulnerabilities = set->vulnerabilities};
+    return 0;
+}

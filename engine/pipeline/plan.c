@@ -1,0 +1,143 @@
+#include "engine/pipeline/plan.h"
+
+#include "base/alloc.h"
+
+void plan_init(struct plan *plan) {
+    *plan = (struct plan){0};
+    arena_init(&plan->arena, 256 * 1024, 0);
+    map_init(&plan->layers_by_digest, 0);
+    map_init(&plan->image_keys, (uint64_t)(uintptr_t)plan);
+}
+
+void plan_release(struct plan *plan) {
+    for (size_t i = 0; i < plan->images.count; i++)
+        vec_release(&plan->images.data[i]->errors);
+    for (size_t i = 0; i < plan->layers.count; i++)
+        layer_result_free(plan->layers.data[i]->result);
+    vec_release(&plan->images);
+    vec_release(&plan->layers);
+    vec_release(&plan->errors);
+    vec_release(&plan->error_targets);
+    map_release(&plan->layers_by_digest);
+    map_release(&plan->image_keys);
+    arena_release(&plan->arena);
+}
+
+struct planned_image *plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference) {
+    struct planned_image *image = arena_zalloc(&plan->arena, sizeof *image);
+    if (image == NULL || !vec_push(&plan->images, image))
+        return NULL;
+    image->source = source;
+    image->reference = *reference;
+    return image;
+}
+
+static struct image_error error_make(struct plan *plan, enum stage stage, const struct err *err) {
+    struct span message = arena_copy(&plan->arena, span_text(err->text));
+    return (struct image_error){stage, err->code, message.data == NULL ? span_text("out of memory") : message};
+}
+
+void plan_image_error(struct plan *plan, struct planned_image *image, enum stage stage, const struct err *err,
+                      enum scan_status status) {
+    struct image_error error = error_make(plan, stage, err);
+    if (image->reason.size == 0)
+        image->reason = error.message;
+    if (status > image->status || image->status == SCAN_SKIPPED)
+        image->status = status;
+    (void)vec_push(&image->errors, error); /* out of memory: the status has been lowered all the same */
+}
+
+void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err) {
+    if (vec_push(&plan->errors, error_make(plan, stage, err)) && !vec_push(&plan->error_targets, target))
+        plan->errors.count--;
+}
+
+static size_t layer_place(struct plan *plan, struct planned_image *image, struct planned_layer *layer) {
+    layer->source = image->source;
+    layer->reference = &image->reference;
+    if (!vec_push(&plan->layers, layer))
+        return SIZE_MAX;
+    return plan->layers.count - 1;
+}
+
+/* A layer knows its index through the map: the value is the index + 1, so that NULL stays "not there". */
+size_t plan_layer_add(struct plan *plan, struct planned_image *image, const struct descriptor *descriptor,
+                      const struct digest *diff_id) {
+    struct span key = span_make(descriptor->digest.bytes, digest_size(descriptor->digest.algorithm));
+    void *known = map_get(&plan->layers_by_digest, key);
+    struct planned_layer *layer = known == NULL ? arena_zalloc(&plan->arena, sizeof *layer)
+                                                : plan->layers.data[(uintptr_t)known - 1];
+    if (layer == NULL)
+        return SIZE_MAX;
+    layer->image_count++;
+    if (layer->diff_id.algorithm == DIGEST_NONE)
+        layer->diff_id = *diff_id;
+    if (known != NULL) {
+        if (span_compare(image->reference.text, layer->first_reference) < 0)
+            layer->first_reference = image->reference.text;
+        return (uintptr_t)known - 1;
+    }
+    layer->descriptor = *descriptor;
+    layer->first_reference = image->reference.text;
+    void **place = map_put(&plan->layers_by_digest,
+                           span_make(layer->descriptor.digest.bytes, digest_size(descriptor->digest.algorithm)), NULL);
+    size_t index = place == NULL ? SIZE_MAX : layer_place(plan, image, layer);
+    if (index != SIZE_MAX)
+        *place = (void *)(uintptr_t)(index + 1);
+    return index;
+}
+
+size_t plan_tree_add(struct plan *plan, struct planned_image *image, const char *folder) {
+    struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
+    if (layer == NULL)
+        return SIZE_MAX;
+    layer->tree = folder;
+    layer->image_count = 1;
+    layer->first_reference = image->reference.text;
+    layer->descriptor.media_type = span_text("");
+    return layer_place(plan, image, layer);
+}
+
+static int image_order(const void *left, const void *right) {
+    const struct planned_image *a = *(struct planned_image *const *)left, *b = *(struct planned_image *const *)right;
+    int order = span_compare(a->reference.text, b->reference.text);
+    return order != 0 ? order : digest_compare(&a->digest, &b->digest);
+}
+
+struct ranked_layer {
+    struct planned_layer *layer;
+    size_t index;
+};
+
+static int layer_order(const void *left, const void *right) {
+    const struct planned_layer *a = ((const struct ranked_layer *)left)->layer, *b = ((const struct ranked_layer *)right)->layer;
+    if (a->descriptor.size != b->descriptor.size)
+        return a->descriptor.size > b->descriptor.size ? -1 : 1;
+    return digest_compare(&a->descriptor.digest, &b->descriptor.digest);
+}
+
+bool plan_order(struct plan *plan) {
+    size_t count = plan->layers.count;
+    if (plan->images.count > 0)
+        qsort(plan->images.data, plan->images.count, sizeof *plan->images.data, image_order);
+    if (count == 0)
+        return true;
+    struct ranked_layer *ranked = mem_array(count, sizeof *ranked);
+    size_t *moved = mem_array(count, sizeof *moved);
+    bool ok = ranked != NULL && moved != NULL;
+    for (size_t i = 0; ok && i < count; i++)
+        ranked[i] = (struct ranked_layer){plan->layers.data[i], i};
+    if (ok)
+        qsort(ranked, count, sizeof *ranked, layer_order);
+    for (size_t i = 0; ok && i < count; i++) {
+        plan->layers.data[i] = ranked[i].layer;
+        moved[ranked[i].index] = i;
+    }
+    for (size_t i = 0; ok && i < plan->images.count; i++) {
+        for (size_t j = 0; j < plan->images.data[i]->layer_count; j++)
+            plan->images.data[i]->layers[j] = moved[plan->images.data[i]->layers[j]];
+    }
+    mem_free(ranked);
+    mem_free(moved);
+    return ok;
+}

@@ -1,0 +1,67 @@
+/* The whole job: targets in, rows out. One loop thread (the caller's) owns the ring, the sockets and the clock; N scan threads
+ * read layers; the caller's thread then composes and writes.
+ *
+ * Memory: the ceiling is split between the streams' chunks, the bodies at hand, the seen bodies and the writer; see
+ * sweep_budget_of(). What grows with the fleet beyond it is the layers' results: 8 bytes a path, and what was found. */
+#ifndef TRAWL_SWEEP_H
+#define TRAWL_SWEEP_H
+
+#include "engine/pipeline/emit.h"
+#include "io/codec/codec.h"
+
+enum sweep_phase { SWEEP_LISTING, SWEEP_SCANNING, SWEEP_COMPOSING };
+
+struct sweep_progress {
+    enum sweep_phase phase;
+    uint64_t images_found, images_read;
+    uint64_t layers_done, layers_total;
+    uint64_t bytes_done, bytes_total; /* packed */
+    uint64_t secrets_found;
+    uint64_t elapsed_ms, phase_ms;
+};
+
+struct sweep_options {
+    const char *const *targets;
+    size_t target_count;
+    const struct span *platforms;
+    size_t platform_count;
+    enum loop_kind loop_kind;
+    struct http_options http;
+    bool plain_http, tls;
+    const char *username, *password;
+    size_t jobs;                   /* scan threads; 0: one for each processor */
+    uint64_t memory_bytes;         /* the ceiling; 0: 1 GiB */
+    bool packages, secrets;
+    bool dedup;                    /* search each body once */
+    bool verify_diff_id;
+    bool show_secrets;
+    bool with_declared;
+    struct codec_limits codec_limits;
+    const struct secret_engine *secret_engine; /* needed with `secrets` */
+    const struct vuln_db *db;      /* or NULL */
+    struct span sweep_id;
+    int64_t scanned_at;
+    uint64_t progress_ms;          /* 0: no progress */
+    void (*progress)(void *context, const struct sweep_progress *progress);
+    void (*notice)(void *context, const char *text); /* one line for the log: which back-end, and why */
+    void *context;
+    int signal_fd;                 /* readable when the user wants to stop; -1 for none */
+};
+
+struct sweep_budget {
+    size_t jobs;
+    size_t streams;           /* layers in flight */
+    size_t chunks_per_stream;
+    size_t body_bytes_max, catalogue_bytes_max;
+    size_t seen_bytes;
+    size_t writer_bytes;
+};
+
+/* How a ceiling is spent. USAGE when it is too low to work with: the text says what the least is. */
+int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret_budget, struct err *err);
+
+/* USAGE, NOMEM, IO, CANCELED, UNSUPPORTED, or the sink's error; everything else is in the rows. */
+int sweep_run(const struct sweep_options *options, const struct row_sink *sink, struct totals *ret_totals,
+              struct err *err);
+
+#endif

@@ -1,0 +1,426 @@
+/* Registries. Spec: OCI distribution-spec 1.1: "Pulling manifests", "Pulling blobs", "Listing Tags"; the catalogue is the CNCF
+ * distribution's GET /v2/_catalog. Both listings are paged by a Link header (RFC 8288, rel="next"). */
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "io/source/reference.h"
+#include "io/source/source.h"
+
+#define PAGE_NAMES 1000
+#define TAG_LISTINGS_MAX ((size_t)32) /* in flight; more only fill the queue of the HTTP client */
+
+struct registry_source {
+    struct source source;
+    struct span host;
+    struct reference reference; /* the one image, unless `whole` */
+    bool whole;
+    char *base;                 /* "https://host/v2/" */
+};
+
+static const char *const manifest_headers[] = {
+    "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json",
+    NULL,
+};
+
+static void registry_close(struct source *source) {
+    mem_free(source);
+}
+
+/* A registry on this machine is spoken to in plain HTTP, as the container engines do. */
+static bool is_loopback(struct span host) {
+    struct span name = host;
+    size_t colon = span_index_last(host, ':');
+    if (colon != SIZE_MAX && !span_ends(host, "]"))
+        name.size = colon;
+    return span_is(name, "localhost") || span_starts(name, "127.") || span_is(name, "[::1]");
+}
+
+static int registry_open(const struct source_context *context, struct span target, struct span location,
+                         struct source **ret_source, struct err *err) {
+    struct registry_source *registry = mem_zalloc(sizeof *registry);
+    if (registry == NULL)
+        return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    *registry = (struct registry_source){.source = {&source_registry_ops, context}};
+    struct span text = arena_copy(context->arena, location);
+    registry->whole = span_starts(target, "registry://") && span_index(location, '/', 0) == SIZE_MAX;
+    int result = text.data == NULL ? err_set(err, ERR_NOMEM, 0, "registry: out of memory") : 0;
+    if (result == 0 && registry->whole) {
+        /* A dummy repository lets the reference grammar check the host. */
+        char *probe = arena_format(context->arena, "%.*s/x", SPAN_FORMAT(text));
+        result = probe == NULL ? err_set(err, ERR_NOMEM, 0, "registry: out of memory")
+                               : reference_parse(span_text(probe), &registry->reference, err);
+        if (result == 0 && !span_equal(registry->reference.registry, text))
+            result = err_set(err, ERR_USAGE, 0, "registry '%.*s': expected a host with a dot, a port, or localhost",
+                             SPAN_FORMAT(text));
+        registry->host = text;
+    } else if (result == 0) {
+        result = reference_parse(text, &registry->reference, err);
+        registry->host = registry->reference.registry;
+    }
+    if (result == 0) {
+        bool docker_hub = span_is(registry->host, "docker.io");
+        if (docker_hub && !registry->whole && span_index(registry->reference.repository, '/', 0) == SIZE_MAX) {
+            char *library = arena_format(context->arena, "library/%.*s", SPAN_FORMAT(registry->reference.repository));
+            registry->reference.repository = span_text(library == NULL ? "" : library);
+        }
+        bool plain = context->plain_http || (is_loopback(registry->host) && !context->tls);
+        const char *host = docker_hub ? "registry-1.docker.io" : NULL;
+        registry->base = host != NULL ? arena_format(context->arena, "https://%s/v2/", host)
+                                      : arena_format(context->arena, "%s://%.*s/v2/", plain ? "http" : "https",
+                                                     SPAN_FORMAT(registry->host));
+        if (registry->base == NULL)
+            result = err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    }
+    if (result < 0) {
+        registry_close(&registry->source);
+        return -1;
+    }
+    *ret_source = &registry->source;
+    return 0;
+}
+
+static struct http_spec spec_make(const struct registry_source *registry, const char *url, size_t bytes_max) {
+    const struct source_context *context = registry->source.context;
+    return (struct http_spec){.url = url,
+                              .bytes_max = bytes_max,
+                              .username = context->username,
+                              .password = context->username == NULL ? NULL : context->password};
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    struct registry_source *registry;
+    source_list_fn each;
+    source_done_fn done;
+    void *context;
+    size_t page_count;
+    VEC(struct span) repositories; /* still to be listed: a stack */
+    size_t in_flight;          /* requests */
+    bool catalog_done;
+    struct err err;            /* the first failure: the listing ends with it, the rest is listed all the same */
+};
+
+struct page {
+    struct listing *listing;
+    struct span repository; /* empty: a page of the catalogue */
+    size_t number;
+};
+
+static void listing_fail(struct listing *listing, const struct err *err) {
+    if (listing->err.code == ERR_NONE)
+        listing->err = *err;
+}
+
+/* The URL of the next page out of a Link header, or NULL. Relative ones are resolved against the registry; others may not leave
+ * it, since the credentials go there. */
+static char *next_page(const struct registry_source *registry, const char *link, struct err *err) {
+    struct span header = span_text(link);
+    size_t open = span_index(header, '<', 0), close_at = span_index(header, '>', 0);
+    if (open == SIZE_MAX || close_at == SIZE_MAX || close_at < open ||
+        span_find(header, span_text("next"), close_at) == SIZE_MAX)
+        return NULL;
+    struct span url = span_slice(header, open + 1, close_at - open - 1);
+    const struct source_context *context = registry->source.context;
+    struct span base = span_text(registry->base); /* "https://host/v2/" */
+    struct span origin = span_slice(base, 0, base.size - 4);
+    char *text = NULL;
+    if (url.size > 0 && url.data[0] == '/' && !span_starts(url, "//"))
+        text = arena_format(context->arena, "%.*s%.*s", SPAN_FORMAT(origin), SPAN_FORMAT(url));
+    else if (span_equal(span_slice(url, 0, base.size), base))
+        text = arena_text(context->arena, url);
+    if (text == NULL) {
+        char quoted[96];
+        (void)err_set(err, ERR_FORMAT, 0, "%.*s: next page '%s': expected a path of the same registry", SPAN_FORMAT(origin),
+                      text_quote(url, quoted, sizeof quoted));
+    }
+    return text;
+}
+
+static void listing_step(struct listing *listing);
+static void on_page(void *context, const struct http_result *result, struct span body);
+
+static void page_request(struct listing *listing, struct span repository, size_t number, const char *url) {
+    struct registry_source *registry = listing->registry;
+    struct err err = {0};
+    struct page *page = mem_zalloc(sizeof *page);
+    struct http_spec spec = spec_make(registry, url, LIMIT_PAGE_BYTES);
+    if (page == NULL) {
+        (void)err_set(&err, ERR_NOMEM, 0, "listing: out of memory");
+    } else {
+        *page = (struct page){listing, repository, number};
+        if (http_get_buffer(registry->source.context->http, &spec, on_page, page, NULL, &err) == 0) {
+            listing->in_flight++;
+            return;
+        }
+        mem_free(page);
+    }
+    listing_fail(listing, &err);
+}
+
+static void tags_request(struct listing *listing, struct span repository) {
+    char *url = arena_format(listing->registry->source.context->arena, "%s%.*s/tags/list?n=%d", listing->registry->base,
+                             SPAN_FORMAT(repository), PAGE_NAMES);
+    struct err err = {0};
+    if (url != NULL)
+        page_request(listing, repository, 1, url);
+    else
+        listing_fail(listing, (err_set(&err, ERR_NOMEM, 0, "listing: out of memory"), &err));
+}
+
+/* Starts what may be started; ends the listing when nothing is left. */
+static void listing_step(struct listing *listing) {
+    while (listing->repositories.count > 0 && listing->in_flight < TAG_LISTINGS_MAX)
+        tags_request(listing, listing->repositories.data[--listing->repositories.count]);
+    if (listing->in_flight > 0 || !listing->catalog_done)
+        return;
+    listing->done(listing->context, listing->err.code == ERR_NONE ? NULL : &listing->err);
+    vec_release(&listing->repositories);
+    mem_free(listing);
+}
+
+static int repository_add(struct listing *listing, struct span name, struct err *err) {
+    char quoted[96];
+    if (!reference_repository_is_valid(name))
+        return err_set(err, ERR_FORMAT, 0, "catalogue: '%s' is no repository name", text_quote(name, quoted, sizeof quoted));
+    struct span copy = arena_copy(listing->registry->source.context->arena, name);
+    if (copy.data == NULL || !vec_push(&listing->repositories, copy))
+        return err_set(err, ERR_NOMEM, 0, "catalogue: out of memory after %zu repositories", listing->repositories.count);
+    return 0;
+}
+
+static int tag_add(struct listing *listing, struct span repository, struct span tag, struct err *err) {
+    struct registry_source *registry = listing->registry;
+    struct arena *arena = registry->source.context->arena;
+    char quoted[96];
+    if (!reference_tag_is_valid(tag))
+        return err_set(err, ERR_FORMAT, 0, "tags of %.*s: '%s' is no tag", SPAN_FORMAT(repository),
+                       text_quote(tag, quoted, sizeof quoted));
+    char *text = arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(registry->host), SPAN_FORMAT(repository), SPAN_FORMAT(tag));
+    struct source_reference reference = {.registry = registry->host, .repository = repository, .tag = arena_copy(arena, tag)};
+    if (text == NULL || reference.tag.data == NULL)
+        return err_set(err, ERR_NOMEM, 0, "tags of %.*s: out of memory", SPAN_FORMAT(repository));
+    reference.text = span_text(text);
+    listing->each(listing->context, &registry->source, &reference);
+    return 0;
+}
+
+static int page_read(struct page *page, struct span body, struct err *err) {
+    struct listing *listing = page->listing;
+    bool catalog = page->repository.size == 0;
+    struct arena arena;
+    struct doc *root = NULL;
+    arena_init(&arena, 0, 16 * LIMIT_PAGE_BYTES);
+    int result = json_parse(&arena, body, doc_limits_default(), &root, err);
+    const struct doc *names = doc_get_last(root, catalog ? "repositories" : "tags");
+    if (result == 0 && names != NULL && !doc_is(names, DOC_ARRAY) && !doc_is(names, DOC_NULL))
+        result = err_set(err, ERR_FORMAT, 0, "expected an array of names");
+    for (const struct doc *name = doc_first(names); result == 0 && name != NULL; name = name->next) {
+        /* One bad name does not end the listing: it is reported and the others go on. */
+        struct err bad = {0};
+        if ((catalog ? repository_add(listing, doc_text(name), &bad)
+                     : tag_add(listing, page->repository, doc_text(name), &bad)) < 0)
+            listing_fail(listing, &bad);
+    }
+    arena_release(&arena);
+    return result;
+}
+
+static void on_page(void *context, const struct http_result *result, struct span body) {
+    struct page *page = context;
+    struct listing *listing = page->listing;
+    struct registry_source *registry = listing->registry;
+    struct err err = result->err;
+    bool catalog = page->repository.size == 0;
+    char *next = NULL;
+    listing->in_flight--;
+    /* An empty repository answers 404 NAME_UNKNOWN: registries keep the name of one whose last tag was deleted. */
+    bool empty = !catalog && err.code == ERR_NOTFOUND;
+    if (err.code == ERR_NONE && page_read(page, body, &err) == 0)
+        next = next_page(registry, result->link, &err);
+    if (next != NULL && page->number >= LIMIT_PAGES)
+        (void)err_set(&err, ERR_LIMIT, 0, "expected at most %zu pages: the listing goes round in circles", LIMIT_PAGES);
+    else if (next != NULL && strcmp(next, result->url) == 0)
+        (void)err_set(&err, ERR_FORMAT, 0, "the next page is the page itself");
+    else if (next != NULL)
+        page_request(listing, page->repository, page->number + 1, next);
+    if (err.code != ERR_NONE && !empty) {
+        (void)err_wrap(&err, "%s of %.*s", catalog ? "catalogue" : "tags",
+                       SPAN_FORMAT(catalog ? registry->host : page->repository));
+        listing_fail(listing, &err);
+    }
+    if (catalog)
+        listing->catalog_done = listing->catalog_done || next == NULL || err.code != ERR_NONE;
+    mem_free(page);
+    listing_step(listing);
+}
+
+static void list_one(struct registry_source *registry, source_list_fn each, source_done_fn done, void *context) {
+    struct err err = {0};
+    char *text = reference_text(registry->source.context->arena, &registry->reference);
+    if (text == NULL) {
+        done(context, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
+        return;
+    }
+    struct source_reference reference = {.text = span_text(text),
+                                         .registry = registry->host,
+                                         .repository = registry->reference.repository,
+                                         .tag = registry->reference.tag,
+                                         .has_digest = registry->reference.by_digest,
+                                         .digest = registry->reference.digest};
+    each(context, &registry->source, &reference);
+    done(context, NULL);
+}
+
+static void registry_list(struct source *source, source_list_fn each, source_done_fn done, void *context) {
+    struct registry_source *registry = (struct registry_source *)source;
+    if (!registry->whole) {
+        list_one(registry, each, done, context);
+        return;
+    }
+    struct err err = {0};
+    struct listing *listing = mem_zalloc(sizeof *listing);
+    char *url = arena_format(source->context->arena, "%s_catalog?n=%d", registry->base, PAGE_NAMES);
+    if (listing == NULL || url == NULL) {
+        mem_free(listing);
+        done(context, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
+        return;
+    }
+    *listing = (struct listing){.registry = registry, .each = each, .done = done, .context = context};
+    page_request(listing, (struct span){NULL, 0}, 1, url);
+    if (listing->in_flight == 0) {
+        listing->catalog_done = true;
+        listing_step(listing);
+    }
+}
+
+/* ---- manifests and small blobs ---- */
+
+struct fetch {
+    struct descriptor descriptor; /* digest DIGEST_NONE: whatever comes is right */
+    source_bytes_fn fn;
+    void *context;
+};
+
+static void on_bytes(void *context, const struct http_result *result, struct span body) {
+    struct fetch *fetch = context;
+    struct err err = result->err;
+    struct digest digest = fetch->descriptor.digest;
+    if (err.code == ERR_NONE && digest.algorithm == DIGEST_NONE)
+        (void)digest_of(DIGEST_SHA256, body, &digest, &err);
+    else if (err.code == ERR_NONE)
+        (void)source_verify(&fetch->descriptor, body, &err);
+    if (err.code == ERR_NONE)
+        fetch->fn(fetch->context, body, &digest, NULL);
+    else
+        fetch->fn(fetch->context, (struct span){NULL, 0}, NULL, &err);
+    mem_free(fetch);
+}
+
+static void fetch_start(struct registry_source *registry, const struct http_spec *spec, const struct descriptor *descriptor,
+                        source_bytes_fn fn, void *context) {
+    struct err err = {0};
+    struct fetch *fetch = mem_zalloc(sizeof *fetch);
+    if (fetch == NULL) {
+        fn(context, (struct span){NULL, 0}, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
+        return;
+    }
+    *fetch = (struct fetch){.fn = fn, .context = context};
+    if (descriptor != NULL)
+        fetch->descriptor = *descriptor;
+    if (http_get_buffer(registry->source.context->http, spec, on_bytes, fetch, NULL, &err) < 0) {
+        mem_free(fetch);
+        fn(context, (struct span){NULL, 0}, NULL, &err);
+    }
+}
+
+/* "https://host/v2/REPOSITORY/KIND/NAME"; freed by the caller. */
+static char *object_url(const struct registry_source *registry, const struct source_reference *reference, const char *kind,
+                        const char *name) {
+    struct buf url;
+    buf_init(&url, 0);
+    buf_format(&url, "%s%.*s/%s/%s", registry->base, SPAN_FORMAT(reference->repository), kind, name);
+    char *text = url.failed ? NULL : mem_text(url.data, url.size);
+    buf_release(&url);
+    return text;
+}
+
+static void registry_manifest(struct source *source, const struct source_reference *reference,
+                              const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
+    struct registry_source *registry = (struct registry_source *)source;
+    char name[DIGEST_TEXT_SIZE];
+    struct descriptor named = {.digest = reference->digest};
+    if (descriptor == NULL && reference->has_digest)
+        descriptor = &named;
+    if (descriptor != NULL)
+        digest_text(&descriptor->digest, name);
+    else
+        (void)snprintf(name, sizeof name, "%.*s", SPAN_FORMAT(reference->tag));
+    AUTO_FREE char *url = object_url(registry, reference, "manifests", name);
+    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
+    spec.headers = manifest_headers;
+    fetch_start(registry, &spec, descriptor, fn, context);
+}
+
+static void registry_blob(struct source *source, const struct source_reference *reference,
+                          const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn, void *context) {
+    struct registry_source *registry = (struct registry_source *)source;
+    char name[DIGEST_TEXT_SIZE];
+    AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
+    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, bytes_max);
+    fetch_start(registry, &spec, descriptor, fn, context);
+}
+
+/* ---- layers ---- */
+
+static enum http_flow on_layer_bytes(void *context, struct span bytes, size_t *ret_taken, struct err *err) {
+    (void)err;
+    *ret_taken = stream_put(context, bytes);
+    return *ret_taken == bytes.size ? HTTP_CONTINUE : HTTP_PAUSE;
+}
+
+static void on_layer_done(void *context, const struct http_result *result) {
+    struct stream *stream = context;
+    stream_attach(stream, NULL, NULL, NULL); /* the request's handle dies here */
+    stream_end(stream, result->err.code == ERR_NONE ? NULL : &result->err);
+}
+
+static void layer_resume(void *context) {
+    http_resume(context);
+}
+
+static void layer_cancel(void *context) {
+    http_cancel(context);
+}
+
+static void registry_stream(struct source *source, const struct source_reference *reference,
+                            const struct descriptor *descriptor, struct stream *stream) {
+    struct registry_source *registry = (struct registry_source *)source;
+    char name[DIGEST_TEXT_SIZE];
+    struct err err = {0};
+    struct http_request *request = NULL;
+    AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
+    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, 0);
+    spec.body = on_layer_bytes;
+    spec.done = on_layer_done;
+    spec.context = stream;
+    if (http_start(source->context->http, &spec, &request, &err) < 0)
+        stream_end(stream, &err);
+    else
+        stream_attach(stream, layer_resume, layer_cancel, request);
+}
+
+static const char *const prefixes[] = {"registry://", "registry:", NULL};
+
+const struct source_ops source_registry_ops = {
+    .kind = "registry",
+    .prefixes = prefixes,
+    .open = registry_open,
+    .list = registry_list,
+    .manifest = registry_manifest,
+    .blob = registry_blob,
+    .stream = registry_stream,
+    .close = registry_close,
+};
