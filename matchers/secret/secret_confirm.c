@@ -57,9 +57,9 @@ static bool matches_any(const struct patterns *patterns, struct secret_scratch *
 }
 
 static bool is_allowed(const struct secret_engine *engine, struct secret_scratch *scratch, const struct ready_rule *ready,
-                       struct span secret) {
+                       struct span secret, bool certain) {
     struct secret_allow list = secret_rules_allow(engine->rules);
-    if (is_repetition(secret))
+    if (!certain && is_repetition(secret))
         return true;
     for (size_t i = 0; i < list.value_count; i++)
         if (span_equal(secret, list.values[i]))
@@ -124,36 +124,46 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
     }
 }
 
+enum secret_place secret_place(struct span path) {
+    return is_test_path(path) ? SECRET_PLACE_TEST : SECRET_PLACE_PLAIN;
+}
+
+/* Checks that cost little and need only the bytes. */
+static bool is_plausible(const struct secret_rule *rule, struct span body, const struct secret_match *match, struct span secret) {
+    if (secret.size == 0 || (classes_of(secret) & rule->require) != rule->require)
+        return false;
+    if (rule->keyword_count > 0 && !has_keyword(rule, body, match))
+        return false;
+    return !rule->generic || suits_generic(body, match->begin, match->end);
+}
+
 enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch, uint32_t rule_index,
                                    const struct secret_input *input, const struct secret_match *match,
                                    struct candidate *ret_candidate) {
     const struct ready_rule *ready = &engine->ready[rule_index];
     const struct secret_rule *rule = ready->rule;
     struct span secret = span_slice(input->body, match->secret_begin, match->secret_end - match->secret_begin);
-    if (secret.size == 0 || (classes_of(secret) & rule->require) != rule->require)
+    if (!is_plausible(rule, input->body, match, secret))
         return CONFIRM_NO;
-    double entropy = text_entropy(secret);
-    if (entropy < rule->entropy_min)
-        return CONFIRM_NO;
-    if (rule->keyword_count > 0 && !has_keyword(rule, input->body, match))
-        return CONFIRM_NO;
-    if (rule->generic && !suits_generic(input->body, match->begin, match->end))
-        return CONFIRM_NO;
-    if (is_allowed(engine, scratch, ready, secret))
-        return CONFIRM_ALLOWED;
     *ret_candidate = (struct candidate){
         .rule = rule_index,
         .severity = rule->severity,
         .begin = match->secret_begin,
         .end = match->secret_end,
         .confidence = rule->confidence,
-        .entropy = entropy,
+        .entropy = text_entropy(secret),
         .validated = "",
         .keyword = rule->keyword_count > 0,
     };
     if (rule->validator != NULL)
         validate(scratch, rule, secret, ret_candidate);
-    if (secret_path_is_test(input->path) && strcmp(ret_candidate->validated, "checksum") != 0)
+    /* Chance does not make a checksum: what passes one is a token, however plain it looks. */
+    bool certain = strcmp(ret_candidate->validated, "checksum") == 0;
+    if (!certain && ret_candidate->entropy < rule->entropy_min)
+        return CONFIRM_NO;
+    if (is_allowed(engine, scratch, ready, secret, certain))
+        return CONFIRM_ALLOWED;
+    if (!certain && secret_place(input->path) == SECRET_PLACE_TEST)
         ret_candidate->confidence *= TEST_PATH_FACTOR;
     return ret_candidate->confidence > 0 ? CONFIRM_YES : CONFIRM_NO;
 }

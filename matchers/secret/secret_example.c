@@ -131,6 +131,11 @@ static int fill_one(struct span inside, uint64_t *state, struct buf *out, struct
         fill_uuid(out, state);
     } else if (span_is(inside, "jwt")) {
         fill_jwt(out, state);
+    } else if (span_is(inside, "b64jwt")) {
+        AUTO_BUF struct buf token;
+        buf_init(&token, LIMIT_SECRET_EXAMPLE_BYTES);
+        fill_jwt(&token, state);
+        fill_base64(out, buf_span(&token), false, 0);
     } else if (span_is(name, "pem") && rest.size > 0) {
         fill_pem(out, rest, state);
     } else if (span_is(name, "github") && rest.size > 0) {

@@ -161,6 +161,8 @@ static bool check_stripe(struct span secret, struct secret_verdict *verdict) {
 
 static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
     struct span rest = secret;
+    if (span_index(secret, '.', 0) == SIZE_MAX && !secret_base64_decode(secret, verdict->arena, &rest))
+        return false; /* neither a token nor the base64 of one */
     struct span header = text_cut(&rest, '.'), payload = text_cut(&rest, '.');
     struct span bytes = {NULL, 0}, claims = {NULL, 0};
     struct doc *root = NULL;
