@@ -124,10 +124,6 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
     }
 }
 
-enum secret_place secret_place(struct span path) {
-    return is_test_path(path) ? SECRET_PLACE_TEST : SECRET_PLACE_PLAIN;
-}
-
 /* Checks that cost little and need only the bytes. */
 static bool is_plausible(const struct secret_rule *rule, struct span body, const struct secret_match *match, struct span secret) {
     if (secret.size == 0 || (classes_of(secret) & rule->require) != rule->require)
@@ -163,7 +159,7 @@ enum confirm_result secret_confirm(const struct secret_engine *engine, struct se
         return CONFIRM_NO;
     if (is_allowed(engine, scratch, ready, secret, certain))
         return CONFIRM_ALLOWED;
-    if (!certain && secret_place(input->path) == SECRET_PLACE_TEST)
+    if (!certain && secret_path_is_test(input->path))
         ret_candidate->confidence *= TEST_PATH_FACTOR;
     return ret_candidate->confidence > 0 ? CONFIRM_YES : CONFIRM_NO;
 }

@@ -488,7 +488,8 @@ static void evidence_make(const struct candidate *candidate, char out[SECRET_EVI
     if (candidate->validator != NULL)
         (void)snprintf(check, sizeof check, ", %s %s", candidate->validator,
                        candidate->validated[0] != '\0' ? "passed" : "failed");
-    (void)snprintf(out, SECRET_EVIDENCE_SIZE, "entropy %.1f%s%s%s%s%s", candidate->entropy,
+    unsigned tenths = (unsigned)(candidate->entropy * 10 + 0.5); /* 80 at most */
+    (void)snprintf(out, SECRET_EVIDENCE_SIZE, "entropy %u.%u%s%s%s%s%s", tenths / 10, tenths % 10,
                    candidate->keyword ? ", keyword" : "", candidate->paired ? ", pair" : "", check,
                    candidate->note[0] != '\0' ? ", " : "", candidate->note);
 }

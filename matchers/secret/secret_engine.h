@@ -32,18 +32,9 @@ void secret_scratch_free(struct secret_scratch *scratch);
 CLEANUP_DEFINE(secret_scratch, struct secret_scratch, secret_scratch_free)
 #define AUTO_SECRET_SCRATCH AUTO(cleanup_secret_scratch)
 
-/* What a path does to the confidence of what stands there. Two bodies that are equal give equal hits where their places are equal,
- * so whoever remembers results by content keys them by place too. */
-enum secret_place {
-    SECRET_PLACE_PLAIN,
-    SECRET_PLACE_TEST, /* tests, examples, documentation: less */
-    SECRET_PLACE_COUNT
-};
-enum secret_place secret_place(struct span path);
-
 struct secret_input {
     struct span body;       /* less than 4 GiB */
-    struct span path;       /* of the file; may be empty; see secret_place() */
+    struct span path;       /* of the file; may be empty. A path of tests or documentation lowers the confidence */
     uint64_t offset;        /* of body[0] in the file */
     uint64_t line, column;  /* of body[0], both 1-based; 0 means 1 */
     size_t report_from;     /* only secrets that begin in body[report_from .. report_to) are reported; */
@@ -56,7 +47,7 @@ bool secret_path_is_test(struct span path);
 
 #define SECRET_REDACTED_SIZE 48
 #define SECRET_FINGERPRINT_SIZE 33 /* 32 hex digits and NUL */
-#define SECRET_EVIDENCE_SIZE 128
+#define SECRET_EVIDENCE_SIZE 192
 
 /* Valid during the callback. */
 struct secret_hit {

@@ -13,6 +13,7 @@
 
 #define EXAMPLE_POSITIVES_MIN 2
 #define EXAMPLE_NEGATIVES_MIN 3
+#define EXPRESSION_BYTES_MAX 8192
 #define LITERAL_BYTES_MIN 3
 #define LITERAL_BYTES_MAX 64
 
@@ -56,7 +57,9 @@ static int expression_expand(struct secret_rules *set, struct place place, struc
                              struct err *err) {
     static const struct span open = SPAN_LITERAL("{{"), close = SPAN_LITERAL("}}");
     AUTO_BUF struct buf out;
-    buf_init(&out, 64 * LIMIT_KIB);
+    buf_init(&out, 0); /* a macro is at most 60 times as long as its name */
+    if (text.size > EXPRESSION_BYTES_MAX)
+        return rule_error(place, err, "expression has %zu bytes: at most %d", text.size, EXPRESSION_BYTES_MAX);
     size_t from = 0;
     for (;;) {
         size_t begin = span_find(text, open, from);
@@ -77,7 +80,7 @@ static int expression_expand(struct secret_rules *set, struct place place, struc
     }
     buf_add(&out, span_from(text, from));
     if (out.failed)
-        return rule_error(place, err, "expression is too long: at most 64 KiB with its {{…}} replaced");
+        return nomem(err);
     *ret_text = arena_copy(&set->arena, buf_span(&out));
     return ret_text->data == NULL ? nomem(err) : 0;
 }
