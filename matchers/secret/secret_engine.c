@@ -63,12 +63,20 @@ static int literal_add(struct secret_engine *engine, struct map *seen, struct ar
     if (slot == NULL)
         return nomem(err);
     if (is_new) {
-        if (!vec_push(&engine->literals, (struct ready_literal){.text = text, .nocase = of->nocase, .assigned = true}))
+        if (!vec_push(&engine->literals, (struct ready_literal){.text = text,
+                                                              .nocase = of->nocase,
+                                                              .bounded = of->bounded,
+                                                              .follow = of->follow,
+                                                              .follow_byte = of->follow_byte,
+                                                              .follow_bytes = of->max_bytes}))
             return nomem(err);
         *slot = (void *)engine->literals.count; /* one more than the index: NULL is "new" */
     }
     struct ready_literal *literal = &engine->literals.data[(uintptr_t)*slot - 1];
-    literal->assigned = literal->assigned && of->assigned;
+    literal->bounded = literal->bounded && of->bounded;
+    if (literal->follow != of->follow || literal->follow_byte != of->follow_byte)
+        literal->follow = SECRET_FOLLOW_ANY;
+    literal->follow_bytes = size_max(literal->follow_bytes, of->max_bytes);
     /* A rule that lists the same text twice (in two cases, perhaps) is tried once. */
     if (literal->rule_count > 0 && literal->rules[literal->rule_count - 1] == rule)
         return 0;
@@ -244,7 +252,7 @@ void secret_scratch_free(struct secret_scratch *scratch) {
 
 /* The search ------------------------------------------------------------------------------------------------------ */
 
-/* How far behind a name {{assign}} may find its operator: 24 bytes of the expression's own, 40 of name, 12 of the rest. */
+/* How far behind a name {{assign}} or {{is}} may find its operator: 24 bytes of the expression's own, 40 of name, 12 of the rest. */
 #define OPERATOR_BYTES ((size_t)76)
 
 struct search {
@@ -257,14 +265,56 @@ struct search {
     bool nomem;
 };
 
-static bool operator_follows(struct span body, size_t from) {
+/* Whether the bytes from `from` on can be what {{assign}} or {{is}} stands for: name, quotes, then an operator. Passes more than
+ * the macros do, never less. A slash ends it, which spares us every path and address. */
+static bool operator_follows(struct span body, size_t from, bool narrow) {
     struct span near = span_slice(body, from, OPERATOR_BYTES);
     for (size_t i = 0; i < near.size; i++) {
         uint8_t c = near.data[i];
-        if (c == '=' || c == ':' || c == ',' || c == '>' || c == '(' || c == '|' || c == '%' || c == '<')
+        if (c == '=' || c == ':')
             return true;
+        if (text_is_alnum(c) || c == '_' || c == ' ' || c == '.' || c == '-' || c == '"' || c == '\'' || c == ']' || c == '`' ||
+            c == '\t')
+            continue;
+        if (narrow)
+            return false;
+        if (c == ',' || c == '>' || c == '<' || c == '(' || c == '|' || c == '%')
+            return true;
+        if (memchr("\\)}[?+!&~^*\n\r\v\f", c, 13) == NULL)
+            return i + 1 < near.size && c == '/' && near.data[i + 1] == '=';
     }
     return false;
+}
+
+static bool byte_follows(struct span body, size_t from, uint8_t byte, size_t bytes) {
+    struct span near = span_slice(body, from, bytes);
+    for (size_t i = 0; i < near.size && !text_is_space(near.data[i]); i++)
+        if (near.data[i] == byte)
+            return true;
+    return false;
+}
+
+/* What {{start}} says. */
+static bool is_boundary(struct span body, size_t at) {
+    if (at == 0 || !text_is_alnum(body.data[at - 1]))
+        return true;
+    uint8_t c = body.data[at - 1];
+    return at >= 2 && body.data[at - 2] == '\\' && (c == 'n' || c == 'r' || c == 't');
+}
+
+static bool is_worth_trying(const struct ready_literal *literal, struct span body, size_t end) {
+    if (literal->bounded && !is_boundary(body, end - literal->text.size))
+        return false;
+    switch (literal->follow) {
+    case SECRET_FOLLOW_ASSIGN:
+    case SECRET_FOLLOW_IS:
+        return operator_follows(body, end, literal->follow == SECRET_FOLLOW_IS);
+    case SECRET_FOLLOW_BYTE:
+        return byte_follows(body, end, literal->follow_byte, literal->follow_bytes);
+    case SECRET_FOLLOW_ANY:
+        break;
+    }
+    return true;
 }
 
 /* Called by Hyperscan for each literal's end: only notes the place. Runs inside the search, so it must be short. */
@@ -274,7 +324,7 @@ static int on_literal(unsigned id, unsigned long long from, unsigned long long t
     struct search *search = context;
     struct secret_scratch *scratch = search->scratch;
     const struct ready_literal *literal = &search->engine->literals.data[id];
-    if (literal->assigned && !operator_follows(search->input->body, (size_t)to))
+    if (!is_worth_trying(literal, search->input->body, (size_t)to))
         return 0;
     if (scratch->hit_count == scratch->hit_capacity) {
         size_t capacity = scratch->hit_capacity == 0 ? 1024 : scratch->hit_capacity * 2;

@@ -27,7 +27,10 @@ struct ready_rule {
 struct ready_literal {
     struct span text;
     bool nocase;
-    bool assigned;       /* all its rules are: no hit where no operator follows */
+    bool bounded;        /* all its rules are: no hit behind a letter or digit */
+    enum secret_follow follow; /* what all its rules want behind it; ANY where they differ */
+    uint8_t follow_byte;
+    size_t follow_bytes;
     uint32_t *rules;     /* indexes into the engine's rules, ascending */
     size_t rule_count;
     size_t rule_capacity;

@@ -45,6 +45,7 @@ static const struct {
     {"end", "(?![0-9A-Za-z_-])"},
     {"quote", "[\"'`]?"},
     {"near", "[\\s\\S]{0,48}?"},
+    {"is", "[\\w.\\-]{0,32}[\"'`\\]]{0,3}[ \\t]{0,8}(?::=|=>|=|:)[ \\t]{0,8}[\"'`]{0,2}"},
     {"assign",
      "[\\w \\t.\\-\"'\\]]{0,40}?"
      "(?:[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}(?:[?:.+!|&~^%*/-]?[:=]{1,4}>?|->|,|<?>|\\(|\\|\\||%3[aAdD])"
@@ -72,7 +73,7 @@ static int expression_expand(struct secret_rules *set, struct place place, struc
             index++;
         char quoted[32];
         if (index == ARRAY_COUNT(macros))
-            return rule_error(place, err, "unknown {{%s}} in an expression: use start, end, quote, near or assign",
+            return rule_error(place, err, "unknown {{%s}} in an expression: use start, end, quote, near, is or assign",
                               text_quote(name, quoted, sizeof quoted));
         buf_add(&out, span_slice(text, from, begin - from));
         buf_text(&out, macros[index].text);
@@ -201,6 +202,15 @@ static int severity_read(struct place place, const struct doc *value, struct sec
     return 0;
 }
 
+static int follow_read(struct place place, const struct doc *value, struct secret_rule *rule, struct err *err) {
+    struct span text = doc_text(value);
+    if (text.size != 1)
+        return rule_error(place, err, "'follow' must be one character in quotes");
+    rule->follow = SECRET_FOLLOW_BYTE;
+    rule->follow_byte = text.data[0];
+    return 0;
+}
+
 static int nocase_read(struct place place, const struct doc *value, struct secret_rule *rule, struct err *err) {
     if (!doc_is(value, DOC_BOOL))
         return rule_error(place, err, "'nocase' must be true or false");
@@ -226,6 +236,8 @@ static int member_read(struct secret_rules *set, struct place place, const struc
         return severity_read(place, value, rule, err);
     if (span_is(key, "nocase"))
         return nocase_read(place, value, rule, err);
+    if (span_is(key, "follow"))
+        return follow_read(place, value, rule, err);
     if (span_is(key, "validator"))
         return validator_read(place, value, rule, err);
     if (span_is(key, "require"))
@@ -262,11 +274,10 @@ static int member_read(struct secret_rules *set, struct place place, const struc
                       text_quote(key, quoted, sizeof quoted));
 }
 
-/* Whether {{assign}} comes right after every literal, with at most a few plain characters (the other alternatives, an optional
- * dash) between: then the engine can look for an operator before it tries the expression. */
-static bool is_assigned(struct span expression, const struct secret_rule *rule) {
-    static const struct span assign = SPAN_LITERAL("{{assign}}");
-    size_t at = span_find(expression, assign, 0);
+/* Whether `macro` comes right after every literal, with at most a few plain characters (the other alternatives, an optional dash)
+ * between: then a look at the bytes behind the literal tells whether the expression is worth trying. */
+static bool is_followed_by(struct span expression, const struct secret_rule *rule, struct span macro) {
+    size_t at = span_find(expression, macro, 0);
     if (at == SIZE_MAX || rule->before_bytes > 0)
         return false;
     for (size_t i = 0; i < rule->literal_count; i++) {
@@ -275,15 +286,40 @@ static bool is_assigned(struct span expression, const struct secret_rule *rule) 
         while (begin < at && !text_equal_nocase(span_slice(expression, begin, literal.size), literal))
             begin++;
         size_t end = begin + literal.size;
-        if (begin >= at || end > at || at - end > 24)
+        if (begin >= at || end > at)
             return false;
+        if (expression.data[end] == '|') /* the other alternatives of its group take no bytes */
+            while (end < at && expression.data[end] != ')')
+                end += text_is_alnum(expression.data[end]) || memchr("|_- ", expression.data[end], 4) != NULL ? 1 : at;
+        if (end > at || at - end > 24)
+            return false;
+        int depth = 0; /* in an open group the macro may be one of several alternatives */
         for (size_t place = end; place < at; place++) {
             uint8_t c = expression.data[place];
-            if (!text_is_alnum(c) && memchr("|()?:_-[]", c, 9) == NULL)
+            depth += c == '(' ? 1 : c == ')' && depth > 0 ? -1 : 0;
+            if (!text_is_alnum(c) && memchr("|()?:_-[] ", c, 10) == NULL)
                 return false;
         }
+        if (depth > 0)
+            return false;
+        for (size_t place = at; place + literal.size <= expression.size; place++) /* nor may another alternative do without it */
+            if (text_equal_nocase(span_slice(expression, place, literal.size), literal))
+                return false;
     }
     return true;
+}
+
+/* What the engine may check beside a literal without the expression. */
+static void hints_find(struct secret_rule *rule, struct span expression) {
+    static const struct span assign = SPAN_LITERAL("{{assign}}"), is = SPAN_LITERAL("{{is}}");
+    rule->bounded = rule->before_bytes == 0 &&
+                    (span_starts(expression, "{{start}}") || span_starts(expression, "(?i){{start}}"));
+    if (rule->follow == SECRET_FOLLOW_BYTE || rule->literal_count == 0)
+        return;
+    if (is_followed_by(expression, rule, is))
+        rule->follow = SECRET_FOLLOW_IS;
+    else if (is_followed_by(expression, rule, assign))
+        rule->follow = SECRET_FOLLOW_ASSIGN;
 }
 
 static int literals_check(struct place place, const struct secret_rule *rule, struct err *err) {
@@ -337,7 +373,7 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
     rule->confidence_valid = draft->confidence_valid < 0 ? draft->confidence : draft->confidence_valid;
     rule->confidence_invalid = draft->confidence_invalid < 0 ? draft->confidence : draft->confidence_invalid;
     rule->confidence_pair = draft->confidence_pair;
-    rule->assigned = rule->literal_count > 0 && is_assigned(draft->expression, rule);
+    hints_find(rule, draft->expression);
     if (literals_check(place, rule, err) < 0 ||
         expression_expand(set, place, draft->expression, &rule->expression, err) < 0)
         return -1;

@@ -17,6 +17,14 @@ enum secret_class {
     SECRET_CLASS_SYMBOL = 16
 };
 
+/* What a look at the bytes behind a literal can rule out before the expression is tried. */
+enum secret_follow {
+    SECRET_FOLLOW_ANY,
+    SECRET_FOLLOW_ASSIGN, /* {{assign}} */
+    SECRET_FOLLOW_IS,     /* {{is}} */
+    SECRET_FOLLOW_BYTE
+};
+
 /* All spans live as long as the rule set. */
 struct secret_rule {
     struct span id, provider, description;
@@ -27,7 +35,9 @@ struct secret_rule {
     const struct span *literals;
     size_t literal_count;
     bool nocase;
-    bool assigned;              /* an operator stands behind the literal: {{assign}} follows it at once */
+    bool bounded;               /* {{start}} stands right before the literal */
+    enum secret_follow follow;  /* what must stand behind the literal */
+    uint8_t follow_byte;        /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
     bool generic;               /* provider `generic`: gives way to every other rule, off in very long lines */
     struct span expression;     /* with its {{…}} replaced; NUL-terminated */
     const struct span *keywords; /* lower case */
