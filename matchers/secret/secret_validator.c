@@ -159,6 +159,11 @@ static bool check_stripe(struct span secret, struct secret_verdict *verdict) {
     return span_all(body, text_is_alnum) && (body.size == 24 || body.size >= 80);
 }
 
+static bool is_algorithm_byte(uint8_t c) {
+    return text_is_alnum(c) || c == '-' || c == '+' || c == '_';
+}
+
+/* RFC 7519: a JSON header, and claims that are JSON too. `alg` is demanded by the RFC and missing in the wild. */
 static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
     struct span rest = secret;
     if (span_index(secret, '.', 0) == SIZE_MAX && !secret_base64_decode(secret, verdict->arena, &rest))
@@ -171,9 +176,10 @@ static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
         json_parse(verdict->arena, bytes, limits, &root, NULL) < 0)
         return false;
     struct span algorithm = doc_text(doc_get(root, "alg"));
-    if (algorithm.size == 0 || algorithm.size > 16 || !span_all(algorithm, text_is_alnum))
+    if (!doc_is(root, DOC_OBJECT) || algorithm.size > 24)
         return false;
-    (void)snprintf(verdict->note, sizeof verdict->note, "alg %.*s", SPAN_FORMAT(algorithm));
+    if (algorithm.size > 0 && span_all(algorithm, is_algorithm_byte))
+        (void)snprintf(verdict->note, sizeof verdict->note, "alg %.*s", SPAN_FORMAT(algorithm));
     /* An encrypted token's second part is a key, not claims. */
     return doc_get(root, "enc") != NULL || span_starts(text_trim(claims), "{");
 }
