@@ -62,9 +62,8 @@
 
 /* Vulnerability feeds. The largest archive of one ecosystem seen holds 21,000 records and unpacks to 130 MiB. */
 #define LIMIT_FEED_MEMBERS ((size_t)4000000)       /* members of one archive */
-#define LIMIT_FEED_DOCUMENT_BYTES (256 * LIMIT_MIB) /* one document; NDJSON dumps and KEV are one */
+#define LIMIT_FEED_DOCUMENT_BYTES (64 * LIMIT_MIB)  /* one document, or line of NDJSON; its tree is some ten times as large */
 #define LIMIT_FEED_BYTES (64 * (uint64_t)LIMIT_GIB) /* what one archive unpacks to */
-#define LIMIT_ADVISORY_ARENA_BYTES (512 * LIMIT_MIB) /* the tree of one document: some ten times its bytes at worst */
 #define LIMIT_VULNDB_ROWS ((size_t)100000000)      /* ranges: 14 ecosystems have 250,000 */
 #define LIMIT_RANGE_EVENTS ((size_t)4096)         /* of one range; real ones have tens */
 #define LIMIT_SUMMARY_BYTES ((size_t)300)          /* of an advisory's one-line summary; the rest is cut */

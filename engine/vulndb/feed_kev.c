@@ -1,6 +1,4 @@
 /* CISA's catalogue of known exploited vulnerabilities, as JSON: {"catalogVersion", "vulnerabilities": [{"cveID", …}]}. */
-#include "base/limits.h"
-#include "base/parse/doc.h"
 #include "engine/vulndb/vulndb_draft.h"
 
 static bool kev_recognise(struct span bytes) {
@@ -10,11 +8,9 @@ static bool kev_recognise(struct span bytes) {
 
 static int kev_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct err *err) {
     struct doc *root = NULL;
-    struct err why = {0};
-    if (json_parse(scratch, bytes, doc_limits_default(), &root, &why) < 0) {
-        vulndb_problem(build, name, why.text);
-        return 0;
-    }
+    int parsed = vulndb_parse(build, scratch, name, bytes, &root, err);
+    if (parsed <= 0)
+        return parsed;
     const struct doc *list = doc_get(root, "vulnerabilities");
     if (!doc_is(list, DOC_ARRAY)) {
         vulndb_problem(build, name, "a catalogue without a list of vulnerabilities");

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/hash/xxh.h"
 #include "base/limits.h"
-#include "base/parse/doc.h"
 #include "base/reader.h"
 #include "base/text.h"
 #include "engine/vulndb/vulndb_draft.h"
@@ -256,11 +255,9 @@ static int record_read(struct vulndb *build, struct arena *arena, const char *na
 
 static int document_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct err *err) {
     struct doc *root = NULL;
-    struct err why = {0};
-    if (json_parse(scratch, bytes, doc_limits_default(), &root, &why) < 0) {
-        vulndb_problem(build, name, why.text);
-        return 0;
-    }
+    int parsed = vulndb_parse(build, scratch, name, bytes, &root, err);
+    if (parsed <= 0)
+        return parsed;
     uint64_t digest = xxh64_file(bytes, 0);
     if (!doc_is(root, DOC_ARRAY))
         return record_read(build, scratch, name, root, digest, err);

@@ -72,7 +72,7 @@ int vulndb_new(struct vulndb **ret_build, struct err *err) {
     if (build == NULL)
         return nomem(err);
     arena_init(&build->arena, LIMIT_MIB, 0);
-    arena_init(&build->scratch, LIMIT_MIB, LIMIT_ADVISORY_ARENA_BYTES);
+    arena_init(&build->scratch, LIMIT_MIB, 0); /* bounded by the ceilings of a document */
     map_init(&build->by_id, INTERN_SEED);
     if (!intern_init(&build->texts) || !intern_init(&build->keys))
         return nomem(err);
@@ -110,6 +110,20 @@ void vulndb_problem(struct vulndb *build, const char *name, const char *why) {
     if (index < VULNDB_PROBLEMS_MAX)
         (void)snprintf(build->summary.problems[index], sizeof build->summary.problems[index], "%s: %s",
                        text_quote(span_text(name), quoted, sizeof quoted), why);
+}
+
+int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct doc **ret_root, struct err *err) {
+    struct err why = {0};
+    if (bytes.size > LIMIT_FEED_DOCUMENT_BYTES) {
+        vulndb_problem(build, name, "a document beyond the ceiling");
+        return 0;
+    }
+    if (json_parse(scratch, bytes, doc_limits_default(), ret_root, &why) == 0)
+        return 1;
+    if (why.code == ERR_NOMEM)
+        return nomem(err);
+    vulndb_problem(build, name, why.text);
+    return 0;
 }
 
 int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struct err *err) {

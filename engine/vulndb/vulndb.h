@@ -31,7 +31,7 @@ struct vulndb_summary {
     uint64_t kev;               /* CVEs read */
     uint64_t epss;
     int64_t data_time_utc_s;    /* the newest `modified` */
-    char problems[VULNDB_PROBLEMS_MAX][160]; /* the first of the malformed, "name: why" */
+    char problems[VULNDB_PROBLEMS_MAX][320]; /* the first of the malformed, "name: why" */
 };
 
 struct vulndb;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/model/severity.h"
+#include "base/parse/doc.h"
 #include "engine/vulndb/vulndb.h"
 #include "matchers/vuln/vuln_match.h"
 
@@ -57,6 +58,8 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
 /* What is known about a CVE; `cve` is its text, anything else is ignored. NOMEM. */
 int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struct err *err);
 int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32_t percentile, struct err *err);
+/* Parses a document: 1, 0 when it is no JSON or too large (counted as a problem then), <0 NOMEM. */
+int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct doc **ret_root, struct err *err);
 /* Counts a document as malformed and keeps why. */
 void vulndb_problem(struct vulndb *build, const char *name, const char *why);
 struct vulndb_summary *vulndb_count(struct vulndb *build);
