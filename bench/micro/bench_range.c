@@ -1,5 +1,5 @@
-/* Ranges tested per second by each twin of the range test, on columns that fit the second-level cache and on ones that do not. Prints the
- * median of seven runs. */
+/* Ranges tested per second by each twin of the range test, on columns that fit the second-level cache and on ones that
+ * do not. Prints the median of seven runs. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "matchers/vuln/range.h"
@@ -20,7 +20,8 @@ static int compare_u64(const void *left, const void *right) {
 }
 
 /* Ranges per second; the masks' sum keeps the work from being dropped. */
-static double measure(range_candidates_fn test, const uint64_t *lower, const uint64_t *upper, size_t count, uint64_t *mask, uint64_t *sum) {
+static double measure(range_candidates_fn test, const uint64_t *lower, const uint64_t *upper, size_t count,
+                      uint64_t *mask, uint64_t *sum) {
     uint64_t times[RUNS];
     size_t rounds = 200000000 / count;
     for (size_t run = 0; run < RUNS; run++) {

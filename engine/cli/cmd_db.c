@@ -20,7 +20,8 @@ static void count_print(const char *what, uint64_t count, bool always) {
 
 static void summary_print(const char *path, const struct vulndb_summary *summary, size_t size) {
     char date[CLOCK_TEXT_SIZE];
-    (void)printf("%-22s %s\n%-22s %zu\n%-22s %s\n", "database", path, "bytes", size, "data date", date_text(summary->data_time_utc_s, date));
+    (void)printf("%-22s %s\n%-22s %zu\n%-22s %s\n", "database", path, "bytes", size, "data date",
+                 date_text(summary->data_time_utc_s, date));
     count_print("advisories", summary->advisories, true);
     count_print("packages", summary->packages, true);
     count_print("ranges", summary->ranges, true);
@@ -41,7 +42,8 @@ static void summary_print(const char *path, const struct vulndb_summary *summary
 
 static int db_build(const struct text_list *feeds, const char *output, struct err *err) {
     AUTO_VULNDB struct vulndb *build = NULL;
-    AUTO_BUF struct buf bytes;
+    AUTO_BUF
+    struct buf bytes;
     buf_init(&bytes, 0);
     if (output == NULL)
         return err_set(err, ERR_USAGE, 0, "db build: -o FILE is missing");
@@ -57,7 +59,8 @@ static int db_build(const struct text_list *feeds, const char *output, struct er
         return -1;
     /* An empty database would call everything clean: the old file is better. */
     if (vulndb_summary(build)->advisories == 0)
-        return err_set(err, ERR_FORMAT, 0, "db build: no advisory found in %" PRIu64 " documents and %" PRIu64 " files of other kinds",
+        return err_set(err, ERR_FORMAT, 0,
+                       "db build: no advisory found in %" PRIu64 " documents and %" PRIu64 " files of other kinds",
                        vulndb_summary(build)->documents, vulndb_summary(build)->unrecognised);
     if (file_replace(output, buf_span(&bytes), err) < 0)
         return -1;
@@ -72,8 +75,8 @@ static int db_print(const char *path, struct span bytes, bool verify, struct err
         return -1;
     uint64_t open_ns = clock_ns() - start_ns;
     char date[CLOCK_TEXT_SIZE];
-    (void)printf("%-22s %s\n%-22s %zu\n%-22s %u\n%-22s %s\n", "database", path, "bytes", bytes.size, "format version", VULN_FORMAT_VERSION,
-                 "data date", date_text(db.data_time_utc_s, date));
+    (void)printf("%-22s %s\n%-22s %zu\n%-22s %u\n%-22s %s\n", "database", path, "bytes", bytes.size, "format version",
+                 VULN_FORMAT_VERSION, "data date", date_text(db.data_time_utc_s, date));
     count_print("advisories", db.advisory_count, true);
     count_print("packages", db.name_count, true);
     count_print("ranges", db.range_count, true);
@@ -121,7 +124,8 @@ static int db_run(struct arena *arena, int argc, char **argv, struct err *err) {
         return db_build(&rest, output, err);
     if (strcmp(verb, "info") == 0)
         return db_info(&rest, verify, err);
-    return err_set(err, ERR_USAGE, 0, "build or info is expected, found '%s'", text_quote(span_text(verb), quoted, sizeof quoted));
+    return err_set(err, ERR_USAGE, 0, "build or info is expected, found '%s'",
+                   text_quote(span_text(verb), quoted, sizeof quoted));
 }
 
 int cmd_db(int argc, char **argv) {

@@ -54,10 +54,12 @@ static int query_from_purl(struct match_run *run, struct span line, struct vuln_
     if (run->ecosystem.failed || run->name.failed)
         return err_set(err, ERR_NOMEM, 0, "match: out of memory");
     if (run->ecosystem.size == 0)
-        return err_set(err, ERR_UNSUPPORTED, 0, "a package URL of no known ecosystem, or without the release in its qualifier distro");
+        return err_set(err, ERR_UNSUPPORTED, 0,
+                       "a package URL of no known ecosystem, or without the release in its qualifier distro");
     if (purl.version.size == 0)
         return err_set(err, ERR_FORMAT, 0, "a package URL with a version is expected");
-    *ret_query = (struct vuln_query){.ecosystem = buf_span(&run->ecosystem), .name = buf_span(&run->name), .version = purl.version};
+    *ret_query = (struct vuln_query){
+        .ecosystem = buf_span(&run->ecosystem), .name = buf_span(&run->name), .version = purl.version};
     return 0;
 }
 
@@ -67,7 +69,8 @@ static int query_parse(struct match_run *run, struct span line, struct vuln_quer
         return query_from_object(run, line, ret_query, err);
     if (span_starts(line, "pkg:"))
         return query_from_purl(run, line, ret_query, err);
-    return err_set(err, ERR_FORMAT, 0, "a JSON object or a package URL is expected, found %s", text_quote(line, quoted, sizeof quoted));
+    return err_set(err, ERR_FORMAT, 0, "a JSON object or a package URL is expected, found %s",
+                   text_quote(line, quoted, sizeof quoted));
 }
 
 /* One answer, whatever the line holds; -1 only when memory is short. */

@@ -8,8 +8,13 @@
 
 bool feed_archive_is(struct span bytes) {
     static const struct span magics[] = {
-        SPAN_LITERAL("PK\x03\x04"), SPAN_LITERAL("PK\x05\x06"), SPAN_LITERAL("\x1f\x8b"), SPAN_LITERAL("\x28\xb5\x2f\xfd"),
-        SPAN_LITERAL("\xfd" "7zXZ"), SPAN_LITERAL("BZh"),
+        SPAN_LITERAL("PK\x03\x04"),
+        SPAN_LITERAL("PK\x05\x06"),
+        SPAN_LITERAL("\x1f\x8b"),
+        SPAN_LITERAL("\x28\xb5\x2f\xfd"),
+        SPAN_LITERAL("\xfd"
+                     "7zXZ"),
+        SPAN_LITERAL("BZh"),
     };
     for (size_t i = 0; i < ARRAY_COUNT(magics); i++) {
         if (span_equal(span_slice(bytes, 0, magics[i].size), magics[i]))
@@ -26,14 +31,16 @@ static void archive_close(struct archive **archive) {
 static int archive_fail(struct archive *archive, const char *name, struct err *err) {
     const char *why = archive_error_string(archive);
     char quoted[120];
-    return err_set(err, ERR_FORMAT, 0, "%s: %s", name, text_quote(span_text(why == NULL ? "damaged" : why), quoted, sizeof quoted));
+    return err_set(err, ERR_FORMAT, 0, "%s: %s", name,
+                   text_quote(span_text(why == NULL ? "damaged" : why), quoted, sizeof quoted));
 }
 
 /* Reads one member, whose claimed size is not believed. */
 static int member_read(struct archive *archive, const char *name, struct buf *body, struct err *err) {
     for (;;) {
         if (!buf_reserve(body, 65536) && !buf_reserve(body, 1))
-            return err_set(err, ERR_LIMIT, 0, "%s: a document of more than %zu bytes, or out of memory", name, LIMIT_FEED_DOCUMENT_BYTES);
+            return err_set(err, ERR_LIMIT, 0, "%s: a document of more than %zu bytes, or out of memory", name,
+                           LIMIT_FEED_DOCUMENT_BYTES);
         la_ssize_t got = archive_read_data(archive, body->data + body->size, body->capacity - body->size);
         if (got < 0)
             return archive_fail(archive, name, err);
@@ -50,9 +57,12 @@ static struct archive *archive_make(void) {
     if (archive == NULL)
         return NULL;
     /* Only what feeds use; ARCHIVE_WARN (a filter by an external program) counts as absent. */
-    bool made = archive_read_support_filter_gzip(archive) == ARCHIVE_OK && archive_read_support_filter_xz(archive) == ARCHIVE_OK &&
-                archive_read_support_filter_zstd(archive) == ARCHIVE_OK && archive_read_support_filter_bzip2(archive) == ARCHIVE_OK &&
-                archive_read_support_format_zip(archive) == ARCHIVE_OK && archive_read_support_format_tar(archive) == ARCHIVE_OK &&
+    bool made = archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
+                archive_read_support_filter_xz(archive) == ARCHIVE_OK &&
+                archive_read_support_filter_zstd(archive) == ARCHIVE_OK &&
+                archive_read_support_filter_bzip2(archive) == ARCHIVE_OK &&
+                archive_read_support_format_zip(archive) == ARCHIVE_OK &&
+                archive_read_support_format_tar(archive) == ARCHIVE_OK &&
                 archive_read_support_format_raw(archive) == ARCHIVE_OK;
     if (!made)
         archive_close(&archive);
@@ -61,7 +71,8 @@ static struct archive *archive_make(void) {
 
 int feed_archive_walk(const char *name, struct span bytes, feed_archive_walk_fn each, void *context, struct err *err) {
     AUTO(archive_close) struct archive *archive = archive_make();
-    AUTO_BUF struct buf body;
+    AUTO_BUF
+    struct buf body;
     buf_init(&body, 0);
     if (archive == NULL)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", name);

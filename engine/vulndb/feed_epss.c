@@ -1,4 +1,5 @@
-/* FIRST's exploit prediction scores: a "#model_version…" comment, the line "cve,epss,percentile", then a line for each CVE. */
+/* FIRST's exploit prediction scores: a "#model_version…" comment, the line "cve,epss,percentile", then a line for each
+ * CVE. */
 #include "base/reader.h"
 #include "base/text.h"
 #include "engine/vulndb/vulndb_draft.h"
@@ -35,7 +36,8 @@ static bool nano_parse(struct span text, uint32_t *ret_value) {
     return true;
 }
 
-static int epss_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct err *err) {
+static int epss_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
+                     struct err *err) {
     (void)scratch;
     struct reader r = reader_init(bytes);
     struct span line;

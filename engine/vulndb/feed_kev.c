@@ -1,4 +1,4 @@
-/* CISA's catalogue of known exploited vulnerabilities, as JSON: {"catalogVersion", "vulnerabilities": [{"cveID", …}]}. */
+/* CISA's catalogue of known exploited vulnerabilities: {"catalogVersion", "vulnerabilities": [{"cveID", …}]}. */
 #include "engine/vulndb/vulndb_draft.h"
 
 static bool kev_recognise(struct span bytes) {

@@ -22,7 +22,8 @@ static bool osv_recognise(struct span bytes) {
     return text.size > 0 && (text.data[0] == '{' || text.data[0] == '[');
 }
 
-/* CVSS 4 before 3 before 2; a vector that does not parse is none. A word (type "Ubuntu") is taken where there is no vector. */
+/* CVSS 4 before 3 before 2; a vector that does not parse is none. A word (type "Ubuntu") is taken where there is no
+ * vector. */
 static struct rating severity_list(const struct doc *list) {
     struct rating best = {{NULL, 0}, -1, SEVERITY_UNKNOWN};
     int best_version = 0;
@@ -70,7 +71,8 @@ static void summary_word(struct span id, struct span summary, struct rating *rat
 }
 
 static bool is_informational_id(struct span id) {
-    static const char *const prefixes[] = {"ALBA-", "ALEA-", "ELBA-", "ELEA-", "RHBA-", "RHEA-", "RLBA-", "RLEA-", "SUSE-RU-", "SUSE-FU-", "SUSE-OU-"};
+    static const char *const prefixes[] = {"ALBA-", "ALEA-", "ELBA-",    "ELEA-",    "RHBA-",   "RHEA-",
+                                           "RLBA-", "RLEA-", "SUSE-RU-", "SUSE-FU-", "SUSE-OU-"};
     for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++) {
         if (span_starts(id, prefixes[i]))
             return true;
@@ -83,10 +85,11 @@ static struct span source_name(const struct doc *root, struct span id) {
         const char *prefix;
         const char *source;
     } sources[] = {
-        {"ALPINE-", "Alpine"},   {"ALSA-", "AlmaLinux"}, {"ALBA-", "AlmaLinux"}, {"ALEA-", "AlmaLinux"},   {"BIT-", "Bitnami"},
-        {"CGA-", "Chainguard"},  {"DEBIAN-", "Debian"},  {"DLA-", "Debian"},     {"DSA-", "Debian"},       {"DTSA-", "Debian"},
-        {"GHSA-", "GitHub"},     {"GO-", "Go"},          {"MAL-", "OpenSSF"},    {"OSV-", "OSS-Fuzz"},     {"PYSEC-", "PyPA"},
-        {"RHSA-", "Red Hat"},    {"RLSA-", "Rocky Linux"}, {"RUSTSEC-", "RustSec"}, {"SUSE-", "SUSE"},      {"UBUNTU-", "Ubuntu"},
+        {"ALPINE-", "Alpine"},    {"ALSA-", "AlmaLinux"},  {"ALBA-", "AlmaLinux"}, {"ALEA-", "AlmaLinux"},
+        {"BIT-", "Bitnami"},      {"CGA-", "Chainguard"},  {"DEBIAN-", "Debian"},  {"DLA-", "Debian"},
+        {"DSA-", "Debian"},       {"DTSA-", "Debian"},     {"GHSA-", "GitHub"},    {"GO-", "Go"},
+        {"MAL-", "OpenSSF"},      {"OSV-", "OSS-Fuzz"},    {"PYSEC-", "PyPA"},     {"RHSA-", "Red Hat"},
+        {"RLSA-", "Rocky Linux"}, {"RUSTSEC-", "RustSec"}, {"SUSE-", "SUSE"},      {"UBUNTU-", "Ubuntu"},
         {"USN-", "Ubuntu"},
     };
     struct span converted = doc_text(doc_get(doc_get(root, "database_specific"), "converted_from"));
@@ -114,7 +117,8 @@ static struct span summary_text(const struct doc *root) {
 }
 
 /* The strings of up to two lists, one after the other. False when memory is short. */
-static bool texts_collect(struct arena *arena, const struct doc *first, const struct doc *second, struct span **ret_texts, size_t *ret_count) {
+static bool texts_collect(struct arena *arena, const struct doc *first, const struct doc *second,
+                          struct span **ret_texts, size_t *ret_count) {
     size_t most = (first == NULL ? 0 : first->count) + (second == NULL ? 0 : second->count);
     struct span *texts = arena_array(arena, most == 0 ? 1 : most, sizeof *texts);
     size_t count = 0;
@@ -145,7 +149,8 @@ static bool event_read(const struct doc *item, struct draft_event *ret_event) {
     return false;
 }
 
-static bool ranges_read(struct vulndb *build, struct arena *arena, const struct doc *list, struct draft_affected *affected) {
+static bool ranges_read(struct vulndb *build, struct arena *arena, const struct doc *list,
+                        struct draft_affected *affected) {
     affected->ranges = arena_array(arena, list == NULL || list->count == 0 ? 1 : list->count, sizeof *affected->ranges);
     if (affected->ranges == NULL)
         return false;
@@ -185,8 +190,8 @@ static void rate(const struct doc *affected, const struct rating *record, struct
     const struct doc *database = doc_get(affected, "database_specific");
     if (rating.score10 < 0 && rating.severity == SEVERITY_UNKNOWN)
         rating = *record;
-    const struct doc *words[] = {doc_get(specific, "ubuntu_priority"), doc_get(specific, "urgency"), doc_get(specific, "severity"),
-                                 doc_get(database, "severity")};
+    const struct doc *words[] = {doc_get(specific, "ubuntu_priority"), doc_get(specific, "urgency"),
+                                 doc_get(specific, "severity"), doc_get(database, "severity")};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
         bool own = i < 2; /* a distribution rates its own build: that goes before any score of the flaw as such */
         if ((own || rating.severity == SEVERITY_UNKNOWN) && word_parse(doc_text(words[i]), &rating.severity))
@@ -197,8 +202,8 @@ static void rate(const struct doc *affected, const struct rating *record, struct
     draft->score10 = rating.score10;
 }
 
-static bool affected_read(struct vulndb *build, struct arena *arena, const struct doc *item, const struct rating *record,
-                          struct draft_affected *draft) {
+static bool affected_read(struct vulndb *build, struct arena *arena, const struct doc *item,
+                          const struct rating *record, struct draft_affected *draft) {
     const struct doc *package = doc_get(item, "package");
     const struct doc *specific = doc_get(item, "ecosystem_specific");
     draft->ecosystem = doc_text(doc_get(package, "ecosystem"));
@@ -217,8 +222,8 @@ static bool is_notice(const struct doc *affected) {
     return span_is(kind, "unmaintained") || span_is(kind, "notice");
 }
 
-static int record_read(struct vulndb *build, struct arena *arena, const char *name, const struct doc *root, uint64_t digest,
-                       struct err *err) {
+static int record_read(struct vulndb *build, struct arena *arena, const char *name, const struct doc *root,
+                       uint64_t digest, struct err *err) {
     struct draft draft = {.id = doc_text(doc_get(root, "id")), .digest = digest};
     if (!doc_is(root, DOC_OBJECT) || draft.id.size == 0 || draft.id.size > LIMIT_FIELD_BYTES) {
         vulndb_problem(build, name, "no advisory: an object with an id is expected");
@@ -241,7 +246,8 @@ static int record_read(struct vulndb *build, struct arena *arena, const char *na
     if (is_informational_id(draft.id))
         draft.flags |= VULN_ADVISORY_INFORMATIONAL;
     draft.affected = arena_array(arena, list == NULL || list->count == 0 ? 1 : list->count, sizeof *draft.affected);
-    bool made = draft.affected != NULL && texts_collect(arena, doc_get(root, "aliases"), NULL, &draft.aliases, &draft.alias_count) &&
+    bool made = draft.affected != NULL &&
+                texts_collect(arena, doc_get(root, "aliases"), NULL, &draft.aliases, &draft.alias_count) &&
                 texts_collect(arena, doc_get(root, "upstream"), related, &draft.upstream, &draft.upstream_count);
     for (const struct doc *item = doc_first(list); made && item != NULL; item = item->next) {
         made = affected_read(build, arena, item, &record, &draft.affected[draft.affected_count++]);
@@ -253,7 +259,8 @@ static int record_read(struct vulndb *build, struct arena *arena, const char *na
     return vulndb_add(build, arena, &draft, err);
 }
 
-static int document_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct err *err) {
+static int document_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
+                         struct err *err) {
     struct doc *root = NULL;
     int parsed = vulndb_parse(build, scratch, name, bytes, &root, err);
     if (parsed <= 0)
@@ -276,7 +283,8 @@ static bool is_lines(struct span bytes) {
         return false;
     line = text_trim(line);
     struct span rest = text_trim(span_from(bytes, r.offset));
-    return line.size > 1 && line.data[0] == '{' && line.data[line.size - 1] == '}' && rest.size > 0 && rest.data[0] == '{';
+    return line.size > 1 && line.data[0] == '{' && line.data[line.size - 1] == '}' && rest.size > 0 &&
+           rest.data[0] == '{';
 }
 
 static int osv_read(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct err *err) {

@@ -8,7 +8,8 @@
 #include "io/file/file.h"
 #include "matchers/vuln/vuln_ecosystem.h"
 
-/* Tables of text keyed with a fixed seed: a feed that hashes badly slows its own build, and a random seed buys nothing else. */
+/* Tables of text keyed with a fixed seed: a feed that hashes badly slows its own build, and a random seed buys nothing
+ * else. */
 #define INTERN_SEED 0x7472776cULL
 
 static const struct feed *const feeds[] = {
@@ -112,7 +113,8 @@ void vulndb_problem(struct vulndb *build, const char *name, const char *why) {
                        text_quote(span_text(name), quoted, sizeof quoted), why);
 }
 
-int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct doc **ret_root, struct err *err) {
+int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
+                 struct doc **ret_root, struct err *err) {
     struct err why = {0};
     if (bytes.size > LIMIT_FEED_DOCUMENT_BYTES) {
         vulndb_problem(build, name, "a document beyond the ceiling");
@@ -162,20 +164,24 @@ static int row_add(struct vulndb *build, struct build_row row, const struct inte
     row.flags = interval->flags;
     if (build->rows.count >= LIMIT_VULNDB_ROWS)
         return err_set(err, ERR_LIMIT, 0, "vulnerability database: more than %zu ranges", LIMIT_VULNDB_ROWS);
-    bool made = intern_put(&build->keys, interval->lower_key, &row.lower_key) && intern_put(&build->keys, interval->upper_key, &row.upper_key) &&
+    bool made = intern_put(&build->keys, interval->lower_key, &row.lower_key) &&
+                intern_put(&build->keys, interval->upper_key, &row.upper_key) &&
                 intern_put(&build->texts, interval->lower_text, &row.lower_text) &&
                 intern_put(&build->texts, interval->upper_text, &row.upper_text) && vec_push(&build->rows, row);
     return made ? 0 : nomem(err);
 }
 
-/* Enumerated versions become ranges of one version: in keys where they parse, else in the texts' own space. Those that a range of the
- * same package holds anyway are left out: PyPI enumerates every release that its ranges cover. */
-static int versions_add(struct vulndb *build, struct arena *scratch, const struct draft_affected *affected, struct build_row row,
-                        const enum version_scheme *scheme, const struct intervals *ranges, size_t range_count, struct err *err) {
+/* Enumerated versions become ranges of one version: in keys where they parse, else in the texts' own space. Those that
+ * a range of the same package holds anyway are left out: PyPI enumerates every release that its ranges cover. */
+static int versions_add(struct vulndb *build, struct arena *scratch, const struct draft_affected *affected,
+                        struct build_row row, const enum version_scheme *scheme, const struct intervals *ranges,
+                        size_t range_count, struct err *err) {
     for (size_t i = 0; i < affected->version_count; i++) {
         struct span version = affected->versions[i];
         struct span key = {NULL, 0};
-        int made = scheme == NULL ? 0 : arena_version_key(scratch, *scheme, vuln_version_bare(affected->ecosystem, version), &key, err);
+        int made = scheme == NULL ? 0
+                                  : arena_version_key(scratch, *scheme, vuln_version_bare(affected->ecosystem, version),
+                                                      &key, err);
         if (made < 0)
             return -1;
         bool held = false;
@@ -194,7 +200,8 @@ static int versions_add(struct vulndb *build, struct arena *scratch, const struc
     return 0;
 }
 
-static int affected_add(struct vulndb *build, struct arena *scratch, const struct draft_affected *affected, struct build_row row, struct err *err) {
+static int affected_add(struct vulndb *build, struct arena *scratch, const struct draft_affected *affected,
+                        struct build_row row, struct err *err) {
     enum version_scheme scheme;
     bool ordered = vuln_ecosystem_scheme(affected->ecosystem, &scheme);
     struct intervals *ranges = arena_array(scratch, affected->range_count + 1, sizeof *ranges);
@@ -220,7 +227,8 @@ static int affected_add(struct vulndb *build, struct arena *scratch, const struc
     return 0;
 }
 
-static bool list_copy(struct vulndb *build, const struct span *texts, size_t count, uint32_t **ret_list, uint32_t *ret_count) {
+static bool list_copy(struct vulndb *build, const struct span *texts, size_t count, uint32_t **ret_list,
+                      uint32_t *ret_count) {
     uint32_t *list = arena_array(&build->arena, count == 0 ? 1 : count, sizeof *list);
     if (list == NULL || count > UINT32_MAX)
         return false;
@@ -233,7 +241,8 @@ static bool list_copy(struct vulndb *build, const struct span *texts, size_t cou
     return true;
 }
 
-/* Whether `a` is the copy that counts: the later one, and between equally old ones any rule that does not ask for the input's order. */
+/* Whether `a` is the copy that counts: the later one, and between equally old ones any rule that does not ask for the
+ * input's order. */
 static bool is_newer(const struct build_advisory *a, const struct build_advisory *b) {
     if (a->modified_utc_s != b->modified_utc_s)
         return a->modified_utc_s > b->modified_utc_s;
@@ -269,8 +278,10 @@ static bool advisory_fill(struct vulndb *build, const struct draft *draft, struc
     if (vuln_ecosystem_scheme(ecosystem, &scheme))
         advisory.is_distro = strcmp(version_scheme_name(scheme), "rpm") == 0 || vuln_ecosystem_names_source(ecosystem);
     struct span world = text_cut(&ecosystem, ':');
-    bool made = intern_put(&build->texts, draft->id, &advisory.id) && intern_put(&build->texts, draft->summary, &advisory.summary) &&
-                intern_put(&build->texts, draft->source, &advisory.source) && intern_put(&build->texts, world, &advisory.ecosystem) &&
+    bool made = intern_put(&build->texts, draft->id, &advisory.id) &&
+                intern_put(&build->texts, draft->summary, &advisory.summary) &&
+                intern_put(&build->texts, draft->source, &advisory.source) &&
+                intern_put(&build->texts, world, &advisory.ecosystem) &&
                 list_copy(build, draft->aliases, draft->alias_count, &advisory.aliases, &advisory.alias_count) &&
                 list_copy(build, draft->upstream, draft->upstream_count, &advisory.upstream, &advisory.upstream_count);
     if (made)
@@ -297,7 +308,8 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
     size_t first_entry = build->entries.count;
     for (size_t i = 0; i < draft->affected_count; i++) {
         const struct draft_affected *affected = &draft->affected[i];
-        AUTO_BUF struct buf key;
+        AUTO_BUF
+        struct buf key;
         struct build_row row = {0};
         struct build_entry entry = {
             .advisory = (uint32_t)(build->advisories.count - 1),
@@ -314,7 +326,8 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
         }
         vuln_package_key(affected->ecosystem, affected->name, &key);
         if (key.failed || !intern_put(&build->texts, affected->vector, &entry.vector) ||
-            !entry_put(build, &entry, first_entry, &row.entry) || !intern_put(&build->texts, buf_span(&key), &row.package))
+            !entry_put(build, &entry, first_entry, &row.entry) ||
+            !intern_put(&build->texts, buf_span(&key), &row.package))
             return nomem(err);
         if (affected_add(build, scratch, affected, row, err) < 0)
             return -1;

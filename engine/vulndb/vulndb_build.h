@@ -1,4 +1,5 @@
-/* The builder's inside, shared by vulndb.c (takes in), vulndb_intervals.c (events to intervals) and vulndb_write.c (lays out). */
+/* The builder's inside, shared by vulndb.c (takes in), vulndb_intervals.c (events to intervals) and vulndb_write.c
+ * (lays out). */
 #ifndef TRAWL_VULNDB_BUILD_H
 #define TRAWL_VULNDB_BUILD_H
 
@@ -35,21 +36,22 @@ struct build_entry {
 
 struct build_advisory {
     uint32_t id, summary, source;
-    uint32_t ecosystem;      /* of its first package, without the release: copies of one id in other worlds are other records */
-    uint32_t *aliases;       /* in the builder's arena, sorted by nothing: as the record has them */
+    uint32_t
+        ecosystem; /* of its first package, without the release: copies of one id in other worlds are other records */
+    uint32_t *aliases; /* in the builder's arena, sorted by nothing: as the record has them */
     uint32_t *upstream;
     uint32_t alias_count, upstream_count;
-    uint32_t next;           /* another record of the same id, + 1 */
+    uint32_t next; /* another record of the same id, + 1 */
     int64_t published_utc_s, modified_utc_s;
     uint64_t digest;
-    uint8_t flags;           /* VULN_ADVISORY_* */
-    bool dead;               /* withdrawn, or an older copy */
+    uint8_t flags; /* VULN_ADVISORY_* */
+    bool dead;     /* withdrawn, or an older copy */
     bool withdrawn;
-    bool is_distro;          /* its aliases do not make it the same flaw as others: one record has many CVEs */
+    bool is_distro; /* its aliases do not make it the same flaw as others: one record has many CVEs */
 };
 
 struct build_score {
-    uint64_t cve;            /* cve_number() */
+    uint64_t cve; /* cve_number() */
     uint32_t epss, percentile;
 };
 struct build_kev {
@@ -60,9 +62,9 @@ struct build_kev {
 struct vulndb {
     struct intern texts;
     struct intern keys;
-    struct arena arena;      /* alias lists */
-    struct arena scratch;    /* the document at hand */
-    struct map by_id;        /* id → number of its first advisory + 1 */
+    struct arena arena;   /* alias lists */
+    struct arena scratch; /* the document at hand */
+    struct map by_id;     /* id → number of its first advisory + 1 */
     VEC(struct build_row) rows;
     VEC(struct build_entry) entries;
     VEC(struct build_advisory) advisories;
@@ -74,7 +76,7 @@ struct vulndb {
 /* The number of a text, made where it is new. False when memory is short. */
 bool intern_put(struct intern *intern, struct span text, uint32_t *ret_number);
 
-/* "CVE-2021-44228" as a number that keeps it apart from all others; also the CVE at the end of "UBUNTU-CVE-2021-44228". */
+/* "CVE-2021-44228" as a number of its own; also the CVE at the end of "UBUNTU-CVE-2021-44228". */
 bool cve_number(struct span text, uint64_t *ret_number);
 
 /* An interval of versions: bounds' texts and keys. Bounds that are not there are empty, with the flag set. */
@@ -89,13 +91,15 @@ struct intervals {
     size_t count;
 };
 
-/* Sorts the events by version (those of equal versions stay in the document's order) and walks them. Keys live in `arena`. Returns 1, 0
- * when a version cannot be parsed, <0 NOMEM. Spec: OSV schema, "Evaluation"; limit as in "BeforeLimits". */
-int intervals_make(struct arena *arena, enum version_scheme scheme, const struct draft_range *range, struct intervals *ret_intervals,
-                   struct err *err);
+/* Sorts the events by version (those of equal versions stay in the document's order) and walks them. Keys live in
+ * `arena`. Returns 1, 0 when a version cannot be parsed, <0 NOMEM. Spec: OSV schema, "Evaluation"; limit as in
+ * "BeforeLimits". */
+int intervals_make(struct arena *arena, enum version_scheme scheme, const struct draft_range *range,
+                   struct intervals *ret_intervals, struct err *err);
 bool interval_holds(const struct interval *interval, struct span key);
 
 /* version_key() into the arena. 1, 0 when it cannot be parsed (or is too long), <0 NOMEM. */
-int arena_version_key(struct arena *arena, enum version_scheme scheme, struct span version, struct span *ret_key, struct err *err);
+int arena_version_key(struct arena *arena, enum version_scheme scheme, struct span version, struct span *ret_key,
+                      struct err *err);
 
 #endif

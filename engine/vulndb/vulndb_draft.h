@@ -46,8 +46,8 @@ struct draft {
     size_t upstream_count;
     int64_t published_utc_s;
     int64_t modified_utc_s;
-    uint64_t digest;  /* of the document: decides between copies of equal `modified` */
-    uint8_t flags;    /* VULN_ADVISORY_* */
+    uint64_t digest; /* of the document: decides between copies of equal `modified` */
+    uint8_t flags;   /* VULN_ADVISORY_* */
     bool withdrawn;
     struct draft_affected *affected;
     size_t affected_count;
@@ -59,13 +59,14 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
 int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struct err *err);
 int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32_t percentile, struct err *err);
 /* Parses a document: 1, 0 when it is no JSON or too large (counted as a problem then), <0 NOMEM. */
-int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes, struct doc **ret_root, struct err *err);
+int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
+                 struct doc **ret_root, struct err *err);
 /* Counts a document as malformed and keeps why. */
 void vulndb_problem(struct vulndb *build, const char *name, const char *why);
 struct vulndb_summary *vulndb_count(struct vulndb *build);
 
-/* A kind of feed. `recognise` looks at the first bytes only; `read` counts what is wrong with a document, and fails for NOMEM and LIMIT
- * alone. `scratch` is reset by the caller before each document. */
+/* A kind of feed. `recognise` looks at the first bytes only; `read` counts what is wrong with a document, and fails for
+ * NOMEM and LIMIT alone. `scratch` is reset by the caller before each document. */
 struct feed {
     const char *name;
     bool (*recognise)(struct span bytes);

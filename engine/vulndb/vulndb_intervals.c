@@ -4,8 +4,10 @@
 /* A key's length is stored in 16 bits. */
 #define KEY_BYTES_MAX ((size_t)UINT16_MAX)
 
-int arena_version_key(struct arena *arena, enum version_scheme scheme, struct span version, struct span *ret_key, struct err *err) {
-    AUTO_BUF struct buf key;
+int arena_version_key(struct arena *arena, enum version_scheme scheme, struct span version, struct span *ret_key,
+                      struct err *err) {
+    AUTO_BUF
+    struct buf key;
     struct err why = {0};
     buf_init(&key, 0);
     if (version.size == 0 || version.size > LIMIT_FIELD_BYTES)
@@ -20,7 +22,7 @@ int arena_version_key(struct arena *arena, enum version_scheme scheme, struct sp
 
 struct keyed_event {
     enum draft_event_kind kind;
-    bool first;          /* introduced "0" */
+    bool first; /* introduced "0" */
     struct span version;
     struct span key;
 };
@@ -63,7 +65,7 @@ static void limits_apply(struct intervals *intervals, const struct keyed_event *
         if (!(interval.flags & VULN_RANGE_NO_LOWER) && span_compare(interval.lower_key, limit->key) >= 0)
             continue;
         if ((interval.flags & VULN_RANGE_NO_UPPER) || span_compare(interval.upper_key, limit->key) >= 0) {
-            interval.flags &= (uint8_t)~(VULN_RANGE_NO_UPPER | VULN_RANGE_UPPER_INCLUSIVE);
+            interval.flags &= (uint8_t) ~(VULN_RANGE_NO_UPPER | VULN_RANGE_UPPER_INCLUSIVE);
             interval.upper_key = limit->key;
             interval.upper_text = limit->version;
         }
@@ -72,8 +74,8 @@ static void limits_apply(struct intervals *intervals, const struct keyed_event *
     intervals->count = kept;
 }
 
-int intervals_make(struct arena *arena, enum version_scheme scheme, const struct draft_range *range, struct intervals *ret_intervals,
-                   struct err *err) {
+int intervals_make(struct arena *arena, enum version_scheme scheme, const struct draft_range *range,
+                   struct intervals *ret_intervals, struct err *err) {
     if (range->count > LIMIT_RANGE_EVENTS)
         return 0;
     struct keyed_event *events = arena_array(arena, range->count + 1, sizeof *events);

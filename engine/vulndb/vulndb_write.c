@@ -1,21 +1,21 @@
-/* Lays the database out. Everything is put in an order that its content gives (names and ids by their bytes, ranges by advisory and
- * keys), then written in one walk, texts and keys at their first use: equal advisories make equal files. */
+/* Lays the database out. Everything is put in an order that its content gives (names and ids by their bytes, ranges by
+ * advisory and keys), then written in one walk, texts and keys at their first use: equal input makes equal files. */
 #include "base/hash/xxh.h"
 #include "base/text.h"
 #include "engine/vulndb/vulndb_build.h"
 #include "matchers/vuln/vuln_ecosystem.h"
 
-/* The last three orders are what make rows unique; `rank` arrays turn texts into numbers once. */
+/* `rank` arrays turn texts into numbers once, so that sorting rows compares numbers only. */
 struct layout {
     struct vulndb *build;
-    uint32_t *text_rank;      /* by text number: place among all texts in byte order */
+    uint32_t *text_rank; /* by text number: place among all texts in byte order */
     uint32_t *key_rank;
     uint32_t *advisory_order; /* live advisories in the file's order */
     uint32_t *advisory_place; /* by advisory number: place in the file, or VULN_NONE */
     uint32_t *advisory_group; /* by place */
     size_t advisory_count;
-    uint32_t *entry_place;    /* by entry number: place in the file, or VULN_NONE */
-    uint32_t *text_offset;    /* by text number: offset in the file's texts, or VULN_NONE */
+    uint32_t *entry_place; /* by entry number: place in the file, or VULN_NONE */
+    uint32_t *text_offset; /* by text number: offset in the file's texts, or VULN_NONE */
     uint32_t *key_offset;
     uint32_t entry_count;
     struct buf section[VULN_SECTION_COUNT];
@@ -90,8 +90,9 @@ static int order_make(struct layout *layout, struct err *err) {
     layout->entry_place = filled(build->entries.count, VULN_NONE);
     layout->text_offset = filled(build->texts.texts.count, VULN_NONE);
     layout->key_offset = filled(build->keys.texts.count, VULN_NONE);
-    if (layout->text_rank == NULL || layout->key_rank == NULL || layout->advisory_order == NULL || layout->advisory_place == NULL ||
-        layout->advisory_group == NULL || layout->entry_place == NULL || layout->text_offset == NULL || layout->key_offset == NULL)
+    if (layout->text_rank == NULL || layout->key_rank == NULL || layout->advisory_order == NULL ||
+        layout->advisory_place == NULL || layout->advisory_group == NULL || layout->entry_place == NULL ||
+        layout->text_offset == NULL || layout->key_offset == NULL)
         return nomem(err);
     for (size_t i = 0; i < count; i++) {
         if (!build->advisories.data[i].dead)
@@ -116,7 +117,8 @@ static uint32_t group_find(uint32_t *group, uint32_t place) {
 static int groups_make(struct layout *layout, struct err *err) {
     struct vulndb *build = layout->build;
     uint32_t *group = layout->advisory_group;
-    AUTO_FREE uint32_t *holder = filled(build->texts.texts.count, VULN_NONE); /* by text: the first advisory that bears it */
+    AUTO_FREE uint32_t *holder =
+        filled(build->texts.texts.count, VULN_NONE); /* by text: the first advisory that bears it */
     if (holder == NULL)
         return nomem(err);
     for (uint32_t place = 0; place < layout->advisory_count; place++) {
@@ -159,17 +161,17 @@ static int kev_order(const void *left, const void *right) {
 }
 
 /* The first of the sorted that is not below; `count` when all are. */
-#define LOWER_BOUND(items, count, wanted)                                                                                          \
-    ({                                                                                                                             \
-        size_t low_ = 0, high_ = (count);                                                                                          \
-        while (low_ < high_) {                                                                                                     \
-            size_t middle_ = low_ + (high_ - low_) / 2;                                                                            \
-            if ((items)[middle_].cve < (wanted))                                                                                   \
-                low_ = middle_ + 1;                                                                                                \
-            else                                                                                                                   \
-                high_ = middle_;                                                                                                   \
-        }                                                                                                                          \
-        low_;                                                                                                                      \
+#define LOWER_BOUND(items, count, wanted)               \
+    ({                                                  \
+        size_t low_ = 0, high_ = (count);               \
+        while (low_ < high_) {                          \
+            size_t middle_ = low_ + (high_ - low_) / 2; \
+            if ((items)[middle_].cve < (wanted))        \
+                low_ = middle_ + 1;                     \
+            else                                        \
+                high_ = middle_;                        \
+        }                                               \
+        low_;                                           \
     })
 
 static void cve_join(const struct vulndb *build, uint32_t text, struct vuln_advisory *out) {
@@ -180,7 +182,8 @@ static void cve_join(const struct vulndb *build, uint32_t text, struct vuln_advi
     if (at < build->kevs.count && build->kevs.data[at].cve == cve)
         out->flags |= (uint8_t)(VULN_ADVISORY_KEV | (build->kevs.data[at].ransomware ? VULN_ADVISORY_RANSOMWARE : 0));
     at = LOWER_BOUND(build->scores.data, build->scores.count, cve);
-    if (at < build->scores.count && build->scores.data[at].cve == cve && (out->epss == VULN_NONE || build->scores.data[at].epss > out->epss)) {
+    if (at < build->scores.count && build->scores.data[at].cve == cve &&
+        (out->epss == VULN_NONE || build->scores.data[at].epss > out->epss)) {
         out->epss = build->scores.data[at].epss;
         out->epss_percentile = build->scores.data[at].percentile;
     }
@@ -279,8 +282,9 @@ static int row_order(const void *left, const void *right, void *context) {
 }
 
 static bool row_same(const struct build_row *a, const struct build_row *b) {
-    return a->package == b->package && a->entry == b->entry && a->lower_key == b->lower_key && a->upper_key == b->upper_key &&
-           a->lower_text == b->lower_text && a->upper_text == b->upper_text && a->flags == b->flags && a->text_space == b->text_space;
+    return a->package == b->package && a->entry == b->entry && a->lower_key == b->lower_key &&
+           a->upper_key == b->upper_key && a->lower_text == b->lower_text && a->upper_text == b->upper_text &&
+           a->flags == b->flags && a->text_space == b->text_space;
 }
 
 /* Drops the rows of dead advisories and doubles. */
@@ -366,7 +370,8 @@ static bool name_write(struct layout *layout, size_t first, size_t keyed, size_t
     uint32_t scheme_text = 0;
     uint32_t common_key;
     ecosystem = text_cut(&ecosystem, 0);
-    if (vuln_ecosystem_scheme(ecosystem, &scheme) && !intern_put(&build->texts, span_text(version_scheme_name(scheme)), &scheme_text))
+    if (vuln_ecosystem_scheme(ecosystem, &scheme) &&
+        !intern_put(&build->texts, span_text(version_scheme_name(scheme)), &scheme_text))
         return false;
     size_t common = common_bytes(layout, rows, keyed, &common_key);
     buf_le32(out, text_write(layout, rows[0].package));
@@ -386,7 +391,8 @@ static int names_write(struct layout *layout, struct err *err) {
     struct vulndb *build = layout->build;
     for (size_t first = 0, next; first < build->rows.count; first = next) {
         size_t keyed = 0;
-        for (next = first; next < build->rows.count && build->rows.data[next].package == build->rows.data[first].package; next++)
+        for (next = first;
+             next < build->rows.count && build->rows.data[next].package == build->rows.data[first].package; next++)
             keyed += !build->rows.data[next].text_space;
         if (!name_write(layout, first, keyed, next - first))
             return nomem(err);
@@ -425,8 +431,10 @@ static int slots_write(struct layout *layout, struct err *err) {
 }
 
 static int file_write(struct layout *layout, struct buf *out, struct err *err) {
-    static const uint32_t elements[VULN_SECTION_COUNT] = {8, 4, VULN_NAME_SIZE, 8, 8, 1, 4, 4, 4, 4, 4, VULN_ENTRY_SIZE, VULN_ADVISORY_SIZE, 4, 1, 1};
-    AUTO_BUF struct buf table;
+    static const uint32_t elements[VULN_SECTION_COUNT] = {
+        8, 4, VULN_NAME_SIZE, 8, 8, 1, 4, 4, 4, 4, 4, VULN_ENTRY_SIZE, VULN_ADVISORY_SIZE, 4, 1, 1};
+    AUTO_BUF
+    struct buf table;
     uint64_t offset = VULN_HEADER_SIZE + VULN_SECTION_COUNT * VULN_SECTION_ENTRY_SIZE;
     uint64_t size = offset;
     int64_t data_time = layout->build->summary.data_time_utc_s;

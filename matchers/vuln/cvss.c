@@ -54,8 +54,8 @@ static int score2(struct span vector) {
     return isnan(impact + exploitability) ? -1 : (int)lround(fmax(score, 0) * 10);
 }
 
-/* Version 3.1's rounding up, on whole numbers, so that 8.6000000001 is 8.6 and not 8.7; 3.0's differs only where floating
- * point went wrong. */
+/* Version 3.1's rounding up, on whole numbers, so that 8.6000000001 is 8.6 and not 8.7; 3.0's differs only where
+ * floating point went wrong. */
 static int roundup10(double score) {
     long whole = lround(score * 100000);
     return (int)(whole % 10000 == 0 ? whole / 10000 : whole / 10000 + 1);
@@ -69,7 +69,8 @@ static int score3(struct span vector) {
     bool changed = m.value[4] == 'C';
     double av = weight(m.value[0], "NALP", (const double[]){0.85, 0.62, 0.55, 0.2});
     double ac = weight(m.value[1], "LH", (const double[]){0.77, 0.44});
-    double pr = weight(m.value[2], "NLH", changed ? (const double[]){0.85, 0.68, 0.5} : (const double[]){0.85, 0.62, 0.27});
+    double pr =
+        weight(m.value[2], "NLH", changed ? (const double[]){0.85, 0.68, 0.5} : (const double[]){0.85, 0.62, 0.27});
     double ui = weight(m.value[3], "NR", (const double[]){0.85, 0.62});
     const double *impacts = (const double[]){0.56, 0.22, 0.0};
     double c = weight(m.value[5], "HLN", impacts);
@@ -88,17 +89,20 @@ static int score3(struct span vector) {
 enum { V4_AV, V4_AC, V4_AT, V4_PR, V4_UI, V4_VC, V4_VI, V4_VA, V4_SC, V4_SI, V4_SA, V4_COUNT };
 
 /* Steps down from the worst value, in the order of the letters. */
-static const char *const v4_letters[V4_COUNT] = {"NALP", "LH", "NP", "NLH", "NPA", "HLN", "HLN", "HLN", "HLN", "HLN", "HLN"};
+static const char *const v4_letters[V4_COUNT] = {"NALP", "LH",  "NP",  "NLH", "NPA", "HLN",
+                                                 "HLN",  "HLN", "HLN", "HLN", "HLN"};
 
-/* Scores × 10 of the macro vectors that base metrics reach or are compared with: EQ5 is 0 (exploitation counts as attacked), EQ4 is
- * 1 or 2 (0 needs the safety value of an environmental metric). Index: EQ1, EQ2, then EQ3 with EQ6 (00 01 10 11 21), then EQ4 - 1. */
+/* Scores × 10 of the macro vectors that base metrics reach or are compared with: EQ5 is 0 (exploitation counts as
+ * attacked), EQ4 is 1 or 2 (0 needs the safety value of an environmental metric). Index: EQ1, EQ2, then EQ3 with EQ6
+ * (00 01 10 11 21), then EQ4 - 1. */
 static const uint8_t v4_scores[3][2][5][2] = {
     {{{100, 93}, {96, 90}, {93, 88}, {92, 80}, {79, 69}}, {{95, 92}, {91, 81}, {92, 84}, {82, 70}, {71, 63}}},
     {{{94, 87}, {89, 75}, {86, 72}, {76, 57}, {65, 53}}, {{90, 77}, {77, 66}, {74, 61}, {59, 52}, {58, 23}}},
     {{{86, 70}, {74, 54}, {72, 53}, {57, 36}, {47, 24}}, {{73, 54}, {55, 43}, {61, 46}, {51, 18}, {24, 10}}},
 };
 
-/* The worst vectors of each class, as steps of its metrics; which one a vector is measured from is the first that is nowhere better. */
+/* The worst vectors of each class, as steps of its metrics; which one a vector is measured from is the first that is
+ * nowhere better. */
 static const struct v4_class {
     uint8_t metrics[3];
     uint8_t count;
@@ -108,7 +112,9 @@ static const struct v4_class {
         uint8_t depth; /* the specification's maximal severity distance within the level */
     } level[3];
 } v4_classes[4] = {
-    {{V4_AV, V4_PR, V4_UI}, 3, {{1, {{0, 0, 0}}, 1}, {3, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, 4}, {2, {{3, 0, 0}, {1, 1, 1}}, 5}}},
+    {{V4_AV, V4_PR, V4_UI},
+     3,
+     {{1, {{0, 0, 0}}, 1}, {3, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, 4}, {2, {{3, 0, 0}, {1, 1, 1}}, 5}}},
     {{V4_AC, V4_AT, 0}, 2, {{1, {{0, 0}}, 1}, {2, {{1, 0}, {0, 1}}, 2}, {0}}},
     {{V4_VC, V4_VI, V4_VA}, 3, {{1, {{0, 0, 0}}, 7}, {2, {{1, 0, 0}, {0, 1, 0}}, 8}, {1, {{1, 1, 1}}, 10}}},
     {{V4_SC, V4_SI, V4_SA}, 3, {{0}, {1, {{0, 0, 0}}, 5}, {1, {{1, 1, 1}}, 4}}},
@@ -152,14 +158,15 @@ static int score4(struct span vector) {
             return -1;
         steps[i] = (uint8_t)(place - v4_letters[i]);
     }
-    if (steps[V4_VC] == 2 && steps[V4_VI] == 2 && steps[V4_VA] == 2 && steps[V4_SC] == 2 && steps[V4_SI] == 2 && steps[V4_SA] == 2)
+    if (steps[V4_VC] == 2 && steps[V4_VI] == 2 && steps[V4_VA] == 2 && steps[V4_SC] == 2 && steps[V4_SI] == 2 &&
+        steps[V4_SA] == 2)
         return 0;
     size_t level[4];
     v4_levels(steps, level);
     size_t v = vulnerable_index[level[2]];
     size_t eq4 = level[3] - 1;
     double score = v4_scores[level[0]][level[1]][v][eq4];
-    /* The next lower macro vector in each class; negative where there is none. EQ3 0 may go down by either of its two. */
+    /* The next lower macro vector in each class, negative where there is none. EQ3 0 goes down by either of its two. */
     double lower[4] = {-1, -1, -1, -1};
     if (level[0] < 2)
         lower[0] = v4_scores[level[0] + 1][level[1]][v][eq4];

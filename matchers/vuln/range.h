@@ -1,7 +1,8 @@
 /* Which ranges may hold a version: the one loop over a package's ranges, on the leading bytes of keys only.
  *
- * Bit i of `mask` is set when lower[i] <= key <= upper[i], unsigned. `mask` has (count + 63) / 64 words, all written. Where key
- * differs from both bounds the answer is final; on a tie the caller compares whole keys. All twins give equal results. */
+ * Bit i of `mask` is set when lower[i] <= key <= upper[i], unsigned. `mask` has (count + 63) / 64 words, all written.
+ * Where key differs from both bounds the answer is final; on a tie the caller compares whole keys. All twins give equal
+ * results. */
 #ifndef TRAWL_RANGE_H
 #define TRAWL_RANGE_H
 

@@ -59,25 +59,28 @@ static int header_check(struct reader *r, struct span bytes, struct vuln_db *db,
         return err_set(err, ERR_FORMAT, 0, "vulnerability database: header of %zu bytes expected, the file has %zu",
                        VULN_HEADER_SIZE, bytes.size);
     if (order != VULN_BYTE_ORDER)
-        return err_set(err, ERR_UNSUPPORTED, 0, "vulnerability database: byte order mark %08" PRIx32 " expected, found %08" PRIx32,
+        return err_set(err, ERR_UNSUPPORTED, 0,
+                       "vulnerability database: byte order mark %08" PRIx32 " expected, found %08" PRIx32,
                        VULN_BYTE_ORDER, order);
     if (version != VULN_FORMAT_VERSION)
         return err_set(err, ERR_UNSUPPORTED, 0,
-                       "vulnerability database: format version %u expected, found %" PRIu32 ": build it again", VULN_FORMAT_VERSION,
-                       version);
+                       "vulnerability database: format version %u expected, found %" PRIu32 ": build it again",
+                       VULN_FORMAT_VERSION, version);
     if (size != bytes.size)
-        return err_set(err, ERR_FORMAT, 0, "vulnerability database: %" PRIu64 " bytes expected, found %zu: truncated or damaged",
-                       size, bytes.size);
+        return err_set(err, ERR_FORMAT, 0,
+                       "vulnerability database: %" PRIu64 " bytes expected, found %zu: truncated or damaged", size,
+                       bytes.size);
     if (sections != VULN_SECTION_COUNT)
-        return err_set(err, ERR_FORMAT, 0, "vulnerability database: %d sections expected, found %" PRIu32, VULN_SECTION_COUNT,
-                       sections);
+        return err_set(err, ERR_FORMAT, 0, "vulnerability database: %d sections expected, found %" PRIu32,
+                       VULN_SECTION_COUNT, sections);
     struct span table = span_slice(bytes, VULN_HEADER_SIZE, VULN_SECTION_COUNT * VULN_SECTION_ENTRY_SIZE);
     if (table.size != VULN_SECTION_COUNT * VULN_SECTION_ENTRY_SIZE)
         return err_set(err, ERR_FORMAT, 0, "vulnerability database: the section table is cut short");
     uint64_t found = xxh64_file(table, size ^ (uint64_t)db->data_time_utc_s);
     if (found != checksum)
         return err_set(err, ERR_FORMAT, 0,
-                       "vulnerability database: header checksum %016" PRIx64 " expected, found %016" PRIx64 ": damaged", checksum, found);
+                       "vulnerability database: header checksum %016" PRIx64 " expected, found %016" PRIx64 ": damaged",
+                       checksum, found);
     return 0;
 }
 
@@ -90,12 +93,15 @@ static int sections_check(struct reader *r, struct span bytes, struct vuln_db *d
         uint64_t size = read_le64(r);
         read_skip(r, 8);
         if (id != i || element != info->element)
-            return err_set(err, ERR_FORMAT, 0, "vulnerability database: section %zu (%s): element of %zu bytes expected, found %" PRIu32,
-                           i, info->name, info->element, element);
-        if (offset % VULN_SECTION_ALIGN != 0 || offset > bytes.size || size > bytes.size - offset || size % info->element != 0)
             return err_set(err, ERR_FORMAT, 0,
-                           "vulnerability database: section %s: %" PRIu64 " bytes at %" PRIu64 " do not fit in a file of %zu", info->name,
-                           size, offset, bytes.size);
+                           "vulnerability database: section %zu (%s): element of %zu bytes expected, found %" PRIu32, i,
+                           info->name, info->element, element);
+        if (offset % VULN_SECTION_ALIGN != 0 || offset > bytes.size || size > bytes.size - offset ||
+            size % info->element != 0)
+            return err_set(err, ERR_FORMAT, 0,
+                           "vulnerability database: section %s: %" PRIu64 " bytes at %" PRIu64
+                           " do not fit in a file of %zu",
+                           info->name, size, offset, bytes.size);
         db->section[i] = span_make(bytes.data + offset, (size_t)size);
     }
     return 0;
@@ -113,11 +119,12 @@ static int counts_check(struct vuln_db *db, struct err *err) {
     db->advisory_count = elements(db, VULN_SECTION_ADVISORY);
     bool power = db->slot_count > 0 && (db->slot_count & (db->slot_count - 1)) == 0;
     if (!power || elements(db, VULN_SECTION_SLOT_NAME) != db->slot_count || db->name_count >= db->slot_count)
-        return err_set(err, ERR_FORMAT, 0, "vulnerability database: %zu hash slots for %zu names", db->slot_count, db->name_count);
+        return err_set(err, ERR_FORMAT, 0, "vulnerability database: %zu hash slots for %zu names", db->slot_count,
+                       db->name_count);
     for (size_t i = VULN_SECTION_UPPER; i <= VULN_SECTION_UPPER_TEXT; i++) {
         if (elements(db, (enum vuln_section)i) != db->range_count)
-            return err_set(err, ERR_FORMAT, 0, "vulnerability database: %s: %zu values expected, found %zu", section_info[i].name,
-                           db->range_count, elements(db, (enum vuln_section)i));
+            return err_set(err, ERR_FORMAT, 0, "vulnerability database: %s: %zu values expected, found %zu",
+                           section_info[i].name, db->range_count, elements(db, (enum vuln_section)i));
     }
     return 0;
 }
@@ -140,7 +147,8 @@ int vuln_db_verify(const struct vuln_db *db, struct err *err) {
         uint64_t expected = read_le64(&r);
         uint64_t found = xxh64_file(db->section[i], 0);
         if (r.failed || found != expected)
-            return err_set(err, ERR_FORMAT, 0, "vulnerability database: section %s: checksum %016" PRIx64 " expected, found %016" PRIx64,
+            return err_set(err, ERR_FORMAT, 0,
+                           "vulnerability database: section %s: checksum %016" PRIx64 " expected, found %016" PRIx64,
                            section_info[i].name, expected, found);
     }
     return 0;
@@ -211,9 +219,11 @@ int vuln_db_name(const struct vuln_db *db, size_t index, struct vuln_name *ret_n
     uint32_t common_size = read_le32(&r);
     bool failed = r.failed;
     name.common = span_slice(key_bytes(db, common_key, &failed), 0, common_size);
-    if (failed || name.common.size != common_size || name.keyed_first > db->range_count || name.text_first > db->range_count ||
-        name.keyed_count > db->range_count - name.keyed_first || name.text_count > db->range_count - name.text_first)
-        return err_set(err, ERR_FORMAT, 0, "vulnerability database: name %zu points outside its sections: damaged", index);
+    if (failed || name.common.size != common_size || name.keyed_first > db->range_count ||
+        name.text_first > db->range_count || name.keyed_count > db->range_count - name.keyed_first ||
+        name.text_count > db->range_count - name.text_first)
+        return err_set(err, ERR_FORMAT, 0, "vulnerability database: name %zu points outside its sections: damaged",
+                       index);
     *ret_name = name;
     return 0;
 }

@@ -1,10 +1,12 @@
-/* The vulnerability database: one file, mapped read-only, shared by all threads and processes. FORMAT.md is the contract.
+/* The vulnerability database: one file, mapped read-only, shared by all threads and processes. FORMAT.md is the
+ * contract.
  *
  * Opening checks the header and the section table (magic, format version, byte order, bounds, equal lengths of columns)
- * and nothing else, so it costs microseconds whatever the size. Offsets inside the sections are checked where they are used:
- * a damaged file gives a FORMAT error or an empty text, never a read out of bounds. vuln_db_verify() compares checksums.
+ * and nothing else, so it costs microseconds whatever the size. Offsets inside the sections are checked where they are
+ * used: a damaged file gives a FORMAT error or an empty text, never a read out of bounds. vuln_db_verify() compares
+ * checksums.
  *
- * The struct holds no memory of its own: it borrows the bytes, which must outlive it. Reading is safe from any thread. */
+ * The struct holds no memory of its own: it borrows the bytes, which must outlive it. Any thread may read. */
 #ifndef TRAWL_VULN_DB_H
 #define TRAWL_VULN_DB_H
 
@@ -18,7 +20,7 @@
 struct vuln_db {
     struct span bytes;
     struct span section[VULN_SECTION_COUNT];
-    size_t slot_count;     /* a power of two */
+    size_t slot_count; /* a power of two */
     size_t name_count;
     size_t range_count;
     size_t entry_count;
@@ -28,8 +30,8 @@ struct vuln_db {
     range_candidates_fn range_candidates;
 };
 
-/* `bytes` begin at an address divisible by 8 (a map or an allocation does). `level` chooses the twin of the range test; all
- * give equal results. Errors: FORMAT, UNSUPPORTED (another format version or byte order). */
+/* `bytes` begin at an address divisible by 8 (a map or an allocation does). `level` chooses the twin of the range test;
+ * all give equal results. Errors: FORMAT, UNSUPPORTED (another format version or byte order). */
 int vuln_db_open(struct span bytes, enum cpu_level level, struct vuln_db *ret_db, struct err *err);
 
 /* Reads the whole file and compares every section's checksum. FORMAT names the first section that differs. */
@@ -37,18 +39,19 @@ int vuln_db_verify(const struct vuln_db *db, struct err *err);
 
 /* The hash that the slots hold: XXH64 of the folded key with seed 0; a hash of 0 is stored as 1. */
 uint64_t vuln_key_hash(struct span key);
-/* Eight bytes of a key from `skip` on as a big-endian number, padded with zeros: its order is the keys' order up to ties. */
+/* Eight bytes of a key from `skip` on as a big-endian number, padded with zeros: its order is the keys' order up to
+ * ties. */
 uint64_t vuln_key_prefix(struct span key, size_t skip);
 
 /* The runs of ranges of one package. */
 struct vuln_name {
-    struct span key;            /* "ecosystem NUL name", folded */
-    struct span scheme;         /* name of the version order; empty when there is none */
-    uint32_t keyed_first;       /* ranges in version keys */
+    struct span key;      /* "ecosystem NUL name", folded */
+    struct span scheme;   /* name of the version order; empty when there is none */
+    uint32_t keyed_first; /* ranges in version keys */
     uint32_t keyed_count;
-    uint32_t text_first;        /* enumerated versions that the version order cannot parse, compared as text */
+    uint32_t text_first; /* enumerated versions that the version order cannot parse, compared as text */
     uint32_t text_count;
-    struct span common;         /* the bytes that all bounds' keys of the keyed run begin with */
+    struct span common; /* the bytes that all bounds' keys of the keyed run begin with */
 };
 
 /* Finds a package by its folded key. 1 found, 0 not there, <0 FORMAT. */

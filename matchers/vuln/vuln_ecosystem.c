@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 
-/* The ecosystems of the OSV schema (appendix "defined ecosystems") that hold packages of a kind trawl finds, with the version
- * order of each. The scheme is named, not numbered: a build without it then enumerates only. */
+/* The ecosystems of the OSV schema (appendix "defined ecosystems") that hold packages of a kind trawl finds, with the
+ * version order of each. The scheme is named, not numbered: a build without it then enumerates only. */
 static const struct ecosystem_info {
     const char *name;
     const char *scheme;
@@ -15,13 +15,17 @@ static const struct ecosystem_info {
     {"Amazon Linux", "rpm", false},
     {"Azure Linux", "rpm", false},
     {"BellSoft Hardened Containers", "apk", true},
+    {"Bioconductor", "cran", false},
     {"Bitnami", "semver", false},
+    {"CRAN", "cran", false},
     {"Chainguard", "apk", true},
     {"ConanCenter", "semver", false},
     {"Debian", "deb", true},
     {"Echo", "deb", true},
+    {"GHC", "hackage", false},
     {"GitHub Actions", "semver", false},
     {"Go", "semver", false},
+    {"Hackage", "hackage", false},
     {"Hex", "semver", false},
     {"Julia", "semver", false},
     {"Mageia", "rpm", false},
@@ -31,7 +35,7 @@ static const struct ecosystem_info {
     {"Oracle Linux", "rpm", false},
     {"Packagist", "composer", false},
     {"Photon OS", "rpm", false},
-    {"Pub", "semver", false},
+    {"Pub", "pub", false},
     {"PyPI", "pep440", false},
     {"Red Hat", "rpm", false},
     {"Rocky Linux", "rpm", false},
@@ -86,7 +90,8 @@ static struct span version_head(struct span version, size_t parts) {
 /* Every second year's April release is the long-term one, and OSV writes so. */
 static bool ubuntu_is_lts(struct span version) {
     uint64_t year = 0;
-    return version.size == 5 && span_ends(version, ".04") && text_u64(span_slice(version, 0, 2), 10, 99, &year) && year % 2 == 0;
+    return version.size == 5 && span_ends(version, ".04") && text_u64(span_slice(version, 0, 2), 10, 99, &year) &&
+           year % 2 == 0;
 }
 
 static void add_release(struct buf *out, const char *name, struct span release) {
@@ -139,10 +144,11 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
         const char *ecosystem;
         size_t parts; /* of the version that name the release */
     } rpm_distros[] = {
-        {"almalinux", "AlmaLinux", 1},        {"amzn", "Amazon Linux", 1},       {"azurelinux", "Azure Linux", 1},
-        {"mageia", "Mageia", 1},              {"mariner", "Azure Linux", 1},     {"ol", "Oracle Linux", 1},
-        {"openEuler", "openEuler", 2},        {"photon", "Photon OS", 2},        {"rocky", "Rocky Linux", 1},
-        {"opensuse-tumbleweed", "openSUSE:Tumbleweed", 0},
+        {"almalinux", "AlmaLinux", 1},    {"amzn", "Amazon Linux", 1},
+        {"azurelinux", "Azure Linux", 1}, {"mageia", "Mageia", 1},
+        {"mariner", "Azure Linux", 1},    {"ol", "Oracle Linux", 1},
+        {"openEuler", "openEuler", 2},    {"photon", "Photon OS", 2},
+        {"rocky", "Rocky Linux", 1},      {"opensuse-tumbleweed", "openSUSE:Tumbleweed", 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rpm_distros); i++) {
         if (!span_is(distro->id, rpm_distros[i].id))
@@ -163,9 +169,8 @@ static const struct {
     enum package_type type;
     const char *ecosystem;
 } languages[] = {
-    {PACKAGE_PYPI, "PyPI"},          {PACKAGE_NPM, "npm"},       {PACKAGE_GOLANG, "Go"},
-    {PACKAGE_MAVEN, "Maven"},        {PACKAGE_GEM, "RubyGems"},  {PACKAGE_CARGO, "crates.io"},
-    {PACKAGE_COMPOSER, "Packagist"}, {PACKAGE_NUGET, "NuGet"},
+    {PACKAGE_PYPI, "PyPI"},    {PACKAGE_NPM, "npm"},         {PACKAGE_GOLANG, "Go"},          {PACKAGE_MAVEN, "Maven"},
+    {PACKAGE_GEM, "RubyGems"}, {PACKAGE_CARGO, "crates.io"}, {PACKAGE_COMPOSER, "Packagist"}, {PACKAGE_NUGET, "NuGet"},
 };
 
 void vuln_ecosystem(const struct distro *distro, enum package_type type, struct buf *ecosystem) {

@@ -1,7 +1,8 @@
 /* The naming worlds of OSV: which one a package belongs to, how it folds names, which version order it has.
  *
- * An ecosystem is written as OSV writes it: "PyPI", "Debian:12", "Alpine:v3.18", "Ubuntu:22.04:LTS", "Red Hat:enterprise_linux:9::appstream".
- * The part before the first ':' chooses the rules; the rest is a release and is compared as text after folding. */
+ * An ecosystem is written as OSV writes it: "PyPI", "Debian:12", "Alpine:v3.18", "Ubuntu:22.04:LTS", "Red
+ * Hat:enterprise_linux:9::appstream". The part before the first ':' chooses the rules; the rest is a release and is
+ * compared as text after folding. */
 #ifndef TRAWL_VULN_ECOSYSTEM_H
 #define TRAWL_VULN_ECOSYSTEM_H
 
@@ -10,17 +11,20 @@
 #include "base/model/purl.h"
 #include "matchers/version/version.h"
 
-/* Appends the ecosystem for a package of that type found on that distribution, or nothing where OSV has no name for it: a deb
- * on Debian 12 gives "Debian:12", on Ubuntu 22.04 "Ubuntu:22.04:LTS" ("Ubuntu:23.10" has no LTS); an apk on Alpine 3.18.4 gives
- * "Alpine:v3.18", on edge "Alpine:edge"; PyPI and npm and their like do not look at the distribution, which may be NULL.
+/* Appends the ecosystem for a package of that type found on that distribution, or nothing where OSV has no name for it:
+ * a deb on Debian 12 gives "Debian:12", on Ubuntu 22.04 "Ubuntu:22.04:LTS" ("Ubuntu:23.10" has no LTS); an apk on
+ * Alpine 3.18.4 gives "Alpine:v3.18", on edge "Alpine:edge"; PyPI and npm and their like do not look at the
+ * distribution, which may be NULL.
  *
- * The records of Debian, Ubuntu, Alpine and Wolfi name *source* packages (apk: the origin): query with the source's name and
- * the source's version. AlmaLinux, Rocky, Azure Linux and Red Hat name binary packages. vuln_ecosystem_names_source() tells. */
+ * The records of Debian, Ubuntu, Alpine and Wolfi name *source* packages (apk: the origin): query with the source's
+ * name and the source's version. AlmaLinux, Rocky, Azure Linux and Red Hat name binary packages.
+ * vuln_ecosystem_names_source() tells. */
 void vuln_ecosystem(const struct distro *distro, enum package_type type, struct buf *ecosystem);
 bool vuln_ecosystem_names_source(struct span ecosystem);
 
-/* The same for a package URL's parts. For deb, apk and rpm the qualifier distro ("debian-12", "alpine-3.18.4", "12") names the release; an
- * unknown release gives nothing. `name` gets the name as the ecosystem writes it: "@scope/name", "group:artifact". */
+/* The same for a package URL's parts. For deb, apk and rpm the qualifier distro ("debian-12", "alpine-3.18.4", "12")
+ * names the release; an unknown release gives nothing. `name` gets the name as the ecosystem writes it: "@scope/name",
+ * "group:artifact". */
 void vuln_ecosystem_of_purl(const struct purl *purl, struct buf *ecosystem, struct buf *name);
 
 /* The version order of the ecosystem. False where there is none, or none in this build: only versions that a record
@@ -28,8 +32,8 @@ void vuln_ecosystem_of_purl(const struct purl *purl, struct buf *ecosystem, stru
 bool vuln_ecosystem_scheme(struct span ecosystem, enum version_scheme *ret_scheme);
 
 /* Appends "ecosystem NUL name", folded so that equal packages have equal bytes: Ubuntu loses ":LTS" (never ":Pro"),
- * "Alpine:edge" is "Alpine", PyPI names follow PEP 503, NuGet and Packagist are case-insensitive; elsewhere names are exact. The
- * database is built with the same function. */
+ * "Alpine:edge" is "Alpine", PyPI names follow PEP 503, NuGet and Packagist are case-insensitive; elsewhere names are
+ * exact. The database is built with the same function. */
 void vuln_package_key(struct span ecosystem, struct span name, struct buf *key);
 
 /* The version without what the ecosystem's tools put before it: Go's "v1.2.3" and "go1.21.3" are 1.2.3 and 1.21.3. */

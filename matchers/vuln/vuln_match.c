@@ -7,12 +7,14 @@
 /* Ranges tested per call of the twin: the mask is 64 words on the stack, and linux in Ubuntu has some 6,000 ranges. */
 #define RANGE_BLOCK ((size_t)4096)
 
+struct hit {
+    uint32_t advisory;
+    uint32_t range;
+    struct vuln_entry entry;
+};
+
 struct hits {
-    struct {
-        uint32_t advisory;
-        uint32_t range;
-        struct vuln_entry entry;
-    } *data;
+    struct hit *data;
     size_t count;
     size_t capacity;
 };
@@ -27,7 +29,8 @@ const char *vuln_status_name(enum vuln_status status) {
 }
 
 static int damaged(struct err *err, const char *what, size_t index) {
-    return err_set(err, ERR_FORMAT, 0, "vulnerability database: %s %zu points outside its section: damaged", what, index);
+    return err_set(err, ERR_FORMAT, 0, "vulnerability database: %s %zu points outside its section: damaged", what,
+                   index);
 }
 
 static int hit_add(const struct vuln_db *db, struct hits *hits, size_t index, uint32_t entry_index, struct err *err) {
@@ -36,9 +39,7 @@ static int hit_add(const struct vuln_db *db, struct hits *hits, size_t index, ui
         return damaged(err, "range", index);
     if (!vec_reserve(hits, 1))
         return err_set(err, ERR_NOMEM, 0, "vulnerability matches: out of memory");
-    hits->data[hits->count].advisory = entry.advisory;
-    hits->data[hits->count].range = (uint32_t)index;
-    hits->data[hits->count++].entry = entry;
+    hits->data[hits->count++] = (struct hit){entry.advisory, (uint32_t)index, entry};
     return 0;
 }
 
@@ -52,7 +53,7 @@ static bool range_holds(const struct vuln_range *range, struct span key) {
     return order < 0 || (order == 0 && (range->flags & VULN_RANGE_UPPER_INCLUSIVE) != 0);
 }
 
-/* Where the key stands to the bytes that all bounds of the run share: before or after all of them, or the bytes behind. */
+/* Where the key stands to the bytes that all bounds of the run share: before or after all, or the bytes behind. */
 static uint64_t key_in_run(struct span key, struct span common) {
     int order = span_compare(span_slice(key, 0, common.size), common);
     return order < 0 ? 0 : order > 0 ? UINT64_MAX : vuln_key_prefix(key, common.size);
@@ -82,7 +83,8 @@ static int run_match(const struct vuln_db *db, size_t first, size_t count, struc
 }
 
 /* A version without an order lies in the ranges that have no bounds. */
-static int run_match_all_versions(const struct vuln_db *db, size_t first, size_t count, struct hits *hits, struct err *err) {
+static int run_match_all_versions(const struct vuln_db *db, size_t first, size_t count, struct hits *hits,
+                                  struct err *err) {
     const uint8_t *flags = db->section[VULN_SECTION_FLAGS].data;
     for (size_t index = first; index < first + count; index++) {
         struct vuln_range range;
@@ -99,7 +101,8 @@ static int run_match_all_versions(const struct vuln_db *db, size_t first, size_t
 static int keyed_match(const struct vuln_db *db, const struct vuln_name *name, struct span version, struct hits *hits,
                        struct err *err) {
     enum version_scheme scheme;
-    AUTO_BUF struct buf key;
+    AUTO_BUF
+    struct buf key;
     struct err why = {0};
     buf_init(&key, 0);
     if (name->keyed_count == 0)
@@ -113,7 +116,8 @@ static int keyed_match(const struct vuln_db *db, const struct vuln_name *name, s
     return err_set(err, why.code, why.sys, "%s", why.text);
 }
 
-/* "module_el8.6.0" of "1.2-3.module_el8.6.0+2904+9c4f2d8e", "module+el8.4.0" of Rocky's and Red Hat's form; empty without. */
+/* "module_el8.6.0" of "1.2-3.module_el8.6.0+2904+9c4f2d8e", "module+el8.4.0" of Rocky's and Red Hat's form; empty
+ * without. */
 static struct span module_platform(struct span version) {
     size_t at = span_find(version, span_text(".module"), 0);
     if (at == SIZE_MAX)
@@ -123,8 +127,8 @@ static struct span module_platform(struct span version) {
     return span_slice(tag, 0, end == SIZE_MAX ? tag.size : end);
 }
 
-/* Whether a fix for one build of an rpm module says something about this build: both or neither are of a module, and when the
- * advisory has a fix for this build's own platform, only that one counts. */
+/* Whether a fix for one build of an rpm module says something about this build: both or neither are of a module, and
+ * when the advisory has a fix for this build's own platform, only that one counts. */
 static bool module_applies(const struct vuln_db *db, const struct vuln_name *name, uint32_t advisory,
                            const struct vuln_range *hit, struct span version) {
     struct span own = module_platform(version);
@@ -185,16 +189,16 @@ static int emit_hit(const struct vuln_db *db, const struct vuln_range *range, co
 }
 
 static int hit_compare(const void *left, const void *right) {
-    const __typeof__(*((struct hits *)0)->data) *a = left;
-    const __typeof__(*((struct hits *)0)->data) *b = right;
+    const struct hit *a = left;
+    const struct hit *b = right;
     if (a->advisory != b->advisory)
         return a->advisory < b->advisory ? -1 : 1;
     return a->range < b->range ? -1 : a->range > b->range;
 }
 
-/* One match for an advisory whatever the number of its ranges that hold the version: a range with a fix speaks first. */
-static int hits_emit(const struct vuln_db *db, const struct vuln_query *query, const struct vuln_name *name, struct hits *hits,
-                     vuln_match_emit_fn emit, void *context, struct err *err) {
+/* One match for an advisory, however many of its ranges hold the version: a range with a fix speaks first. */
+static int hits_emit(const struct vuln_db *db, const struct vuln_query *query, const struct vuln_name *name,
+                     struct hits *hits, vuln_match_emit_fn emit, void *context, struct err *err) {
     if (hits->count > 1)
         qsort(hits->data, hits->count, sizeof *hits->data, hit_compare);
     for (size_t i = 0, next; i < hits->count; i = next) {
@@ -230,12 +234,15 @@ static int hits_emit(const struct vuln_db *db, const struct vuln_query *query, c
 
 int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_match_emit_fn emit, void *context,
                struct err *err) {
-    AUTO_BUF struct buf key;
+    AUTO_BUF
+    struct buf key;
     AUTO(cleanup_hits) struct hits hits = {0};
     struct vuln_name name;
     buf_init(&key, 0);
-    if (query->version.size > LIMIT_FIELD_BYTES || query->name.size > LIMIT_FIELD_BYTES || query->ecosystem.size > LIMIT_FIELD_BYTES)
-        return err_set(err, ERR_LIMIT, 0, "vulnerability query: a name or version of more than %zu bytes", LIMIT_FIELD_BYTES);
+    if (query->version.size > LIMIT_FIELD_BYTES || query->name.size > LIMIT_FIELD_BYTES ||
+        query->ecosystem.size > LIMIT_FIELD_BYTES)
+        return err_set(err, ERR_LIMIT, 0, "vulnerability query: a name or version of more than %zu bytes",
+                       LIMIT_FIELD_BYTES);
     vuln_package_key(query->ecosystem, query->name, &key);
     if (key.failed)
         return err_set(err, ERR_NOMEM, 0, "vulnerability query: out of memory");

@@ -30,35 +30,35 @@ struct vuln_query {
 /* One advisory that applies. Everything borrows the database. */
 struct vuln_match {
     struct span id;
-    struct vuln_list aliases;   /* the same flaw elsewhere: CVE, GHSA, … */
-    struct vuln_list upstream;  /* the CVEs that a distribution's record is about */
-    uint32_t group;             /* advisories with the same group are the same flaw by their aliases */
+    struct vuln_list aliases;  /* the same flaw elsewhere: CVE, GHSA, … */
+    struct vuln_list upstream; /* the CVEs that a distribution's record is about */
+    uint32_t group;            /* advisories with the same group are the same flaw by their aliases */
     struct span summary;
-    struct span source;         /* who says so: "GitHub", "Debian", or what a converted record was made from */
+    struct span source; /* who says so: "GitHub", "Debian", or what a converted record was made from */
     enum severity severity;
-    struct span cvss_vector;    /* or empty */
-    double cvss_score;          /* negative when there is none */
-    double epss;                /* negative when there is none; the highest of its CVEs */
+    struct span cvss_vector; /* or empty */
+    double cvss_score;       /* negative when there is none */
+    double epss;             /* negative when there is none; the highest of its CVEs */
     double epss_percentile;
-    bool kev;                   /* one of its CVEs is known to be exploited */
+    bool kev; /* one of its CVEs is known to be exploited */
     bool kev_ransomware;
-    bool informational;         /* not a vulnerability; only with `plain` */
-    bool coarse;                /* the record itself says that its range is wider than the truth */
-    bool exact;                 /* the version is one that the record enumerates */
+    bool informational; /* not a vulnerability; only with `plain` */
+    bool coarse;        /* the record itself says that its range is wider than the truth */
+    bool exact;         /* the version is one that the record enumerates */
     enum vuln_status status;
-    struct span introduced;     /* empty: from the first version on */
-    struct span fixed_version;  /* of the range that the version lies in, or empty */
-    struct span last_affected;  /* or empty */
-    int64_t published_utc_s;    /* 0 when unknown */
+    struct span introduced;    /* empty: from the first version on */
+    struct span fixed_version; /* of the range that the version lies in, or empty */
+    struct span last_affected; /* or empty */
+    int64_t published_utc_s;   /* 0 when unknown */
     int64_t modified_utc_s;
 };
 
 /* Returns 0 to go on, negative (with `err` set) to stop. */
 typedef int (*vuln_match_emit_fn)(void *context, const struct vuln_match *match, struct err *err);
 
-/* Calls `emit` once for each advisory that applies, in the order of their ids. A version that the ecosystem's order cannot
- * parse is affected where a record enumerates it or names every version. Errors: NOMEM, LIMIT (version longer than
- * LIMIT_FIELD_BYTES), FORMAT (damaged database), emit's own. Evaluation: OSV schema, "Evaluation". */
+/* Calls `emit` once for each advisory that applies, in the order of their ids. A version that the ecosystem's order
+ * cannot parse is affected where a record enumerates it or names every version. Errors: NOMEM, LIMIT (version longer
+ * than LIMIT_FIELD_BYTES), FORMAT (damaged database), emit's own. Evaluation: OSV schema, "Evaluation". */
 int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_match_emit_fn emit, void *context,
                struct err *err);
 

@@ -1,5 +1,6 @@
-/* Every allocation of a build, an opening and a match fails once, and then from some point on: an error of the right code or
- * the right result, and nothing leaks (the sanitizer build tells). libarchive's and yajl's own memory is not ours to fail. */
+/* Every allocation of a build, an opening and a match fails once, and then from some point on: an error of the right
+ * code or the right result, and nothing leaks (the sanitizer build tells). libarchive's and yajl's own memory is not
+ * ours to fail. */
 #include "base/prelude.h"
 
 #include <setjmp.h>
@@ -12,7 +13,8 @@
 #include "matchers/vuln/vuln_match.h"
 
 static const char *const documents[] = {
-    "{\"id\":\"A\",\"aliases\":[\"CVE-2024-1\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"type\":\"SEMVER\","
+    "{\"id\":\"A\",\"aliases\":[\"CVE-2024-1\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},"
+    "\"ranges\":[{\"type\":\"SEMVER\","
     "\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"}]}],\"versions\":[\"1.5.0\",\"odd\"]}]}",
     "{\"catalogVersion\":\"1\",\"vulnerabilities\":[{\"cveID\":\"CVE-2024-1\"}]}",
     "cve,epss,percentile\nCVE-2024-1,0.5,0.9\n",
@@ -28,7 +30,8 @@ static int match_count(void *context, const struct vuln_match *match, struct err
 /* Everything once; `*ret_matches` is written on success. */
 static int run(size_t *ret_matches, struct err *err) {
     AUTO_VULNDB struct vulndb *build = NULL;
-    AUTO_BUF struct buf bytes;
+    AUTO_BUF
+    struct buf bytes;
     struct vuln_db db;
     struct vuln_query query = {span_text("npm"), span_text("x"), span_text("0.5.0"), false};
     size_t matches = 0;

@@ -18,7 +18,8 @@ static int ignore_match(void *context, const struct vuln_match *match, struct er
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     AUTO_VULNDB struct vulndb *build = NULL;
-    AUTO_BUF struct buf bytes;
+    AUTO_BUF
+    struct buf bytes;
     struct err err = {0};
     struct span input = span_make(data, size);
     struct vuln_db db;
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     buf_init(&bytes, 0);
     if (vulndb_new(&build, &err) < 0)
         return 0;
-    int result = feed_archive_is(input) ? feed_archive_walk("input", input, document_add, build, &err) : vulndb_add_document(build, "input", input, &err);
+    int result = feed_archive_is(input) ? feed_archive_walk("input", input, document_add, build, &err)
+                                        : vulndb_add_document(build, "input", input, &err);
     if (result < 0 || vulndb_finish(build, &bytes, &err) < 0)
         return 0;
     result = vuln_db_open(buf_span(&bytes), cpu_level_best(), &db, &err);

@@ -1,5 +1,5 @@
-/* A database file of hostile bytes: opened, looked up, matched. Half of the inputs get a right checksum put in, so that what lies behind
- * it is reached. */
+/* A database file of hostile bytes: opened, looked up, matched. Half of the inputs get a right checksum put in, so that
+ * what lies behind it is reached. */
 #include "base/hash/xxh.h"
 #include "base/overflow.h"
 #include "matchers/vuln/vuln_ecosystem.h"
@@ -28,8 +28,10 @@ static void header_repair(uint8_t *bytes, size_t size) {
 }
 
 static void exercise(struct span bytes) {
-    static const char *const queries[][3] = {
-        {"npm", "left", "1.1.0"}, {"npm", "left", "not a version"}, {"PyPI", "under_score", "1.0"}, {"Debian:12", "x", "1.0-1"}};
+    static const char *const queries[][3] = {{"npm", "left", "1.1.0"},
+                                             {"npm", "left", "not a version"},
+                                             {"PyPI", "under_score", "1.0"},
+                                             {"Debian:12", "x", "1.0-1"}};
     struct vuln_db db;
     struct err err = {0};
     size_t sum = 0;
@@ -37,7 +39,8 @@ static void exercise(struct span bytes) {
         return;
     (void)vuln_db_verify(&db, &err);
     for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
-        struct vuln_query query = {span_text(queries[i][0]), span_text(queries[i][1]), span_text(queries[i][2]), i % 2 == 0};
+        struct vuln_query query = {span_text(queries[i][0]), span_text(queries[i][1]), span_text(queries[i][2]),
+                                   i % 2 == 0};
         (void)vuln_match(&db, &query, ignore_match, &sum, &err);
     }
     for (size_t i = 0; i < size_min(db.name_count, 64); i++) {
@@ -47,7 +50,8 @@ static void exercise(struct span bytes) {
         size_t zero = span_index(name.key, 0, 0);
         if (zero == SIZE_MAX)
             continue;
-        struct vuln_query query = {span_slice(name.key, 0, zero), span_from(name.key, zero + 1), span_text("1.0.0"), false};
+        struct vuln_query query = {span_slice(name.key, 0, zero), span_from(name.key, zero + 1), span_text("1.0.0"),
+                                   false};
         (void)vuln_match(&db, &query, ignore_match, &sum, &err);
     }
 }

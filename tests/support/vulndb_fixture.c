@@ -33,9 +33,10 @@ static int id_add(void *context, const struct vuln_match *match, struct err *err
     return 0;
 }
 
-const char *vulndb_fixture_ids(const struct vuln_db *db, const char *ecosystem, const char *name, const char *version, bool plain,
-                               char *out, size_t out_size) {
-    AUTO_BUF struct buf ids;
+const char *vulndb_fixture_ids(const struct vuln_db *db, const char *ecosystem, const char *name, const char *version,
+                               bool plain, char *out, size_t out_size) {
+    AUTO_BUF
+    struct buf ids;
     struct err err = {0};
     struct vuln_query query = {span_text(ecosystem), span_text(name), span_text(version), plain};
     buf_init(&ids, 0);
@@ -59,7 +60,8 @@ static int one_keep(void *context, const struct vuln_match *match, struct err *e
     return 0;
 }
 
-struct vuln_match vulndb_fixture_one(const struct vuln_db *db, const char *ecosystem, const char *name, const char *version) {
+struct vuln_match vulndb_fixture_one(const struct vuln_db *db, const char *ecosystem, const char *name,
+                                     const char *version) {
     struct one one = {0};
     struct err err = {0};
     struct vuln_query query = {span_text(ecosystem), span_text(name), span_text(version), true};

@@ -17,10 +17,11 @@ void vulndb_fixture_make(struct vulndb_fixture *fixture, const char *const *docu
 void vulndb_fixture_release(struct vulndb_fixture *fixture);
 
 /* The ids that apply, joined with spaces, or "error: …"; into `out` of `out_size` bytes, which is returned. */
-const char *vulndb_fixture_ids(const struct vuln_db *db, const char *ecosystem, const char *name, const char *version, bool plain,
-                               char *out, size_t out_size);
+const char *vulndb_fixture_ids(const struct vuln_db *db, const char *ecosystem, const char *name, const char *version,
+                               bool plain, char *out, size_t out_size);
 
 /* The one match, which borrows the database; asserts that there is exactly one. */
-struct vuln_match vulndb_fixture_one(const struct vuln_db *db, const char *ecosystem, const char *name, const char *version);
+struct vuln_match vulndb_fixture_one(const struct vuln_db *db, const char *ecosystem, const char *name,
+                                     const char *version);
 
 #endif

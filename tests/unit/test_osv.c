@@ -11,11 +11,13 @@
 #include "tests/support/vulndb_fixture.h"
 
 /* One npm package "x" of advisory "A" with these members of `affected`. */
-#define AFFECTED(members) "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," members "}]}"
+#define AFFECTED(members) \
+    "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," members "}]}"
 #define RANGE(events) "\"ranges\":[{\"type\":\"SEMVER\",\"events\":[" events "]}]"
 #define ALL RANGE("{\"introduced\":\"0\"}")
 
-/* For each document: the versions out of 0.0.1, 1.0.0, 1.5.0, 2.0.0, 2.5.0, 3.0.0 and "odd" that it hits, a letter each. */
+/* For each document: the versions out of 0.0.1, 1.0.0, 1.5.0, 2.0.0, 2.5.0, 3.0.0 and "odd" that it hits, a letter
+ * each. */
 static const struct {
     const char *what, *document, *hits;
 } range_cases[] = {
@@ -24,27 +26,45 @@ static const struct {
     {"last affected", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"last_affected\":\"2.0.0\"}")), "bcd"},
     {"only one version", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"last_affected\":\"1.0.0\"}")), "b"},
     {"introduced and fixed at once", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"fixed\":\"1.0.0\"}")), ""},
-    {"two intervals", AFFECTED(RANGE("{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"},{\"introduced\":\"2.5.0\"}")), "aef"},
-    {"events out of order", AFFECTED(RANGE("{\"fixed\":\"3.0.0\"},{\"introduced\":\"2.5.0\"},{\"fixed\":\"1.0.0\"},{\"introduced\":\"0\"}")), "ae"},
-    {"adjoining intervals", AFFECTED(RANGE("{\"introduced\":\"0\"},{\"fixed\":\"2.0.0\"},{\"introduced\":\"2.0.0\"},{\"fixed\":\"3.0.0\"}")), "abcde"},
-    {"introduced twice", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"introduced\":\"2.0.0\"},{\"fixed\":\"2.5.0\"}")), "bcd"},
+    {"two intervals", AFFECTED(RANGE("{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"},{\"introduced\":\"2.5.0\"}")),
+     "aef"},
+    {"events out of order",
+     AFFECTED(RANGE("{\"fixed\":\"3.0.0\"},{\"introduced\":\"2.5.0\"},{\"fixed\":\"1.0.0\"},{\"introduced\":\"0\"}")),
+     "ae"},
+    {"adjoining intervals",
+     AFFECTED(RANGE("{\"introduced\":\"0\"},{\"fixed\":\"2.0.0\"},{\"introduced\":\"2.0.0\"},{\"fixed\":\"3.0.0\"}")),
+     "abcde"},
+    {"introduced twice", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"introduced\":\"2.0.0\"},{\"fixed\":\"2.5.0\"}")),
+     "bcd"},
     {"never introduced", AFFECTED(RANGE("{\"fixed\":\"2.0.0\"}")), ""},
     {"a limit", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"limit\":\"2.0.0\"}")), "bc"},
-    {"the highest of two limits", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"limit\":\"2.5.0\"},{\"limit\":\"1.5.0\"}")), "bcd"},
+    {"the highest of two limits",
+     AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"limit\":\"2.5.0\"},{\"limit\":\"1.5.0\"}")), "bcd"},
     {"no limit", AFFECTED(RANGE("{\"introduced\":\"1.0.0\"},{\"limit\":\"*\"}")), "bcdef"},
     {"a limit below everything", AFFECTED(RANGE("{\"introduced\":\"2.0.0\"},{\"limit\":\"1.0.0\"}")), ""},
     {"enumerated", AFFECTED("\"versions\":[\"1.0.0\",\"2.5.0\"]"), "be"},
     {"enumerated without an order", AFFECTED("\"versions\":[\"odd\"]"), "o"},
-    {"enumerated beside a range", AFFECTED("\"versions\":[\"1.5.0\",\"3.0.0\"]," RANGE("{\"introduced\":\"1.0.0\"},{\"fixed\":\"2.0.0\"}")), "bcf"},
+    {"enumerated beside a range",
+     AFFECTED("\"versions\":[\"1.5.0\",\"3.0.0\"]," RANGE("{\"introduced\":\"1.0.0\"},{\"fixed\":\"2.0.0\"}")), "bcf"},
     {"nothing said", AFFECTED("\"ranges\":[]"), ""},
     {"commits", AFFECTED("\"ranges\":[{\"type\":\"GIT\",\"events\":[{\"introduced\":\"0\"}]}]"), ""},
-    {"two ranges", AFFECTED("\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"}]},{\"type\":\"ECOSYSTEM\","
-                            "\"events\":[{\"introduced\":\"3.0.0\"}]}]"), "af"},
+    {"two ranges",
+     AFFECTED("\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"}]},{\"type\":"
+              "\"ECOSYSTEM\","
+              "\"events\":[{\"introduced\":\"3.0.0\"}]}]"),
+     "af"},
     {"one affected for each interval",
-     "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," RANGE("{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"}") "},"
-     "{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," RANGE("{\"introduced\":\"3.0.0\"}") "}]}", "af"},
-    {"a bound that is no version", AFFECTED("\"versions\":[\"2.0.0\"]," RANGE("{\"introduced\":\"0\"},{\"fixed\":\"what\"}")), "d"},
-    {"withdrawn", "{\"id\":\"A\",\"withdrawn\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}", ""},
+     "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," RANGE(
+         "{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"}") "},"
+                                                         "{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," RANGE(
+                                                             "{\"introduced\":\"3.0.0\"}") "}]}",
+     "af"},
+    {"a bound that is no version",
+     AFFECTED("\"versions\":[\"2.0.0\"]," RANGE("{\"introduced\":\"0\"},{\"fixed\":\"what\"}")), "d"},
+    {"withdrawn",
+     "{\"id\":\"A\",\"withdrawn\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":"
+     "\"x\"}," ALL "}]}",
+     ""},
     {"no affected", "{\"id\":\"A\"}", ""},
     {"no package", "{\"id\":\"A\",\"affected\":[{" ALL "}]}", ""},
     {"an array of advisories", "[" AFFECTED("\"versions\":[\"2.0.0\"]") "]", "d"},
@@ -75,7 +95,8 @@ static void test_ranges(void **state) {
 #define V2 "{\"type\":\"CVSS_V2\",\"score\":\"AV:N/AC:L/Au:N/C:N/I:N/A:C\"}"
 #define V3 "{\"type\":\"CVSS_V3\",\"score\":\"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H\"}"
 #define V4 "{\"type\":\"CVSS_V4\",\"score\":\"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:L/VI:L/VA:L/SC:N/SI:N/SA:N\"}"
-#define RECORD(members) "{\"id\":\"A\"," members ",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}"
+#define RECORD(members) \
+    "{\"id\":\"A\"," members ",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}"
 
 static const struct {
     const char *what, *document;
@@ -86,18 +107,26 @@ static const struct {
     {"version 2, without a prefix", RECORD("\"severity\":[" V2 "]"), SEVERITY_HIGH, 78},
     {"4 before 3 before 2", RECORD("\"severity\":[" V2 "," V4 "," V3 "]"), SEVERITY_MEDIUM, 69},
     {"3 before 2", RECORD("\"severity\":[" V2 "," V3 "]"), SEVERITY_CRITICAL, 98},
-    {"a vector that is none", RECORD("\"severity\":[{\"type\":\"CVSS_V3\",\"score\":\"CVSS:3.1/AV:Q\"}," V2 "]"), SEVERITY_HIGH, 78},
+    {"a vector that is none", RECORD("\"severity\":[{\"type\":\"CVSS_V3\",\"score\":\"CVSS:3.1/AV:Q\"}," V2 "]"),
+     SEVERITY_HIGH, 78},
     {"of the affected package", AFFECTED("\"severity\":[" V3 "]," ALL), SEVERITY_CRITICAL, 98},
     {"a word of the record", RECORD("\"database_specific\":{\"severity\":\"MODERATE\"}"), SEVERITY_MEDIUM, -10},
-    {"a score before the record's word", RECORD("\"severity\":[" V3 "],\"database_specific\":{\"severity\":\"LOW\"}"), SEVERITY_CRITICAL, 98},
-    {"a word among the scores", RECORD("\"severity\":[{\"type\":\"Ubuntu\",\"score\":\"negligible\"}]"), SEVERITY_NEGLIGIBLE, -10},
+    {"a score before the record's word", RECORD("\"severity\":[" V3 "],\"database_specific\":{\"severity\":\"LOW\"}"),
+     SEVERITY_CRITICAL, 98},
+    {"a word among the scores", RECORD("\"severity\":[{\"type\":\"Ubuntu\",\"score\":\"negligible\"}]"),
+     SEVERITY_NEGLIGIBLE, -10},
     {"a distribution's priority before scores",
-     "{\"id\":\"A\",\"severity\":[" V3 "],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ecosystem_specific\":{"
-     "\"ubuntu_priority\":\"low\"}," ALL "}]}", SEVERITY_LOW, 98},
+     "{\"id\":\"A\",\"severity\":[" V3
+     "],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ecosystem_specific\":{"
+     "\"ubuntu_priority\":\"low\"}," ALL "}]}",
+     SEVERITY_LOW, 98},
     {"Debian's urgency", AFFECTED("\"ecosystem_specific\":{\"urgency\":\"medium**\"}," ALL), SEVERITY_MEDIUM, -10},
     {"unimportant", AFFECTED("\"ecosystem_specific\":{\"urgency\":\"unimportant\"}," ALL), SEVERITY_NEGLIGIBLE, -10},
-    {"not yet assigned", AFFECTED("\"ecosystem_specific\":{\"urgency\":\"not yet assigned\"}," ALL), SEVERITY_UNKNOWN, -10},
-    {"in the summary", "{\"id\":\"ALSA-1\",\"summary\":\"Important: x update\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}",
+    {"not yet assigned", AFFECTED("\"ecosystem_specific\":{\"urgency\":\"not yet assigned\"}," ALL), SEVERITY_UNKNOWN,
+     -10},
+    {"in the summary",
+     "{\"id\":\"ALSA-1\",\"summary\":\"Important: x "
+     "update\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}",
      SEVERITY_HIGH, -10},
     {"not in everybody's summary", RECORD("\"summary\":\"Important: x update\""), SEVERITY_UNKNOWN, -10},
 };
@@ -110,7 +139,8 @@ static void test_severities(void **state) {
         struct vuln_match match = vulndb_fixture_one(&fixture.db, "npm", "x", "1.0.0");
         int score10 = (int)(match.cvss_score * 10 + (match.cvss_score < 0 ? -0.5 : 0.5));
         if (match.severity != severity_cases[i].severity || score10 != severity_cases[i].score10)
-            fail_msg("%s: %s %d expected, found %s %d", severity_cases[i].what, severity_name(severity_cases[i].severity), severity_cases[i].score10,
+            fail_msg("%s: %s %d expected, found %s %d", severity_cases[i].what,
+                     severity_name(severity_cases[i].severity), severity_cases[i].score10,
                      severity_name(match.severity), score10);
         vulndb_fixture_release(&fixture);
     }
@@ -120,8 +150,10 @@ static const struct {
     const char *specific;
     enum vuln_status status;
 } status_cases[] = {
-    {"\"status\":\"ignored (end of support)\"", VULN_WONT_FIX}, {"\"status\":\"needs-triage\"", VULN_NO_FIX},
-    {"\"status\":\"deferred\"", VULN_NO_FIX},                   {"\"urgency\":\"end-of-life\"", VULN_END_OF_LIFE},
+    {"\"status\":\"ignored (end of support)\"", VULN_WONT_FIX},
+    {"\"status\":\"needs-triage\"", VULN_NO_FIX},
+    {"\"status\":\"deferred\"", VULN_NO_FIX},
+    {"\"urgency\":\"end-of-life\"", VULN_END_OF_LIFE},
 };
 
 static void test_statuses(void **state) {
@@ -130,7 +162,8 @@ static void test_statuses(void **state) {
         char document[512];
         const char *documents[] = {document};
         struct vulndb_fixture fixture;
-        (void)snprintf(document, sizeof document, AFFECTED("\"ecosystem_specific\":{%s}," ALL), status_cases[i].specific);
+        (void)snprintf(document, sizeof document, AFFECTED("\"ecosystem_specific\":{%s}," ALL),
+                       status_cases[i].specific);
         vulndb_fixture_make(&fixture, documents, 1);
         assert_int_equal(vulndb_fixture_one(&fixture.db, "npm", "x", "1.0.0").status, status_cases[i].status);
         vulndb_fixture_release(&fixture);
@@ -140,11 +173,14 @@ static void test_statuses(void **state) {
 static void test_fields(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"GHSA-1\",\"published\":\"2024-01-01T00:00:00Z\",\"modified\":\"2024-02-01T00:00:00.5Z\",\"aliases\":[\"CVE-2024-1\",\"PYSEC-1\"],"
-        "\"upstream\":[\"CVE-2023-9\"],\"related\":[\"CVE-2000-1\"],\"summary\":\" one line\\nand another\",\"affected\":[{\"package\":{\"ecosystem\":"
+        "{\"id\":\"GHSA-1\",\"published\":\"2024-01-01T00:00:00Z\",\"modified\":\"2024-02-01T00:00:00.5Z\",\"aliases\":"
+        "[\"CVE-2024-1\",\"PYSEC-1\"],"
+        "\"upstream\":[\"CVE-2023-9\"],\"related\":[\"CVE-2000-1\"],\"summary\":\" one line\\nand "
+        "another\",\"affected\":[{\"package\":{\"ecosystem\":"
         "\"npm\",\"name\":\"x\"},\"ecosystem_specific\":{\"custom_ranges\":[]}," ALL "}]}",
         "{\"id\":\"PYSEC-1\",\"affected\":[{\"package\":{\"ecosystem\":\"PyPI\",\"name\":\"y\"}," ALL "}]}",
-        "{\"id\":\"ZZZ-1\",\"details\":\"details stand in\",\"database_specific\":{\"converted_from\":\"a list\"},\"affected\":[{\"package\":{"
+        "{\"id\":\"ZZZ-1\",\"details\":\"details stand in\",\"database_specific\":{\"converted_from\":\"a "
+        "list\"},\"affected\":[{\"package\":{"
         "\"ecosystem\":\"npm\",\"name\":\"z\"}," ALL "}]}",
     };
     struct vulndb_fixture fixture;
@@ -169,13 +205,18 @@ static void test_fields(void **state) {
 static void test_kev_and_epss(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "#model_version:v1,score_date:2024-01-01\ncve,epss,percentile\nCVE-2024-1,0.25,0.9\nCVE-2024-2,0.5,0.95\nCVE-2024-3,1.0,1\nCVE-2024-4,2,x\n",
-        "{\"catalogVersion\":\"1\",\"vulnerabilities\":[{\"cveID\":\"CVE-2024-2\",\"knownRansomwareCampaignUse\":\"Known\"},{\"cveID\":\"CVE-2024-7\","
+        "#model_version:v1,score_date:2024-01-01\ncve,epss,percentile\nCVE-2024-1,0.25,0.9\nCVE-2024-2,0.5,0.95\nCVE-"
+        "2024-3,1.0,1\nCVE-2024-4,2,x\n",
+        "{\"catalogVersion\":\"1\",\"vulnerabilities\":[{\"cveID\":\"CVE-2024-2\",\"knownRansomwareCampaignUse\":"
+        "\"Known\"},{\"cveID\":\"CVE-2024-7\","
         "\"knownRansomwareCampaignUse\":\"Unknown\"}]}",
-        "{\"id\":\"D-1\",\"upstream\":[\"CVE-2024-1\",\"CVE-2024-2\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"many\"}," ALL "}]}",
-        "{\"id\":\"ALSA-1\",\"related\":[\"CVE-2024-7\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"alma\"}," ALL "}]}",
+        "{\"id\":\"D-1\",\"upstream\":[\"CVE-2024-1\",\"CVE-2024-2\"],\"affected\":[{\"package\":{\"ecosystem\":"
+        "\"npm\",\"name\":\"many\"}," ALL "}]}",
+        "{\"id\":\"ALSA-1\",\"related\":[\"CVE-2024-7\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":"
+        "\"alma\"}," ALL "}]}",
         "{\"id\":\"CVE-2024-3\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"self\"}," ALL "}]}",
-        "{\"id\":\"N-1\",\"related\":[\"CVE-2024-2\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"none\"}," ALL "}]}",
+        "{\"id\":\"N-1\",\"related\":[\"CVE-2024-2\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":"
+        "\"none\"}," ALL "}]}",
     };
     struct vulndb_fixture fixture;
     vulndb_fixture_make(&fixture, documents, ARRAY_COUNT(documents));
@@ -183,7 +224,8 @@ static void test_kev_and_epss(void **state) {
     struct vuln_match alma = vulndb_fixture_one(&fixture.db, "npm", "alma", "1.0.0");
     struct vuln_match self = vulndb_fixture_one(&fixture.db, "npm", "self", "1.0.0");
     struct vuln_match none = vulndb_fixture_one(&fixture.db, "npm", "none", "1.0.0");
-    assert_true(many.kev && many.kev_ransomware && many.epss > 0.4999 && many.epss < 0.5001 && many.epss_percentile > 0.949);
+    assert_true(many.kev && many.kev_ransomware && many.epss > 0.4999 && many.epss < 0.5001 &&
+                many.epss_percentile > 0.949);
     assert_true(alma.kev && !alma.kev_ransomware && alma.epss < 0);
     assert_true(!self.kev && self.epss > 0.9999);
     assert_true(!none.kev && none.epss < 0); /* related is not the same flaw */
@@ -193,21 +235,28 @@ static void test_kev_and_epss(void **state) {
     vulndb_fixture_release(&fixture);
 }
 
-/* The copy that was modified last counts, whatever the order; a later withdrawal ends it; the same id elsewhere is another record. */
+/* The copy that was modified last counts, whatever the order; a later withdrawal ends it; the same id elsewhere is
+ * another record. */
 static void test_copies(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"A\",\"modified\":\"2024-02-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"new\"}," ALL "}]}",
-        "{\"id\":\"A\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"old\"}," ALL "}]}",
-        "{\"id\":\"A\",\"modified\":\"2023-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"PyPI\",\"name\":\"other\"}," ALL "}]}",
+        "{\"id\":\"A\",\"modified\":\"2024-02-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\","
+        "\"name\":\"new\"}," ALL "}]}",
+        "{\"id\":\"A\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\","
+        "\"name\":\"old\"}," ALL "}]}",
+        "{\"id\":\"A\",\"modified\":\"2023-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"PyPI\","
+        "\"name\":\"other\"}," ALL "}]}",
         "{\"id\":\"B\",\"modified\":\"2024-02-01T00:00:00Z\",\"withdrawn\":\"2024-02-01T00:00:00Z\"}",
-        "{\"id\":\"B\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"gone\"}," ALL "}]}",
-        "{\"id\":\"C\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"back\"}," ALL "}]}",
+        "{\"id\":\"B\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\","
+        "\"name\":\"gone\"}," ALL "}]}",
+        "{\"id\":\"C\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\","
+        "\"name\":\"back\"}," ALL "}]}",
         "{\"id\":\"C\",\"modified\":\"2023-01-01T00:00:00Z\",\"withdrawn\":\"2023-01-01T00:00:00Z\"}",
     };
     static const struct {
         const char *ecosystem, *name, *ids;
-    } expected[] = {{"npm", "new", "A"}, {"npm", "old", ""}, {"PyPI", "other", "A"}, {"npm", "gone", ""}, {"npm", "back", "C"}};
+    } expected[] = {
+        {"npm", "new", "A"}, {"npm", "old", ""}, {"PyPI", "other", "A"}, {"npm", "gone", ""}, {"npm", "back", "C"}};
     for (int turn = 0; turn < 2; turn++) {
         const char *order[ARRAY_COUNT(documents)];
         struct vulndb_fixture fixture;
@@ -216,7 +265,8 @@ static void test_copies(void **state) {
         vulndb_fixture_make(&fixture, order, ARRAY_COUNT(documents));
         for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
             char ids[32];
-            assert_string_equal(vulndb_fixture_ids(&fixture.db, expected[i].ecosystem, expected[i].name, "1.0.0", true, ids, sizeof ids),
+            assert_string_equal(vulndb_fixture_ids(&fixture.db, expected[i].ecosystem, expected[i].name, "1.0.0", true,
+                                                   ids, sizeof ids),
                                 expected[i].ids);
         }
         vulndb_fixture_release(&fixture);
@@ -227,11 +277,17 @@ static void test_copies(void **state) {
 static void test_malformed(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":", "{}", "[1]", "{\"id\":7}", "{\"id\":\"OK\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}",
+        "{\"id\":",
+        "{}",
+        "[1]",
+        "{\"id\":7}",
+        "{\"id\":\"OK\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}",
         "no JSON at all",
         "{\"id\":\"S\",\"affected\":\"text\",\"severity\":{},\"aliases\":7}",
-        "{\"id\":\"T\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"events\":[{\"introduced\":{}},7]}],\"versions\":[[]]}]}",
-        "{\"id\":\"L1\"}\n{\"id\":\n{\"id\":\"L2\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}\n",
+        "{\"id\":\"T\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"events\":[{"
+        "\"introduced\":{}},7]}],\"versions\":[[]]}]}",
+        "{\"id\":\"L1\"}\n{\"id\":\n{\"id\":\"L2\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}"
+        "," ALL "}]}\n",
     };
     struct vulndb_fixture fixture;
     char ids[64];
@@ -248,7 +304,8 @@ static void test_malformed(void **state) {
 static void test_no_order(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"Nowhere\",\"name\":\"x\"},\"versions\":[\"1.0\"]," ALL "}]}",
+        "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"Nowhere\",\"name\":\"x\"},\"versions\":[\"1.0\"]"
+        "," ALL "}]}",
     };
     struct vulndb_fixture fixture;
     char ids[64];
@@ -263,18 +320,21 @@ static void test_no_order(void **state) {
 static void test_event_limit(void **state) {
     (void)state;
     for (size_t extra = 0; extra < 2; extra++) {
-        AUTO_BUF struct buf text;
+        AUTO_BUF
+        struct buf text;
         struct vulndb_fixture fixture;
         char ids[64];
         buf_init(&text, 0);
-        buf_text(&text, "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":[");
+        buf_text(&text, "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{"
+                        "\"type\":\"SEMVER\",\"events\":[");
         for (size_t i = 0; i < LIMIT_RANGE_EVENTS + extra; i++)
             buf_format(&text, "%s{\"%s\":\"%zu.0.0\"}", i == 0 ? "" : ",", i % 2 == 0 ? "introduced" : "fixed", i + 1);
         buf_text(&text, "]}]}]}");
         buf_byte(&text, 0);
         const char *documents[] = {(const char *)text.data};
         vulndb_fixture_make(&fixture, documents, 1);
-        assert_string_equal(vulndb_fixture_ids(&fixture.db, "npm", "x", "1.5.0", true, ids, sizeof ids), extra == 0 ? "A" : "");
+        assert_string_equal(vulndb_fixture_ids(&fixture.db, "npm", "x", "1.5.0", true, ids, sizeof ids),
+                            extra == 0 ? "A" : "");
         assert_int_equal(fixture.summary.invalid_ranges, extra);
         vulndb_fixture_release(&fixture);
     }
@@ -291,10 +351,10 @@ static int member_count(void *context, const char *name, struct span bytes, stru
 /* A zip with one stored member, cut at every place: an error or fewer members, never a crash. */
 static void test_damaged_archive(void **state) {
     (void)state;
-    static const uint8_t zip[] =
-        "PK\x03\x04\x0a\0\0\0\0\0\0\0\0\0\x43\xbf\xa6\xa3\x02\0\0\0\x02\0\0\0\x01\0\0\0a{}"
-        "PK\x01\x02\x1e\x03\x0a\0\0\0\0\0\0\0\0\0\x43\xbf\xa6\xa3\x02\0\0\0\x02\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\xa4\x81\0\0\0\0a"
-        "PK\x05\x06\0\0\0\0\x01\0\x01\0\x2f\0\0\0\x21\0\0\0\0";
+    static const uint8_t zip[] = "PK\x03\x04\x0a\0\0\0\0\0\0\0\0\0\x43\xbf\xa6\xa3\x02\0\0\0\x02\0\0\0\x01\0\0\0a{}"
+                                 "PK\x01\x02\x1e\x03\x0a\0\0\0\0\0\0\0\0\0\x43\xbf\xa6\xa3\x02\0\0\0\x02\0\0\0\x01\0\0"
+                                 "\0\0\0\0\0\0\0\0\0\xa4\x81\0\0\0\0a"
+                                 "PK\x05\x06\0\0\0\0\x01\0\x01\0\x2f\0\0\0\x21\0\0\0\0";
     for (size_t size = 0; size < sizeof zip; size++) {
         size_t members = 0;
         struct err err = {0};
@@ -312,9 +372,9 @@ static void test_damaged_archive(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_severities), cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_fields),       cmocka_unit_test(test_kev_and_epss), cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_malformed),    cmocka_unit_test(test_no_order),   cmocka_unit_test(test_event_limit),
+        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_severities),   cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_fields),          cmocka_unit_test(test_kev_and_epss), cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_malformed),       cmocka_unit_test(test_no_order),     cmocka_unit_test(test_event_limit),
         cmocka_unit_test(test_damaged_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,14 @@
 #include "tests/support/vulndb_fixture.h"
 
 static const char *const documents[] = {
-    "{\"id\":\"T-1\",\"modified\":\"2024-01-02T00:00:00Z\",\"aliases\":[\"CVE-2024-0001\"],\"summary\":\"first\",\"affected\":[{\"package\":{"
-    "\"ecosystem\":\"npm\",\"name\":\"left\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1.2.3\"}]}]}]}",
-    "{\"id\":\"T-2\",\"modified\":\"2024-01-03T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"left\"},"
-    "\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"1.0.0\"},{\"last_affected\":\"2.0.0\"}]}],\"versions\":[\"not a version\"]},"
+    "{\"id\":\"T-1\",\"modified\":\"2024-01-02T00:00:00Z\",\"aliases\":[\"CVE-2024-0001\"],\"summary\":\"first\","
+    "\"affected\":[{\"package\":{"
+    "\"ecosystem\":\"npm\",\"name\":\"left\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"0\"},{"
+    "\"fixed\":\"1.2.3\"}]}]}]}",
+    "{\"id\":\"T-2\",\"modified\":\"2024-01-03T00:00:00Z\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":"
+    "\"left\"},"
+    "\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"1.0.0\"},{\"last_affected\":\"2.0.0\"}]}],"
+    "\"versions\":[\"not a version\"]},"
     "{\"package\":{\"ecosystem\":\"PyPI\",\"name\":\"Under_Score\"},\"versions\":[\"1.0\"]}]}",
 };
 
@@ -123,7 +127,8 @@ static void test_every_bit(void **state) {
     vulndb_fixture_release(&fixture);
 }
 
-/* All ones and all zeros in each section: offsets far outside, counts of four billion, hash tables without a free slot. */
+/* All ones and all zeros in each section: offsets far outside, counts of four billion, hash tables without a free slot.
+ */
 static void test_filled_sections(void **state) {
     (void)state;
     struct vulndb_fixture fixture;

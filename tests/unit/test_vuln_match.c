@@ -17,7 +17,8 @@ static uint64_t next_random(uint64_t *seed) {
 
 /* Values around which comparisons go wrong: signed and unsigned ends, neighbours, equal bounds. */
 static uint64_t hard_value(uint64_t *seed) {
-    static const uint64_t hard[] = {0, 1, INT64_MAX - 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX, 0x8000000080000000};
+    static const uint64_t hard[] = {
+        0, 1, INT64_MAX - 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX, 0x8000000080000000};
     uint64_t r = next_random(seed);
     return r % 3 == 0 ? next_random(seed) : hard[(r >> 8) % ARRAY_COUNT(hard)];
 }
@@ -58,7 +59,8 @@ static void test_against_definition(void **state) {
         high[i] = low[i] + 1 + (int)(next_random(&seed) % 40);
         bool inclusive = i % 3 == 0;
         (void)snprintf(text[i], sizeof text[i],
-                       "{\"id\":\"A-%03d\",\"affected\":[{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"x\"},\"ranges\":[{\"type\":"
+                       "{\"id\":\"A-%03d\",\"affected\":[{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"x\"},"
+                       "\"ranges\":[{\"type\":"
                        "\"ECOSYSTEM\",\"events\":[{\"introduced\":\"1:7.7.7-%d\"},{\"%s\":\"1:7.7.7-%d\"}]}]}]}",
                        i, low[i], inclusive ? "last_affected" : "fixed", high[i]);
         documents[i] = text[i];
@@ -78,7 +80,8 @@ static void test_against_definition(void **state) {
         for (enum cpu_level level = CPU_SCALAR; level <= cpu_level_best(); level++) {
             struct err err = {0};
             assert_int_equal(vuln_db_open(buf_span(&fixture.bytes), level, &fixture.db, &err), 0);
-            assert_string_equal(vulndb_fixture_ids(&fixture.db, "Debian:12", "x", version, true, found, sizeof found), expected);
+            assert_string_equal(vulndb_fixture_ids(&fixture.db, "Debian:12", "x", version, true, found, sizeof found),
+                                expected);
         }
     }
     char found[64];
@@ -88,7 +91,8 @@ static void test_against_definition(void **state) {
 }
 
 static void check_ecosystem(const char *id, const char *version, enum package_type type, const char *expected) {
-    AUTO_BUF struct buf found;
+    AUTO_BUF
+    struct buf found;
     struct distro distro = {.id = span_text(id), .version_id = span_text(version)};
     buf_init(&found, 0);
     vuln_ecosystem(id == NULL ? NULL : &distro, type, &found);
@@ -125,7 +129,8 @@ static void test_ecosystems(void **state) {
 }
 
 static void check_key(const char *ecosystem, const char *name, const char *expected, size_t expected_size) {
-    AUTO_BUF struct buf key;
+    AUTO_BUF
+    struct buf key;
     buf_init(&key, 0);
     vuln_package_key(span_text(ecosystem), span_text(name), &key);
     assert_int_equal(key.size, expected_size);
@@ -162,8 +167,10 @@ static void test_purls(void **state) {
         struct arena arena;
         struct purl purl;
         struct err err = {0};
-        AUTO_BUF struct buf ecosystem;
-        AUTO_BUF struct buf name;
+        AUTO_BUF
+        struct buf ecosystem;
+        AUTO_BUF
+        struct buf name;
         arena_init(&arena, 0, 0);
         buf_init(&ecosystem, 0);
         buf_init(&name, 0);
@@ -178,17 +185,21 @@ static void test_purls(void **state) {
 static void test_ubuntu_series(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"U-1\",\"affected\":[{\"package\":{\"ecosystem\":\"Ubuntu:22.04:LTS\",\"name\":\"vim\"},\"ranges\":[{\"type\":\"ECOSYSTEM\","
+        "{\"id\":\"U-1\",\"affected\":[{\"package\":{\"ecosystem\":\"Ubuntu:22.04:LTS\",\"name\":\"vim\"},\"ranges\":[{"
+        "\"type\":\"ECOSYSTEM\","
         "\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"2:9\"}]}]}]}",
-        "{\"id\":\"U-2\",\"affected\":[{\"package\":{\"ecosystem\":\"Ubuntu:Pro:22.04:LTS\",\"name\":\"vim\"},\"ranges\":[{\"type\":\"ECOSYSTEM\","
+        "{\"id\":\"U-2\",\"affected\":[{\"package\":{\"ecosystem\":\"Ubuntu:Pro:22.04:LTS\",\"name\":\"vim\"},"
+        "\"ranges\":[{\"type\":\"ECOSYSTEM\","
         "\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"2:9+esm1\"}]}]}]}",
     };
     struct vulndb_fixture fixture;
     char ids[64];
     vulndb_fixture_make(&fixture, documents, ARRAY_COUNT(documents));
     assert_string_equal(vulndb_fixture_ids(&fixture.db, "Ubuntu:22.04", "vim", "2:8", false, ids, sizeof ids), "U-1");
-    assert_string_equal(vulndb_fixture_ids(&fixture.db, "Ubuntu:22.04:LTS", "vim", "2:8", false, ids, sizeof ids), "U-1");
-    assert_string_equal(vulndb_fixture_ids(&fixture.db, "Ubuntu:Pro:22.04", "vim", "2:8", false, ids, sizeof ids), "U-2");
+    assert_string_equal(vulndb_fixture_ids(&fixture.db, "Ubuntu:22.04:LTS", "vim", "2:8", false, ids, sizeof ids),
+                        "U-1");
+    assert_string_equal(vulndb_fixture_ids(&fixture.db, "Ubuntu:Pro:22.04", "vim", "2:8", false, ids, sizeof ids),
+                        "U-2");
     assert_string_equal(vulndb_fixture_ids(&fixture.db, "Ubuntu:20.04", "vim", "2:8", false, ids, sizeof ids), "");
     vulndb_fixture_release(&fixture);
 }
@@ -196,7 +207,8 @@ static void test_ubuntu_series(void **state) {
 static void test_go_prefixes(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"G-1\",\"affected\":[{\"package\":{\"ecosystem\":\"Go\",\"name\":\"stdlib\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":["
+        "{\"id\":\"G-1\",\"affected\":[{\"package\":{\"ecosystem\":\"Go\",\"name\":\"stdlib\"},\"ranges\":[{\"type\":"
+        "\"SEMVER\",\"events\":["
         "{\"introduced\":\"1.16.0-0\"},{\"fixed\":\"1.21.3\"}]}]}]}",
     };
     struct vulndb_fixture fixture;
@@ -211,17 +223,21 @@ static void test_go_prefixes(void **state) {
 static void test_policy(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"ALBA-2024:1\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":["
+        "{\"id\":\"ALBA-2024:1\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{"
+        "\"type\":\"SEMVER\",\"events\":["
         "{\"introduced\":\"0\"}]}]}]}",
-        "{\"id\":\"RUSTSEC-1\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"database_specific\":{\"informational\":"
+        "{\"id\":\"RUSTSEC-1\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"database_specific\":"
+        "{\"informational\":"
         "\"unmaintained\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"0\"}]}]}]}",
-        "{\"id\":\"RUSTSEC-2\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"database_specific\":{\"informational\":"
+        "{\"id\":\"RUSTSEC-2\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"database_specific\":"
+        "{\"informational\":"
         "\"unsound\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":[{\"introduced\":\"0\"}]}]}]}",
     };
     struct vulndb_fixture fixture;
     char ids[64];
     vulndb_fixture_make(&fixture, documents, ARRAY_COUNT(documents));
-    assert_string_equal(vulndb_fixture_ids(&fixture.db, "npm", "x", "1.0.0", true, ids, sizeof ids), "ALBA-2024:1 RUSTSEC-1 RUSTSEC-2");
+    assert_string_equal(vulndb_fixture_ids(&fixture.db, "npm", "x", "1.0.0", true, ids, sizeof ids),
+                        "ALBA-2024:1 RUSTSEC-1 RUSTSEC-2");
     assert_string_equal(vulndb_fixture_ids(&fixture.db, "npm", "x", "1.0.0", false, ids, sizeof ids), "RUSTSEC-2");
     vulndb_fixture_release(&fixture);
 }
@@ -230,9 +246,12 @@ static void test_policy(void **state) {
 static void test_rpm_modules(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"M-1\",\"affected\":[{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"x\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":["
-        "{\"introduced\":\"0\"},{\"fixed\":\"1.0-3.module_el8.3.0+1+aa\"}]}]},{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"x\"},"
-        "\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"2.0-9.module_el8.6.0+5+bb\"}]}]}]}",
+        "{\"id\":\"M-1\",\"affected\":[{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"x\"},\"ranges\":[{\"type\":"
+        "\"ECOSYSTEM\",\"events\":["
+        "{\"introduced\":\"0\"},{\"fixed\":\"1.0-3.module_el8.3.0+1+aa\"}]}]},{\"package\":{\"ecosystem\":\"Debian:"
+        "12\",\"name\":\"x\"},"
+        "\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"2.0-9.module_el8.6.0+5+"
+        "bb\"}]}]}]}",
     };
     struct vulndb_fixture fixture;
     char ids[64];
@@ -241,14 +260,16 @@ static void test_rpm_modules(void **state) {
         const char *version, *plain, *policy;
     } cases[] = {
         {"1.0-2.module_el8.3.0+1+cc", "M-1", "M-1"},
-        {"1.0-4.module_el8.3.0+2+cc", "M-1", ""},  /* only below the other build's fix */
+        {"1.0-4.module_el8.3.0+2+cc", "M-1", ""}, /* only below the other build's fix */
         {"2.0-8.module_el8.6.0+4+cc", "M-1", "M-1"},
         {"1.0-2.module_el8.9.0+4+cc", "M-1", "M-1"}, /* no fix for this platform is named: the order alone speaks */
-        {"1.0-2", "M-1", ""},                         /* not of a module */
+        {"1.0-2", "M-1", ""},                        /* not of a module */
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        assert_string_equal(vulndb_fixture_ids(&fixture.db, "Debian:12", "x", cases[i].version, true, ids, sizeof ids), cases[i].plain);
-        assert_string_equal(vulndb_fixture_ids(&fixture.db, "Debian:12", "x", cases[i].version, false, ids, sizeof ids), cases[i].policy);
+        assert_string_equal(vulndb_fixture_ids(&fixture.db, "Debian:12", "x", cases[i].version, true, ids, sizeof ids),
+                            cases[i].plain);
+        assert_string_equal(vulndb_fixture_ids(&fixture.db, "Debian:12", "x", cases[i].version, false, ids, sizeof ids),
+                            cases[i].policy);
     }
     vulndb_fixture_release(&fixture);
 }
@@ -256,8 +277,8 @@ static void test_rpm_modules(void **state) {
 /* OSV compares enumerated versions as text; the scan takes every spelling. */
 static void test_enumerated_spelling(void **state) {
     (void)state;
-    static const char *const documents[] = {
-        "{\"id\":\"V-1\",\"affected\":[{\"package\":{\"ecosystem\":\"PyPI\",\"name\":\"x\"},\"versions\":[\"1.0.0\"]}]}"};
+    static const char *const documents[] = {"{\"id\":\"V-1\",\"affected\":[{\"package\":{\"ecosystem\":\"PyPI\","
+                                            "\"name\":\"x\"},\"versions\":[\"1.0.0\"]}]}"};
     struct vulndb_fixture fixture;
     char ids[64];
     vulndb_fixture_make(&fixture, documents, 1);
@@ -270,8 +291,10 @@ static void test_enumerated_spelling(void **state) {
 static void test_evidence(void **state) {
     (void)state;
     static const char *const documents[] = {
-        "{\"id\":\"E-1\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"type\":\"SEMVER\",\"events\":["
-        "{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"},{\"introduced\":\"2.0.0\"},{\"last_affected\":\"2.5.0\"},{\"introduced\":\"3.0.0\"}]}],"
+        "{\"id\":\"E-1\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"},\"ranges\":[{\"type\":"
+        "\"SEMVER\",\"events\":["
+        "{\"introduced\":\"0\"},{\"fixed\":\"1.0.0\"},{\"introduced\":\"2.0.0\"},{\"last_affected\":\"2.5.0\"},{"
+        "\"introduced\":\"3.0.0\"}]}],"
         "\"versions\":[\"1.5.0\"]}]}",
     };
     static const struct {
@@ -286,7 +309,8 @@ static void test_evidence(void **state) {
     struct vulndb_fixture fixture;
     vulndb_fixture_make(&fixture, documents, 1);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        AUTO_BUF struct buf text;
+        AUTO_BUF
+        struct buf text;
         struct vuln_query query = {span_text("npm"), span_text("x"), span_text(cases[i].version), true};
         struct vuln_match match = vulndb_fixture_one(&fixture.db, "npm", "x", cases[i].version);
         buf_init(&text, 0);
@@ -299,10 +323,17 @@ static void test_evidence(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twins_agree),   cmocka_unit_test(test_against_definition), cmocka_unit_test(test_ecosystems),
-        cmocka_unit_test(test_folding),       cmocka_unit_test(test_purls),              cmocka_unit_test(test_ubuntu_series),
-        cmocka_unit_test(test_go_prefixes),   cmocka_unit_test(test_policy),             cmocka_unit_test(test_rpm_modules),
-        cmocka_unit_test(test_evidence),      cmocka_unit_test(test_enumerated_spelling),
+        cmocka_unit_test(test_twins_agree),
+        cmocka_unit_test(test_against_definition),
+        cmocka_unit_test(test_ecosystems),
+        cmocka_unit_test(test_folding),
+        cmocka_unit_test(test_purls),
+        cmocka_unit_test(test_ubuntu_series),
+        cmocka_unit_test(test_go_prefixes),
+        cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_rpm_modules),
+        cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_enumerated_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
