@@ -161,6 +161,9 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
     }
     if (span_is(distro->id, "opensuse-leap"))
         add_release(out, "openSUSE:Leap", version_head(distro->version_id, 2));
+    /* OSV names SUSE's products as their os-release does: "SUSE Linux Enterprise Server 15 SP5". */
+    if (span_is(distro->id, "sles") && span_starts(distro->pretty_name, "SUSE "))
+        add_release(out, "SUSE", span_from(distro->pretty_name, 5));
     /* Red Hat's ecosystems name a product and a repository that no installed package carries. */
 }
 

@@ -340,6 +340,24 @@ static void test_event_limit(void **state) {
     }
 }
 
+/* A document of the greatest size is read; one byte more and it is a problem. */
+static void test_document_limit(void **state) {
+    (void)state;
+    static const char text[] = "{\"id\":\"A\"}";
+    uint8_t *padded = mem_alloc(LIMIT_FEED_DOCUMENT_BYTES + 1);
+    assert_non_null(padded);
+    memset(padded, ' ', LIMIT_FEED_DOCUMENT_BYTES + 1);
+    memcpy(padded, text, sizeof text - 1);
+    for (size_t extra = 0; extra < 2; extra++) {
+        AUTO_VULNDB struct vulndb *build = NULL;
+        struct err err = {0};
+        assert_int_equal(vulndb_new(&build, &err), 0);
+        assert_int_equal(vulndb_add_document(build, "large", span_make(padded, LIMIT_FEED_DOCUMENT_BYTES + extra), &err), 0);
+        assert_int_equal(vulndb_summary(build)->malformed, extra);
+    }
+    mem_free(padded);
+}
+
 static int member_count(void *context, const char *name, struct span bytes, struct err *err) {
     (void)name;
     (void)bytes;
@@ -375,7 +393,7 @@ int main(void) {
         cmocka_unit_test(test_ranges),          cmocka_unit_test(test_severities),   cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_fields),          cmocka_unit_test(test_kev_and_epss), cmocka_unit_test(test_copies),
         cmocka_unit_test(test_malformed),       cmocka_unit_test(test_no_order),     cmocka_unit_test(test_event_limit),
-        cmocka_unit_test(test_damaged_archive),
+        cmocka_unit_test(test_damaged_archive), cmocka_unit_test(test_document_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

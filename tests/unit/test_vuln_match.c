@@ -122,6 +122,12 @@ static void test_ecosystems(void **state) {
     check_ecosystem(NULL, NULL, PACKAGE_PYPI, "PyPI");
     check_ecosystem("debian", "12", PACKAGE_NPM, "npm");
     check_ecosystem(NULL, NULL, PACKAGE_GENERIC, "");
+    AUTO_BUF struct buf suse;
+    struct distro sles = {.id = span_text("sles"), .version_id = span_text("15.5"),
+                          .pretty_name = span_text("SUSE Linux Enterprise Server 15 SP5")};
+    buf_init(&suse, 0);
+    vuln_ecosystem(&sles, PACKAGE_RPM, &suse);
+    assert_true(span_is(buf_span(&suse), "SUSE:Linux Enterprise Server 15 SP5"));
     assert_true(vuln_ecosystem_names_source(span_text("Debian:12")));
     assert_true(vuln_ecosystem_names_source(span_text("Root:Alpine:3.18")));
     assert_false(vuln_ecosystem_names_source(span_text("AlmaLinux:9")));
