@@ -159,8 +159,10 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
             add_release(out, rpm_distros[i].ecosystem, version_head(distro->version_id, rpm_distros[i].parts));
         return;
     }
-    if (span_is(distro->id, "opensuse-leap"))
-        add_release(out, "openSUSE:Leap", version_head(distro->version_id, 2));
+    if (span_is(distro->id, "opensuse-leap") && distro->version_id.size > 0) {
+        buf_text(out, "openSUSE:Leap ");
+        buf_add(out, version_head(distro->version_id, 2));
+    }
     /* OSV names SUSE's products as their os-release does: "SUSE Linux Enterprise Server 15 SP5". */
     if (span_is(distro->id, "sles") && span_starts(distro->pretty_name, "SUSE "))
         add_release(out, "SUSE", span_from(distro->pretty_name, 5));

@@ -116,7 +116,7 @@ static void test_ecosystems(void **state) {
     check_ecosystem("almalinux", "9.4", PACKAGE_RPM, "AlmaLinux:9");
     check_ecosystem("rocky", "8.9", PACKAGE_RPM, "Rocky Linux:8");
     check_ecosystem("azurelinux", "3.0", PACKAGE_RPM, "Azure Linux:3");
-    check_ecosystem("opensuse-leap", "15.5", PACKAGE_RPM, "openSUSE:Leap:15.5");
+    check_ecosystem("opensuse-leap", "15.5", PACKAGE_RPM, "openSUSE:Leap 15.5");
     check_ecosystem("debian", "12", PACKAGE_RPM, "");
     check_ecosystem(NULL, NULL, PACKAGE_DEB, "");
     check_ecosystem(NULL, NULL, PACKAGE_PYPI, "PyPI");
