@@ -77,6 +77,17 @@ static int link_keep(struct layer_scan *scan, const struct tar_entry *entry, str
                               .is_hard = is_hard};
     if (link.path.data == NULL || link.target.data == NULL || !vec_push(&result->links, link))
         return memory_short(err);
+    /* The body stands under the target's name. When that name tells nobody that it is package data it went by unread: rare, and never
+     * silent. */
+    const struct classify *classify = scan->options->inspect.classify;
+    if (is_hard && entry->stored_bytes == 0 && classify_path(classify, entry->path) != 0 &&
+        classify_path(classify, entry->link_path) == 0) {
+        struct err problem = {0};
+        char quoted[96];
+        (void)err_set(&problem, ERR_UNSUPPORTED, 0, "package data is a hard link to '%s', which was not read as such",
+                      text_quote(entry->link_path, quoted, sizeof quoted));
+        layer_result_error(result, STAGE_PACKAGE, entry->path, &entry->offset, &problem, SCAN_PARTIAL);
+    }
     return 0;
 }
 
