@@ -77,6 +77,7 @@
 /* Shards. A row's largest real value is an image's labels: some 100 KiB. A frame is a mebibyte of rows or one row. */
 #define LIMIT_ROW_BYTES (16 * LIMIT_MIB)
 #define LIMIT_SHARD_FRAME_BYTES (LIMIT_ROW_BYTES + LIMIT_MIB)
-#define LIMIT_SHARD_MANIFEST_BYTES (256 * LIMIT_MIB) /* 10 million targets make up most of it */
+#define LIMIT_SHARD_MANIFEST_BYTES (64 * LIMIT_MIB) /* a list file is one target; a million single ones fit */
+#define LIMIT_EXPORT_TABLE_ROWS ((uint64_t)10000) /* per table and severity on a terminal: nobody scrolls further */
 
 #endif

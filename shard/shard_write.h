@@ -9,7 +9,7 @@
  *     shard_set_free(set)                                 gives up the lock
  *
  * One thread at a time. The same rows in any order give the same bytes. Memory: `memory_bytes` while rows are added; while
- * runs are merged at most SHARD_MERGE_WAYS read buffers (about 200 KiB each) and one frame each way instead. */
+ * runs are merged some 16 read buffers of 200 KiB and one frame each way (shard_sort.h has the reckoning). */
 #ifndef TRAWL_SHARD_WRITE_H
 #define TRAWL_SHARD_WRITE_H
 

@@ -30,7 +30,7 @@ static void add_text_head(struct buf *buf, size_t size) {
 
 static void add_text(struct buf *buf, struct span text) {
     size_t bad = 0;
-    for (struct span rest = text; rest.size > 0;) {
+    for (struct span rest = text_is_utf8(text) ? (struct span){NULL, 0} : text; rest.size > 0;) {
         size_t length = text_utf8_length(rest);
         bad += length == 0;
         rest = span_from(rest, length == 0 ? 1 : length);

@@ -48,6 +48,7 @@ CLEANUP_DEFINE(exporter, struct exporter, exporter_free)
 /* For the formats: writes bytes, IO where the stream refuses. */
 int export_write(FILE *out, struct span bytes, struct err *err);
 /* A column as JSON: nil null, times RFC 3339 text, lists arrays, maps objects. */
+void export_f64(struct buf *buf, double value); /* the fewest digits that read back the same; null when not finite */
 void export_json_column(struct buf *buf, const struct row_view *view, size_t column);
 
 #endif
