@@ -45,7 +45,8 @@ static int part_close(struct shard_part *part, struct err *err) {
     const char *name = strrchr(shard_path(part->table, part->file.part, path), '/') + 1;
     if (folder_commit(part->folder, part->fd, temporary_name, name, err) < 0)
         return err_wrap(err, "%s", table_info(part->table)->name);
-    cleanup_close(&part->fd);
+    (void)close(part->fd); /* it is synced: nothing is left to fail */
+    part->fd = -1;
     if (!vec_push(&part->files, part->file))
         return err_set(err, ERR_NOMEM, 0, "part: out of memory");
     return 0;
