@@ -57,7 +57,7 @@
 #define LIMIT_SECRET_MATCH_BYTES ((size_t)16384)    /* well under LIMIT_WINDOW_OVERLAP, with its context */
 #define LIMIT_SECRET_EXAMPLE_BYTES ((size_t)16384)
 #define LIMIT_SECRET_LITERAL_HITS ((size_t)1 << 20) /* of one body: 8 MiB a thread; a body of nothing but literals has that many */
-#define LIMIT_SECRET_WORK_RATIO ((uint64_t)64)      /* bytes of windows one rule may try, per byte of body; honest files need 2 */
+#define LIMIT_SECRET_WORK_RATIO ((uint64_t)128)     /* bytes of windows one rule may try, per byte of body; honest files need 2 */
 #define LIMIT_SECRET_WORK_FLOOR ((uint64_t)4 * LIMIT_MIB) /* allowed to every body, however small */
 
 /* Vulnerability feeds. The largest archive of one ecosystem seen holds 21,000 records and unpacks to 130 MiB. */

@@ -262,6 +262,7 @@ struct search {
     size_t report_from, report_to;
     size_t allowed_count;
     bool truncated;
+    const struct secret_rule *truncated_rule;
     bool nomem;
 };
 
@@ -371,13 +372,16 @@ static struct rule_state *rule_state(struct search *search, uint32_t rule) {
     return state;
 }
 
-/* False when the rule has used up what one body may cost it. */
-static bool work_spend(struct search *search, struct rule_state *state, size_t bytes) {
-    state->work += bytes;
-    if (state->work <= LIMIT_SECRET_WORK_FLOOR + LIMIT_SECRET_WORK_RATIO * search->input->body.size)
-        return true;
+static void cut_by(struct search *search, const struct secret_rule *rule) {
     search->truncated = true;
-    return false;
+    if (search->truncated_rule == NULL)
+        search->truncated_rule = rule;
+}
+
+/* False when the rule has used up what one body may cost it. */
+static bool work_spend(const struct search *search, struct rule_state *state, size_t bytes) {
+    state->work += bytes;
+    return state->work <= LIMIT_SECRET_WORK_FLOOR + LIMIT_SECRET_WORK_RATIO * search->input->body.size;
 }
 
 /* Keeps a match that passes all checks; false when memory is short. */
@@ -410,11 +414,13 @@ static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t
     bool cut = subject.size < body.size;
     struct secret_match match;
     for (int attempt = 0; attempt < 8 && from <= begin; attempt++) {
-        if (!work_spend(search, state, subject.size - from))
+        if (!work_spend(search, state, size_min(subject.size - from, before + rule->max_bytes))) {
+            cut_by(search, rule);
             return true;
+        }
         int found = secret_pattern_match(ready->pattern, search->scratch->matcher, subject, from, begin, cut, &match);
         if (found < 0)
-            search->truncated = true;
+            cut_by(search, rule);
         if (found <= 0)
             return true;
         if (match.end >= end && match.begin <= begin && match.end - match.begin <= rule->max_bytes)
@@ -631,6 +637,7 @@ int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *s
     if (candidates_report(&search, fn, context, &outcome, err) < 0)
         return -1;
     outcome.truncated = search.truncated;
+    outcome.truncated_rule = search.truncated_rule;
     *ret_outcome = outcome;
     return 0;
 }

@@ -70,6 +70,7 @@ struct secret_outcome {
     size_t hit_count;        /* reported */
     size_t allowed_count;    /* suppressed by allow lists: documented examples and placeholders */
     bool truncated;          /* LIMIT_FINDINGS_PER_FILE or a work limit cut the search: say so in an error row */
+    const struct secret_rule *truncated_rule; /* whose work limit was met first, or NULL */
 };
 
 /* Reports hits by offset, then rule id. Of two rules that hit the same bytes one is reported: not `generic`, then the higher

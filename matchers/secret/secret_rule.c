@@ -502,7 +502,8 @@ static int rules_link(struct secret_rules *set, struct err *err) {
         if (value != NULL)
             *value = &set->pairs.data[i];
     }
-    qsort(set->rules.data, set->rules.count, sizeof *set->rules.data, compare_rules);
+    if (set->rules.count > 1)
+        qsort(set->rules.data, set->rules.count, sizeof *set->rules.data, compare_rules);
     for (size_t i = 0; i < set->rules.count; i++) {
         struct secret_rule *rule = &set->rules.data[i];
         struct place place = {rule->file, rule->line};

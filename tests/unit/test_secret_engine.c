@@ -305,6 +305,9 @@ static void a_flood_of_literals_is_linear(void **state) {
         buf_text(&body, "BEGIN:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     struct secret_outcome outcome = scan(fixture, (struct secret_input){.body = buf_span(&body)}, &list);
     assert_int_equal(outcome.hit_count, 0);
+    assert_true(outcome.truncated);
+    assert_non_null(outcome.truncated_rule);
+    assert_true(span_is(outcome.truncated_rule->id, "acme-long"));
     vec_release(&list);
 }
 

@@ -138,6 +138,21 @@ static void a_file_replaces_its_builtin_namesake(void **state) {
     assert_non_null(secret_rules_find(rules, span_text("npm-access-token")));
 }
 
+static void a_list_without_rules_loads_and_finds_nothing(void **state) {
+    (void)state;
+    AUTO_SECRET_RULES struct secret_rules *rules = NULL;
+    struct err err = {0};
+    size_t examples = 1, failures = 1;
+    assert_int_equal(load("values: [a]\nexpressions: ['^x+$']\ngeneric: [b, c]\n", &rules, &err), 0);
+    assert_int_equal(secret_rules_count(rules), 0);
+    struct secret_allow allow = secret_rules_allow(rules);
+    assert_int_equal(allow.value_count, 1);
+    assert_int_equal(allow.expression_count, 1);
+    assert_int_equal(allow.generic_count, 2);
+    assert_int_equal(secret_rules_test(rules, NULL, count_failure, &failures, &examples, &failures, &err), 0);
+    assert_int_equal(examples, 0);
+}
+
 /* The check of examples must be able to fail, in each of its ways. */
 static void an_example_that_does_not_hold_is_reported(void **state) {
     (void)state;
@@ -210,6 +225,7 @@ int main(void) {
         cmocka_unit_test(a_malformed_rule_says_where_and_what),
         cmocka_unit_test(an_id_is_taken_once),
         cmocka_unit_test(a_file_replaces_its_builtin_namesake),
+        cmocka_unit_test(a_list_without_rules_loads_and_finds_nothing),
         cmocka_unit_test(an_example_that_does_not_hold_is_reported),
         cmocka_unit_test(examples_are_filled_the_same_way_each_time),
         cmocka_unit_test(loading_survives_short_memory),

@@ -41,7 +41,8 @@ static int file_search(struct walk *walk, const char *path, struct err *err) {
     if (secret_scan(walk->engine, walk->scratch, &input, on_hit, walk, &outcome, err) < 0)
         return -1;
     if (outcome.truncated)
-        (void)fprintf(stderr, "%s: truncated\n", path);
+        (void)fprintf(stderr, "%s: truncated by %.*s\n", path,
+                      SPAN_FORMAT(outcome.truncated_rule == NULL ? span_text("too many hits") : outcome.truncated_rule->id));
     return 0;
 }
 
