@@ -1,8 +1,10 @@
-/* What the secret engine costs on a file: Hyperscan alone on the same literals, the engine's literal search, and the whole.
+/* What the secret engine costs on a file: Hyperscan alone on the same literals, the engine's literal search, and the
+ * whole.
  *
  * usage: bench_secret FILE [RUNS]     prints a line each: name, GB/s (median of RUNS, default 7), counts
  *
- * The file is searched in pieces of LIMIT_BODY_BYTES, as the pipeline hands bodies over; it is in memory before the clock starts. */
+ * The file is searched in pieces of LIMIT_BODY_BYTES, as the pipeline hands bodies over; it is in memory before the
+ * clock starts. */
 #include "base/prelude.h"
 
 #include <hs/hs.h>
@@ -53,15 +55,18 @@ static bool bare_make(struct bench *bench) {
                 seen = seen || (text_equal_nocase(span_make(texts.data[k], sizes.data[k]), rule->literals[j]) &&
                                 flags.data[k] == (rule->nocase ? HS_FLAG_CASELESS : 0U));
             if (!seen)
-                good = vec_push(&texts, (const char *)rule->literals[j].data) && vec_push(&sizes, rule->literals[j].size) &&
+                good = vec_push(&texts, (const char *)rule->literals[j].data) &&
+                       vec_push(&sizes, rule->literals[j].size) &&
                        vec_push(&flags, rule->nocase ? HS_FLAG_CASELESS : 0U) && vec_push(&ids, id);
         }
     }
     hs_compile_error_t *error = NULL;
-    good = good && hs_compile_lit_multi(texts.data, flags.data, ids.data, sizes.data, (unsigned)texts.count, HS_MODE_BLOCK, NULL,
-                                        &bench->bare, &error) == HS_SUCCESS &&
+    good = good &&
+           hs_compile_lit_multi(texts.data, flags.data, ids.data, sizes.data, (unsigned)texts.count, HS_MODE_BLOCK,
+                                NULL, &bench->bare, &error) == HS_SUCCESS &&
            hs_alloc_scratch(bench->bare, &bench->bare_scratch) == HS_SUCCESS;
-    (void)printf("rules %zu  literals %zu  bytes %zu\n", secret_rules_count(bench->rules), texts.count, bench->bytes.size);
+    (void)printf("rules %zu  literals %zu  bytes %zu\n", secret_rules_count(bench->rules), texts.count,
+                 bench->bytes.size);
     vec_release(&texts);
     vec_release(&flags);
     vec_release(&ids);
@@ -93,7 +98,8 @@ static int compare_times(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double measure(struct bench *bench, const char *name, uint64_t (*run)(struct bench *, struct span), uint64_t runs) {
+static double measure(struct bench *bench, const char *name, uint64_t (*run)(struct bench *, struct span),
+                      uint64_t runs) {
     double times[RUNS_MAX];
     uint64_t count = 0;
     for (uint64_t i = 0; i < runs; i++) {

@@ -56,9 +56,9 @@ static int rules_show(const struct rules_options *options, const char *id, struc
     if (rule == NULL)
         return err_set(err, ERR_USAGE, 0, "no rule '%s': `trawl rules list` names them",
                        text_quote(span_text(id), quoted, sizeof quoted));
-    (void)printf("%-13s %.*s\n%-13s %.*s\n%-13s %.*s\n%-13s %s\n%-13s %g", "id:", SPAN_FORMAT(rule->id), "provider:",
-                 SPAN_FORMAT(rule->provider), "description:", SPAN_FORMAT(rule->description), "severity:",
-                 severity_name(rule->severity), "confidence:", rule->confidence);
+    (void)printf("%-13s %.*s\n%-13s %.*s\n%-13s %.*s\n%-13s %s\n%-13s %g", "id:", SPAN_FORMAT(rule->id),
+                 "provider:", SPAN_FORMAT(rule->provider), "description:", SPAN_FORMAT(rule->description),
+                 "severity:", severity_name(rule->severity), "confidence:", rule->confidence);
     if (rule->validator != NULL)
         (void)printf(" (valid: %g, invalid: %g)", rule->confidence_valid, rule->confidence_invalid);
     if (rule->pair != NULL)
@@ -86,7 +86,8 @@ static int rules_test(struct rules_options *options, const struct text_list *fil
     struct arena arena AUTO(arena_release);
     arena_init(&arena, 0, LIMIT_MIB);
     for (size_t i = 0; i < options->folders.count + files->count; i++) {
-        const char *path = i < options->folders.count ? options->folders.data[i] : files->data[i - options->folders.count];
+        const char *path =
+            i < options->folders.count ? options->folders.data[i] : files->data[i - options->folders.count];
         if (!text_list_add(&arena, &paths, path))
             return err_set(err, ERR_NOMEM, 0, "no memory");
     }

@@ -22,7 +22,8 @@ static int file_add(struct folder_files *files, const char *path, struct err *er
     buf_init(&bytes, LIMIT_SECRET_RULE_FILE_BYTES);
     if (file_read(path, &bytes, err) < 0)
         return -1;
-    struct secret_rule_file file = {arena_text(&files->arena, span_text(path)), arena_copy(&files->arena, buf_span(&bytes))};
+    struct secret_rule_file file = {arena_text(&files->arena, span_text(path)),
+                                    arena_copy(&files->arena, buf_span(&bytes))};
     if (file.name == NULL || file.bytes.data == NULL || !vec_push(files, file))
         return err_set(err, ERR_NOMEM, 0, "rules: no memory for %s", path);
     return 0;
@@ -35,7 +36,8 @@ static int compare_texts(const void *a, const void *b) {
 static int folder_add(struct folder_files *files, const char *path, struct err *err) {
     AUTO_DIR DIR *folder = opendir(path);
     if (folder == NULL)
-        return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "rules: cannot open %s: %s", path, strerror(errno));
+        return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "rules: cannot open %s: %s", path,
+                       strerror(errno));
     VEC(char *) names = {0};
     bool good = true;
     for (struct dirent *entry = readdir(folder); good && entry != NULL; entry = readdir(folder)) {

@@ -56,8 +56,8 @@ static bool matches_any(const struct patterns *patterns, struct secret_scratch *
     return false;
 }
 
-static bool is_allowed(const struct secret_engine *engine, struct secret_scratch *scratch, const struct ready_rule *ready,
-                       struct span secret, bool certain) {
+static bool is_allowed(const struct secret_engine *engine, struct secret_scratch *scratch,
+                       const struct ready_rule *ready, struct span secret, bool certain) {
     struct secret_allow list = secret_rules_allow(engine->rules);
     if (!certain && is_repetition(secret))
         return true;
@@ -85,8 +85,8 @@ static bool suits_generic(struct span body, size_t begin, size_t end) {
 
 /* Whether a component of the path says that the file shows or tests something. */
 bool secret_path_is_test(struct span path) {
-    static const char *const names[] = {"test",     "tests",   "testing",  "testdata", "fixtures", "__tests__", "spec",
-                                        "examples", "example", "samples",  "doc",      "docs",     "mock",      "mocks"};
+    static const char *const names[] = {"test",     "tests",   "testing", "testdata", "fixtures", "__tests__", "spec",
+                                        "examples", "example", "samples", "doc",      "docs",     "mock",      "mocks"};
     struct span rest = path;
     while (rest.size > 0) {
         struct span part = text_cut(&rest, '/');
@@ -95,7 +95,8 @@ bool secret_path_is_test(struct span path) {
                 return true;
         if (rest.data == NULL) /* the file's own name */
             return span_starts(part, "test_") || span_find(part, span_text("_test."), 0) != SIZE_MAX ||
-                   span_find(part, span_text(".test."), 0) != SIZE_MAX || span_find(part, span_text(".example"), 0) != SIZE_MAX;
+                   span_find(part, span_text(".test."), 0) != SIZE_MAX ||
+                   span_find(part, span_text(".example"), 0) != SIZE_MAX;
     }
     return false;
 }
@@ -125,7 +126,8 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
 }
 
 /* Checks that cost little and need only the bytes. */
-static bool is_plausible(const struct secret_rule *rule, struct span body, const struct secret_match *match, struct span secret) {
+static bool is_plausible(const struct secret_rule *rule, struct span body, const struct secret_match *match,
+                         struct span secret) {
     if (secret.size == 0 || (classes_of(secret) & rule->require) != rule->require)
         return false;
     if (rule->keyword_count > 0 && !has_keyword(rule, body, match))
@@ -133,9 +135,9 @@ static bool is_plausible(const struct secret_rule *rule, struct span body, const
     return !rule->generic || suits_generic(body, match->begin, match->end);
 }
 
-enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch, uint32_t rule_index,
-                                   const struct secret_input *input, const struct secret_match *match,
-                                   struct candidate *ret_candidate) {
+enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch,
+                                   uint32_t rule_index, const struct secret_input *input,
+                                   const struct secret_match *match, struct candidate *ret_candidate) {
     const struct ready_rule *ready = &engine->ready[rule_index];
     const struct secret_rule *rule = ready->rule;
     struct span secret = span_slice(input->body, match->secret_begin, match->secret_end - match->secret_begin);

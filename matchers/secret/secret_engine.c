@@ -43,9 +43,10 @@ static bool literal_add_rule(struct ready_literal *literal, uint32_t rule) {
     return true;
 }
 
-/* Two rules may share a literal: it is searched for once. `keys` holds the texts seen, in lower case for nocase ones. */
-static int literal_add(struct secret_engine *engine, struct map *seen, struct arena *keys, struct span text, uint32_t rule,
-                       struct err *err) {
+/* Two rules may share a literal: it is searched for once. `keys` holds the texts seen, in lower case for nocase ones.
+ * */
+static int literal_add(struct secret_engine *engine, struct map *seen, struct arena *keys, struct span text,
+                       uint32_t rule, struct err *err) {
     const struct secret_rule *of = engine->ready[rule].rule;
     struct span key = span_text(arena_format(keys, "%c%.*s", of->nocase ? 'i' : 'c', SPAN_FORMAT(text)));
     if (key.data == NULL)
@@ -64,11 +65,11 @@ static int literal_add(struct secret_engine *engine, struct map *seen, struct ar
         return nomem(err);
     if (is_new) {
         if (!vec_push(&engine->literals, (struct ready_literal){.text = text,
-                                                              .nocase = of->nocase,
-                                                              .bounded = of->bounded,
-                                                              .follow = of->follow,
-                                                              .follow_byte = of->follow_byte,
-                                                              .follow_bytes = of->max_bytes}))
+                                                                .nocase = of->nocase,
+                                                                .bounded = of->bounded,
+                                                                .follow = of->follow,
+                                                                .follow_byte = of->follow_byte,
+                                                                .follow_bytes = of->max_bytes}))
             return nomem(err);
         *slot = (void *)engine->literals.count; /* one more than the index: NULL is "new" */
     }
@@ -88,7 +89,8 @@ static int hs_error(hs_error_t code, hs_compile_error_t *compile, const char *wh
         err_set(err, code == HS_ARCH_ERROR ? ERR_UNSUPPORTED : ERR_FORMAT, 0, "secret engine: %s: %s", what,
                 compile != NULL ? compile->message : "the CPU lacks SSSE3, which Hyperscan needs");
     else
-        err_set(err, code == HS_NOMEM ? ERR_NOMEM : ERR_UNSUPPORTED, 0, "secret engine: %s: Hyperscan error %d", what, code);
+        err_set(err, code == HS_NOMEM ? ERR_NOMEM : ERR_UNSUPPORTED, 0, "secret engine: %s: Hyperscan error %d", what,
+                code);
     (void)hs_free_compile_error(compile); /* accepts NULL; nothing to do about a failure */
     return -1;
 }
@@ -124,12 +126,14 @@ static int literals_compile(struct secret_engine *engine, struct arena *arena, s
     if (engine->literal_count == 0)
         return 0;
     hs_compile_error_t *compile = NULL;
-    hs_error_t code = hs_compile_lit_multi(lists.texts, lists.flags, lists.ids, lists.sizes,
-                                           (unsigned)engine->literal_count, HS_MODE_BLOCK, NULL, &engine->literal_db, &compile);
+    hs_error_t code =
+        hs_compile_lit_multi(lists.texts, lists.flags, lists.ids, lists.sizes, (unsigned)engine->literal_count,
+                             HS_MODE_BLOCK, NULL, &engine->literal_db, &compile);
     return code == HS_SUCCESS ? 0 : hs_error(code, compile, "literals", err);
 }
 
-/* Rules without a literal: Hyperscan takes what it can of the shape (HS_FLAG_PREFILTER finds a superset), PCRE2 confirms. */
+/* Rules without a literal: Hyperscan takes what it can of the shape (HS_FLAG_PREFILTER finds a superset), PCRE2
+ * confirms. */
 static int shapes_compile(struct secret_engine *engine, struct arena *arena, struct err *err) {
     struct hs_lists lists = {0};
     if (!lists_make(&lists, arena, engine->rule_count + 1))
@@ -162,7 +166,8 @@ static int rules_compile(struct secret_engine *engine, struct arena *arena, stru
         struct ready_rule *ready = &engine->ready[i];
         const struct secret_rule *rule = ready->rule = secret_rules_at(engine->rules, i);
         bool at = rule->literal_count > 0 && rule->before_bytes == 0;
-        if (secret_pattern_new(rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &ready->pattern, err) < 0 ||
+        if (secret_pattern_new(rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &ready->pattern, err) <
+                0 ||
             patterns_make(&ready->allow, rule->allow, rule->allow_count, err) < 0)
             return err_wrap(err, "rule %.*s", SPAN_FORMAT(rule->id));
         for (size_t literal = 0; literal < rule->literal_count; literal++)
@@ -252,7 +257,8 @@ void secret_scratch_free(struct secret_scratch *scratch) {
 
 /* The search ------------------------------------------------------------------------------------------------------ */
 
-/* How far behind a name {{assign}} or {{is}} may find its operator: 24 bytes of the expression's own, 40 of name, 12 of the rest. */
+/* How far behind a name {{assign}} or {{is}} may find its operator: 24 bytes of the expression's own, 40 of name, 12
+ * of the rest. */
 #define OPERATOR_BYTES ((size_t)76)
 
 struct search {
@@ -266,7 +272,8 @@ struct search {
     bool nomem;
 };
 
-/* Whether the bytes from `from` on can be what {{assign}} or {{is}} stands for: name, quotes, then an operator. Passes more than
+/* Whether the bytes from `from` on can be what {{assign}} or {{is}} stands for: name, quotes, then an operator.
+ * Passes more than
  * the macros do, never less. A slash ends it, which spares us every path and address. */
 static bool operator_follows(struct span body, size_t from, bool narrow) {
     struct span near = span_slice(body, from, OPERATOR_BYTES);
@@ -274,8 +281,8 @@ static bool operator_follows(struct span body, size_t from, bool narrow) {
         uint8_t c = near.data[i];
         if (c == '=' || c == ':')
             return true;
-        if (text_is_alnum(c) || c == '_' || c == ' ' || c == '.' || c == '-' || c == '"' || c == '\'' || c == ']' || c == '`' ||
-            c == '\t')
+        if (text_is_alnum(c) || c == '_' || c == ' ' || c == '.' || c == '-' || c == '"' || c == '\'' || c == ']' ||
+            c == '`' || c == '\t')
             continue;
         if (narrow)
             return false;
@@ -348,7 +355,8 @@ static int compare_hits(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Hyperscan reports by end, so a hit is at most a literal's length away from its place by begin: insertion is linear. The
+/* Hyperscan reports by end, so a hit is at most a literal's length away from its place by begin: insertion is linear.
+ * The
  * documentation promises no order at all, hence the way out. */
 static void hits_sort(uint64_t *hits, size_t count) {
     uint64_t moves_max = 64 * (uint64_t)count;
@@ -385,9 +393,11 @@ static bool work_spend(const struct search *search, struct rule_state *state, si
 }
 
 /* Keeps a match that passes all checks; false when memory is short. */
-static bool match_take(struct search *search, uint32_t rule, struct rule_state *state, const struct secret_match *match) {
+static bool match_take(struct search *search, uint32_t rule, struct rule_state *state,
+                       const struct secret_match *match) {
     struct candidate candidate;
-    enum confirm_result result = secret_confirm(search->engine, search->scratch, rule, search->input, match, &candidate);
+    enum confirm_result result =
+        secret_confirm(search->engine, search->scratch, rule, search->input, match, &candidate);
     bool inside = match->secret_begin >= search->report_from && match->secret_begin < search->report_to;
     if (result == CONFIRM_ALLOWED && inside)
         search->allowed_count++;
@@ -444,7 +454,8 @@ static int search_run(struct search *search, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(databases) && body.size > 0; i++) {
         if (databases[i] == NULL)
             continue;
-        hs_error_t code = hs_scan(databases[i], (const char *)body.data, (unsigned)body.size, 0, scratch->hs, on_literal, search);
+        hs_error_t code =
+            hs_scan(databases[i], (const char *)body.data, (unsigned)body.size, 0, scratch->hs, on_literal, search);
         if (search->nomem)
             return nomem(err);
         if (code != HS_SUCCESS && code != HS_SCAN_TERMINATED)
@@ -616,8 +627,9 @@ static int candidates_report(struct search *search, secret_hit_fn fn, void *cont
     return 0;
 }
 
-int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *scratch, const struct secret_input *input,
-                    bool overlaps, secret_hit_fn fn, void *context, struct secret_outcome *ret_outcome, struct err *err) {
+int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *scratch,
+                    const struct secret_input *input, bool overlaps, secret_hit_fn fn, void *context,
+                    struct secret_outcome *ret_outcome, struct err *err) {
     struct search search = {
         .engine = engine,
         .scratch = scratch,
@@ -647,7 +659,8 @@ int secret_scan(const struct secret_engine *engine, struct secret_scratch *scrat
     return secret_scan_all(engine, scratch, input, false, fn, context, ret_outcome, err);
 }
 
-static int on_literal_count(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context) {
+static int on_literal_count(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                            void *context) {
     (void)id;
     (void)from;
     (void)to;
@@ -662,8 +675,8 @@ int secret_scan_literals(const struct secret_engine *engine, struct secret_scrat
     if (body.size > UINT32_MAX)
         return err_set(err, ERR_LIMIT, 0, "secret engine: a body of %zu bytes: search it in windows", body.size);
     if (engine->literal_db != NULL && body.size > 0 &&
-        hs_scan(engine->literal_db, (const char *)body.data, (unsigned)body.size, 0, scratch->hs, on_literal_count, &hits) !=
-            HS_SUCCESS)
+        hs_scan(engine->literal_db, (const char *)body.data, (unsigned)body.size, 0, scratch->hs, on_literal_count,
+                &hits) != HS_SUCCESS)
         return err_set(err, ERR_UNSUPPORTED, 0, "secret engine: Hyperscan failed");
     *ret_hits = hits;
     return 0;

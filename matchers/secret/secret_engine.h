@@ -1,7 +1,9 @@
 /* Searches bytes for secrets.
  *
- * Literals first: one Hyperscan database of all rules' literals runs over the body; only where a literal stands is the rule's own
- * expression (PCRE2, JIT) tried, in a window bounded by the rule. Then come the checks that need no pattern: entropy, classes,
+ * Literals first: one Hyperscan database of all rules' literals runs over the body; only where a literal stands is
+ * the rule's own
+ * expression (PCRE2, JIT) tried, in a window bounded by the rule. Then come the checks that need no pattern: entropy,
+ * classes,
  * keywords, allow lists, checksums and structure.
  *
  *     secret_rules_load(true, NULL, 0, &rules, err);
@@ -9,8 +11,10 @@
  *     secret_scratch_new(engine, &scratch, err);            one per thread
  *     secret_scan(engine, scratch, &input, on_hit, context, &outcome, err);
  *
- * Large bodies are searched in windows: the caller hands over windows that overlap by LIMIT_WINDOW_OVERLAP on both sides of
- * [report_from, report_to), and the reported ranges follow one another without a gap. Then the hits are those of a whole search. */
+ * Large bodies are searched in windows: the caller hands over windows that overlap by LIMIT_WINDOW_OVERLAP on both
+ * sides of
+ * [report_from, report_to), and the reported ranges follow one another without a gap. Then the hits are those of a
+ * whole search. */
 #ifndef TRAWL_SECRET_ENGINE_H
 #define TRAWL_SECRET_ENGINE_H
 
@@ -19,8 +23,10 @@
 struct secret_engine;
 struct secret_scratch;
 
-/* `fingerprint_key` keys the fingerprints (copied, at most 64 bytes used as they are by HMAC-SHA256): the same key gives the same
- * fingerprint of the same secret anywhere. `rules` must outlive the engine. UNSUPPORTED: the CPU is too old for Hyperscan. */
+/* `fingerprint_key` keys the fingerprints (copied, at most 64 bytes used as they are by HMAC-SHA256): the same key
+ * gives the same
+ * fingerprint of the same secret anywhere. `rules` must outlive the engine. UNSUPPORTED: the CPU is too old for
+ * Hyperscan. */
 int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_key, struct secret_engine **ret_engine,
                       struct err *err);
 void secret_engine_free(struct secret_engine *engine);
@@ -73,7 +79,8 @@ struct secret_outcome {
     const struct secret_rule *truncated_rule; /* whose work limit was met first, or NULL */
 };
 
-/* Reports hits by offset, then rule id. Of two rules that hit the same bytes one is reported: not `generic`, then the higher
+/* Reports hits by offset, then rule id. Of two rules that hit the same bytes one is reported: not `generic`, then the
+ * higher
  * confidence, then the id. Errors: NOMEM; IO never. */
 int secret_scan(const struct secret_engine *engine, struct secret_scratch *scratch, const struct secret_input *input,
                 secret_hit_fn fn, void *context, struct secret_outcome *ret_outcome, struct err *err);
@@ -82,7 +89,8 @@ int secret_scan(const struct secret_engine *engine, struct secret_scratch *scrat
 int secret_scan_literals(const struct secret_engine *engine, struct secret_scratch *scratch, struct span body,
                          uint64_t *ret_hits, struct err *err);
 
-/* Writes prefix, length and suffix of a secret: at most 4 + 4 characters and together never more than a third of it, so a secret
+/* Writes prefix, length and suffix of a secret: at most 4 + 4 characters and together never more than a third of it,
+ * so a secret
  * of less than 3 bytes shows nothing. Bytes that do not print are shown as '?'. */
 void secret_redact(struct span secret, char out[SECRET_REDACTED_SIZE]);
 

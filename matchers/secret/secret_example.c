@@ -118,7 +118,8 @@ static int fill_count(struct span text, struct span whole, uint64_t *ret_count, 
     char quoted[64];
     if (text_u64(text, 10, LIMIT_SECRET_EXAMPLE_BYTES, ret_count))
         return 0;
-    return err_set(err, ERR_FORMAT, 0, "example: {{%s}} has no count: write {{CHARSET:COUNT}} with a number of at most %zu",
+    return err_set(err, ERR_FORMAT, 0,
+                   "example: {{%s}} has no count: write {{CHARSET:COUNT}} with a number of at most %zu",
                    text_quote(whole, quoted, sizeof quoted), LIMIT_SECRET_EXAMPLE_BYTES);
 }
 

@@ -27,11 +27,11 @@ struct ready_rule {
 struct ready_literal {
     struct span text;
     bool nocase;
-    bool bounded;        /* all its rules are: no hit behind a letter or digit */
+    bool bounded;              /* all its rules are: no hit behind a letter or digit */
     enum secret_follow follow; /* what all its rules want behind it; ANY where they differ */
     uint8_t follow_byte;
     size_t follow_bytes;
-    uint32_t *rules;     /* indexes into the engine's rules, ascending */
+    uint32_t *rules; /* indexes into the engine's rules, ascending */
     size_t rule_count;
     size_t rule_capacity;
 };
@@ -52,8 +52,8 @@ struct secret_engine {
 /* A rule's state during one scan; valid when `scan` is the scratch's. */
 struct rule_state {
     uint64_t scan;
-    uint64_t work;  /* bytes of windows tried */
-    size_t next;    /* no match begins before this: the end of the last one */
+    uint64_t work; /* bytes of windows tried */
+    size_t next;   /* no match begins before this: the end of the last one */
 };
 
 struct candidate {
@@ -71,9 +71,9 @@ struct candidate {
 struct secret_scratch {
     hs_scratch_t *hs;
     struct secret_matcher *matcher;
-    struct arena arena;      /* validators; reset per use */
-    struct buf bytes;        /* what a fingerprint is made of; wiped */
-    uint64_t *hits;          /* begin << 32 | literal index; LIMIT_SECRET_LITERAL_HITS at most */
+    struct arena arena; /* validators; reset per use */
+    struct buf bytes;   /* what a fingerprint is made of; wiped */
+    uint64_t *hits;     /* begin << 32 | literal index; LIMIT_SECRET_LITERAL_HITS at most */
     size_t hit_count, hit_capacity;
     struct rule_state *states;
     uint64_t scan;
@@ -83,12 +83,13 @@ struct secret_scratch {
 enum confirm_result { CONFIRM_NO, CONFIRM_ALLOWED, CONFIRM_YES };
 
 /* The steps after the expression matched: fills in all of `*ret_candidate`. */
-enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch, uint32_t rule_index,
-                                   const struct secret_input *input, const struct secret_match *match,
-                                   struct candidate *ret_candidate);
+enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch,
+                                   uint32_t rule_index, const struct secret_input *input,
+                                   const struct secret_match *match, struct candidate *ret_candidate);
 
 /* secret_scan() that also reports what another rule's hit covers: for the check of examples. */
-int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *scratch, const struct secret_input *input,
-                    bool overlaps, secret_hit_fn fn, void *context, struct secret_outcome *ret_outcome, struct err *err);
+int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *scratch,
+                    const struct secret_input *input, bool overlaps, secret_hit_fn fn, void *context,
+                    struct secret_outcome *ret_outcome, struct err *err);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include "base/alloc.h"
 
-/* Internal match() calls per attempt: a hundred times what the longest honest rule needs; a hostile window costs some 100 µs. */
+/* Internal match() calls per attempt: a hundred times what the longest honest rule needs; a hostile window costs some
+ * 100 µs. */
 #define MATCH_CALLS_MAX 20000
 #define JIT_STACK_BYTES_MIN ((size_t)32 * 1024)
 #define JIT_STACK_BYTES_MAX ((size_t)512 * 1024)
@@ -24,7 +25,8 @@ struct secret_matcher {
 
 int secret_pattern_new(struct span expression, enum secret_pattern_use use, struct secret_pattern **ret_pattern,
                        struct err *err) {
-    /* Unnamed groups do not capture: the match block stays small. Lists of what to suppress may refer back by number. */
+    /* Unnamed groups do not capture: the match block stays small. Lists of what to suppress may refer back by number.
+     * */
     uint32_t options = PCRE2_MULTILINE | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
     if (use != SECRET_PATTERN_ALLOW)
         options |= PCRE2_NO_AUTO_CAPTURE | (use == SECRET_PATTERN_AT ? PCRE2_ANCHORED : PCRE2_USE_OFFSET_LIMIT);
@@ -91,8 +93,8 @@ void secret_matcher_free(struct secret_matcher *matcher) {
     mem_free(matcher);
 }
 
-int secret_pattern_match(const struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject, size_t from,
-                         size_t last, bool cut, struct secret_match *ret_match) {
+int secret_pattern_match(const struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
+                         size_t from, size_t last, bool cut, struct secret_match *ret_match) {
     if (from > subject.size)
         return 0;
     (void)pcre2_set_offset_limit(matcher->context, pattern->use == SECRET_PATTERN_NEAR ? last : PCRE2_UNSET);

@@ -8,9 +8,9 @@
 struct secret_pattern;
 
 enum secret_pattern_use {
-    SECRET_PATTERN_AT,    /* matches only at the offset given; needs the group `secret` */
-    SECRET_PATTERN_NEAR,  /* may begin anywhere from the offset to a limit; needs the group `secret` */
-    SECRET_PATTERN_ALLOW  /* anywhere in the subject; plain groups capture, since only these may refer back */
+    SECRET_PATTERN_AT,   /* matches only at the offset given; needs the group `secret` */
+    SECRET_PATTERN_NEAR, /* may begin anywhere from the offset to a limit; needs the group `secret` */
+    SECRET_PATTERN_ALLOW /* anywhere in the subject; plain groups capture, since only these may refer back */
 };
 
 /* FORMAT with PCRE2's message and place. Immutable, shared by threads. */
@@ -28,9 +28,10 @@ struct secret_match {
     size_t secret_begin, secret_end; /* of the group; the whole match for SECRET_PATTERN_ALLOW */
 };
 
-/* Matches in `subject` from offset `from`, the match beginning at `last` or before (NEAR only). `cut` says that the subject goes on
+/* Matches in `subject` from offset `from`, the match beginning at `last` or before (NEAR only). `cut` says that the
+ * subject goes on
  * after its end, so that `$` does not hold there. Returns 1 found, 0 not, -1 the work limit was met. */
-int secret_pattern_match(const struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject, size_t from,
-                         size_t last, bool cut, struct secret_match *ret_match);
+int secret_pattern_match(const struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
+                         size_t from, size_t last, bool cut, struct secret_match *ret_match);
 
 #endif

@@ -30,8 +30,8 @@ struct place {
     uint32_t line;
 };
 
-#define rule_error(place, err, ...) (err_set(err, ERR_FORMAT, 0, __VA_ARGS__), \
-                                     err_wrap(err, "secret rules: %s:%" PRIu32, (place).file, (place).line))
+#define rule_error(place, err, ...)                                                                                    \
+    (err_set(err, ERR_FORMAT, 0, __VA_ARGS__), err_wrap(err, "secret rules: %s:%" PRIu32, (place).file, (place).line))
 
 static int nomem(struct err *err) {
     return err_set(err, ERR_NOMEM, 0, "secret rules: no memory");
@@ -46,11 +46,10 @@ static const struct {
     {"quote", "[\"'`]?"},
     {"near", "[\\s\\S]{0,48}?"},
     {"is", "[\\w.\\-]{0,32}[\"'`\\]]{0,3}[ \\t]{0,8}(?::=|=>|=|:)[ \\t]{0,8}[\"'`]{0,2}"},
-    {"assign",
-     "[\\w \\t.\\-\"'\\]]{0,40}?"
-     "(?:[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}(?:[?:.+!|&~^%*/-]?[:=]{1,4}>?|->|,|<?>|\\(|\\|\\||%3[aAdD])"
-     "|[\"']?,?\\s{1,24}[\"']?[vV]alue[\"']?\\s{0,3}[:=>])"
-     "[\\s\"'`\\\\(\\[{]{0,8}(?:(?:[Bb]earer|[Tt]oken)[ \\t]{1,4})?"},
+    {"assign", "[\\w \\t.\\-\"'\\]]{0,40}?"
+               "(?:[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}(?:[?:.+!|&~^%*/-]?[:=]{1,4}>?|->|,|<?>|\\(|\\|\\||%3[aAdD])"
+               "|[\"']?,?\\s{1,24}[\"']?[vV]alue[\"']?\\s{0,3}[:=>])"
+               "[\\s\"'`\\\\(\\[{]{0,8}(?:(?:[Bb]earer|[Tt]oken)[ \\t]{1,4})?"},
 };
 
 /* Puts macros in; quantifiers like {3} are left alone, since a macro has two braces and a name. */
@@ -95,8 +94,8 @@ static int text_read(struct secret_rules *set, struct place place, const struct 
     return ret_text->data == NULL ? nomem(err) : 0;
 }
 
-static int texts_read(struct secret_rules *set, struct place place, const struct doc *value, const struct span **ret_items,
-                      size_t *ret_count, struct err *err) {
+static int texts_read(struct secret_rules *set, struct place place, const struct doc *value,
+                      const struct span **ret_items, size_t *ret_count, struct err *err) {
     if (!doc_is(value, DOC_ARRAY))
         return rule_error(place, err, "'%.*s' must be a list: [a, b]", SPAN_FORMAT(value->key));
     struct span *items = arena_array(&set->arena, value->count + 1, sizeof *items);
@@ -163,8 +162,8 @@ static int require_read(struct place place, const struct doc *value, unsigned *r
     return 0;
 }
 
-static int examples_read(struct secret_rules *set, struct place place, const struct doc *value, struct secret_rule *rule,
-                         struct err *err) {
+static int examples_read(struct secret_rules *set, struct place place, const struct doc *value,
+                         struct secret_rule *rule, struct err *err) {
     for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {
         place.line = item->line;
         int result = 0;
@@ -274,7 +273,8 @@ static int member_read(struct secret_rules *set, struct place place, const struc
                       text_quote(key, quoted, sizeof quoted));
 }
 
-/* Whether `macro` comes right after every literal, with at most a few plain characters (the other alternatives, an optional dash)
+/* Whether `macro` comes right after every literal, with at most a few plain characters (the other alternatives, an
+ * optional dash)
  * between: then a look at the bytes behind the literal tells whether the expression is worth trying. */
 static bool is_followed_by(struct span expression, const struct secret_rule *rule, struct span macro) {
     size_t at = span_find(expression, macro, 0);
@@ -302,7 +302,8 @@ static bool is_followed_by(struct span expression, const struct secret_rule *rul
         }
         if (depth > 0)
             return false;
-        for (size_t place = at; place + literal.size <= expression.size; place++) /* nor may another alternative do without it */
+        for (size_t place = at; place + literal.size <= expression.size;
+             place++) /* nor may another alternative do without it */
             if (text_equal_nocase(span_slice(expression, place, literal.size), literal))
                 return false;
     }
@@ -312,8 +313,8 @@ static bool is_followed_by(struct span expression, const struct secret_rule *rul
 /* What the engine may check beside a literal without the expression. */
 static void hints_find(struct secret_rule *rule, struct span expression) {
     static const struct span assign = SPAN_LITERAL("{{assign}}"), is = SPAN_LITERAL("{{is}}");
-    rule->bounded = rule->before_bytes == 0 &&
-                    (span_starts(expression, "{{start}}") || span_starts(expression, "(?i){{start}}"));
+    rule->bounded =
+        rule->before_bytes == 0 && (span_starts(expression, "{{start}}") || span_starts(expression, "(?i){{start}}"));
     if (rule->follow == SECRET_FOLLOW_BYTE || rule->literal_count == 0)
         return;
     if (is_followed_by(expression, rule, is))
@@ -355,7 +356,8 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
         return rule_error(place, err, "a rule needs an 'id' of lower case letters, digits and dashes");
     if (rule->id.size <= provider.size + 1 || !span_equal(span_slice(rule->id, 0, provider.size), provider) ||
         rule->id.data[provider.size] != '-')
-        return rule_error(place, err, "id '%.*s' must begin with '%.*s-'", SPAN_FORMAT(rule->id), SPAN_FORMAT(provider));
+        return rule_error(place, err, "id '%.*s' must begin with '%.*s-'", SPAN_FORMAT(rule->id),
+                          SPAN_FORMAT(provider));
     if (rule->description.size == 0 || rule->severity == SEVERITY_UNKNOWN || draft->confidence < 0)
         return rule_error(place, err, "rule '%.*s' needs description, severity and confidence", SPAN_FORMAT(rule->id));
     if (draft->expression.size == 0)
@@ -389,7 +391,8 @@ static bool member_is_repeated(const struct doc *object, const struct doc *membe
 
 static int rule_read(struct secret_rules *set, struct place place, struct span provider, const struct doc *object,
                      struct err *err) {
-    struct rule_draft draft = {.confidence = -1, .confidence_valid = -1, .confidence_invalid = -1, .confidence_pair = -1};
+    struct rule_draft draft = {
+        .confidence = -1, .confidence_valid = -1, .confidence_invalid = -1, .confidence_pair = -1};
     draft.rule.provider = provider;
     draft.rule.generic = span_is(provider, "generic");
     draft.rule.keyword_bytes = 128;
@@ -448,7 +451,8 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
     return 0;
 }
 
-static int file_read(struct secret_rules *set, const struct secret_rule_file *file, struct arena *scratch, struct err *err) {
+static int file_read(struct secret_rules *set, const struct secret_rule_file *file, struct arena *scratch,
+                     struct err *err) {
     if (file->bytes.size > LIMIT_SECRET_RULE_FILE_BYTES)
         return err_set(err, ERR_LIMIT, 0, "secret rules: %s: %zu bytes; at most %zu", file->name, file->bytes.size,
                        LIMIT_SECRET_RULE_FILE_BYTES);

@@ -66,7 +66,8 @@ struct secret_rule_file {
 /* Immutable after loading: shared by all threads. */
 struct secret_rules;
 
-/* Reads rule files. `builtin` adds the embedded ones, but for those that have the name of one of `files`: a file of one's own replaces
+/* Reads rule files. `builtin` adds the embedded ones, but for those that have the name of one of `files`: a file of
+ * one's own replaces
  * its namesake. FORMAT names file, line and what to do: unknown key, bad value,
  * expression that does not compile or has no group `secret`, duplicate id, too few examples. LIMIT: too many rules. */
 int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t file_count,
@@ -81,7 +82,8 @@ const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size
 /* NULL when there is none of that id. */
 const struct secret_rule *secret_rules_find(const struct secret_rules *rules, struct span id);
 
-/* The list of allow.yaml: exact secrets, expressions on every secret, and expressions on the secrets of `generic` rules only. */
+/* The list of allow.yaml: exact secrets, expressions on every secret, and expressions on the secrets of `generic`
+ * rules only. */
 struct secret_allow {
     const struct span *values, *expressions, *generic;
     size_t value_count, expression_count, generic_count;
@@ -92,8 +94,10 @@ struct secret_allow secret_rules_allow(const struct secret_rules *rules);
 typedef void (*secret_rules_test_report_fn)(void *context, const struct secret_rule *rule, struct span example,
                                             const char *reason);
 
-/* Runs the examples of every rule whose file is `file` (NULL: all). A positive has to be found by its own rule with confidence
- * of at least 0.5 (or the rule's own highest, where that is lower), a negative must not be found by it. `*ret_failures` counts what
+/* Runs the examples of every rule whose file is `file` (NULL: all). A positive has to be found by its own rule with
+ * confidence
+ * of at least 0.5 (or the rule's own highest, where that is lower), a negative must not be found by it.
+ * `*ret_failures` counts what
  * was reported. Compiles an engine: some 100 ms for all rules. */
 int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report, void *context,
                       size_t *ret_examples, size_t *ret_failures, struct err *err);

@@ -47,8 +47,8 @@ static void fail(struct test_run *run, const struct secret_rule *rule, struct sp
     run->report(run->context, rule, example, reason);
 }
 
-static int example_run(struct test_run *run, const struct secret_rule *rule, struct span example, size_t index, bool positive,
-                       struct err *err) {
+static int example_run(struct test_run *run, const struct secret_rule *rule, struct span example, size_t index,
+                       bool positive, struct err *err) {
     struct expectation expectation = {.rule = rule, .confidence = -1};
     struct secret_outcome outcome;
     buf_reset(&run->text);
@@ -63,8 +63,9 @@ static int example_run(struct test_run *run, const struct secret_rule *rule, str
     if (!positive && expectation.confidence >= 0)
         fail(run, rule, example, "a negative example is found");
     else if (positive && expectation.confidence < 0)
-        fail(run, rule, example, outcome.allowed_count > 0 ? "a positive example is not found: an allow list suppresses it"
-                                                           : "a positive example is not found");
+        fail(run, rule, example,
+             outcome.allowed_count > 0 ? "a positive example is not found: an allow list suppresses it"
+                                       : "a positive example is not found");
     else if (positive && expectation.confidence < wanted)
         fail(run, rule, example, "a positive example is found with too little confidence");
     else if (positive && expectation.ragged)
@@ -82,13 +83,14 @@ static int rule_run(struct test_run *run, const struct secret_rule *rule, struct
     return 0;
 }
 
-int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report, void *context,
-                      size_t *ret_examples, size_t *ret_failures, struct err *err) {
+int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report,
+                      void *context, size_t *ret_examples, size_t *ret_failures, struct err *err) {
     AUTO_SECRET_ENGINE struct secret_engine *engine = NULL;
     AUTO_SECRET_SCRATCH struct secret_scratch *scratch = NULL;
     AUTO_BUF struct buf text = {0};
     buf_init(&text, 8 * LIMIT_SECRET_EXAMPLE_BYTES);
-    if (secret_engine_new(rules, span_text("examples"), &engine, err) < 0 || secret_scratch_new(engine, &scratch, err) < 0)
+    if (secret_engine_new(rules, span_text("examples"), &engine, err) < 0 ||
+        secret_scratch_new(engine, &scratch, err) < 0)
         return -1;
     struct test_run run = {.engine = engine, .scratch = scratch, .text = text, .report = report, .context = context};
     int result = 0;

@@ -42,7 +42,8 @@ bool secret_base64_decode(struct span s, struct arena *arena, struct span *ret_b
         uint8_t c = s.data[i];
         if (text_is_space(c))
             continue;
-        /* A key in JSON or in an environment variable has its line ends as "\n" in two characters, or "\\n" in three. */
+        /* A key in JSON or in an environment variable has its line ends as "\n" in two characters, or "\\n" in three.
+         * */
         if (c == '\\') {
             if (i + 1 < s.size && (s.data[i + 1] == 'n' || s.data[i + 1] == 'r'))
                 i++;
@@ -101,7 +102,8 @@ static int base32_value(uint8_t c) {
     return text_is_lower(c) ? c - 'a' : c >= '2' && c <= '7' ? c - '2' + 26 : -1;
 }
 
-/* AWS: the 16 characters after the four of the prefix are base32; 40 bits of the first 6 bytes are the account. Ids made before
+/* AWS: the 16 characters after the four of the prefix are base32; 40 bits of the first 6 bytes are the account. Ids
+ * made before
  * 2019, whose fifth character is I or J, have no account in them. */
 static bool check_aws_key_id(struct span secret, struct secret_verdict *verdict) {
     if (secret.size < 20)
@@ -172,7 +174,8 @@ static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
     struct span bytes = {NULL, 0}, claims = {NULL, 0};
     struct doc *root = NULL;
     struct doc_limits limits = {.depth_max = 8, .nodes_max = 256};
-    if (!secret_base64_decode(header, verdict->arena, &bytes) || !secret_base64_decode(payload, verdict->arena, &claims) ||
+    if (!secret_base64_decode(header, verdict->arena, &bytes) ||
+        !secret_base64_decode(payload, verdict->arena, &claims) ||
         json_parse(verdict->arena, bytes, limits, &root, NULL) < 0)
         return false;
     struct span algorithm = doc_text(doc_get(root, "alg"));
@@ -191,7 +194,8 @@ static bool pem_is_encrypted_openssh(struct span bytes) {
     return !r.failed && !span_is(cipher, "none");
 }
 
-/* RFC 7468: the text between the lines decodes and begins as a key does. RFC 1421 headers ("Proc-Type: 4,ENCRYPTED") may come first. */
+/* RFC 7468: the text between the lines decodes and begins as a key does. RFC 1421 headers ("Proc-Type: 4,ENCRYPTED")
+ * may come first. */
 static bool check_pem(struct span secret, struct secret_verdict *verdict) {
     static const struct span dashes = SPAN_LITERAL("-----");
     struct span marker = SPAN_LITERAL("ENCRYPTED");
@@ -237,7 +241,8 @@ static bool check_luhn(struct span secret, struct secret_verdict *verdict) {
     return place >= 8 && sum % 10 == 0;
 }
 
-/* RFC 9562: version digit 1 to 8, variant digit 8 to b. Keys are random ones, version 4, but some makers set other bits. */
+/* RFC 9562: version digit 1 to 8, variant digit 8 to b. Keys are random ones, version 4, but some makers set other
+ * bits. */
 static bool check_uuid(struct span secret, struct secret_verdict *verdict) {
     (void)verdict;
     if (secret.size != 36)
@@ -296,7 +301,8 @@ static void marvin_mix(uint32_t *low, uint32_t *high) {
     *high = rotate(*high, 19);
 }
 
-/* Marvin32, as Microsoft's identifiable keys use it for their last four bytes; the seed is that of the "Default0" keys. */
+/* Marvin32, as Microsoft's identifiable keys use it for their last four bytes; the seed is that of the "Default0"
+ * keys. */
 static uint32_t marvin32(struct span s, uint64_t seed) {
     uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
     struct reader r = reader_init(s);

@@ -28,7 +28,8 @@ const struct secret_validator *secret_validators(void);
 uint32_t secret_crc32(struct span s);
 void secret_crc32_base62(struct span s, char out[6]);
 
-/* Base64 of either alphabet, with or without padding; white space and escaped line ends are skipped. False on other bytes, a length
+/* Base64 of either alphabet, with or without padding; white space and escaped line ends are skipped. False on other
+ * bytes, a length
  * that no encoder makes, or short memory. */
 bool secret_base64_decode(struct span s, struct arena *arena, struct span *ret_bytes);
 

@@ -14,7 +14,8 @@ static int on_hit(void *context, const struct secret_hit *hit) {
     struct sum *sum = context;
     sum->hits++;
     sum->places += hit->offset * 31 + hit->line * 7 + hit->column;
-    if (hit->secret.size != hit->length || hit->confidence < 0 || hit->confidence > 1 || hit->line == 0 || hit->column == 0)
+    if (hit->secret.size != hit->length || hit->confidence < 0 || hit->confidence > 1 || hit->line == 0 ||
+        hit->column == 0)
         abort();
     return 0;
 }

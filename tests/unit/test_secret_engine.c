@@ -10,7 +10,8 @@
 #include "matchers/secret/secret_engine.h"
 #include "matchers/secret/secret_example.h"
 
-/* Rules made for these tests: a prefix token, an assignment, a literal in the middle, a shape without a literal, a pair, a
+/* Rules made for these tests: a prefix token, an assignment, a literal in the middle, a shape without a literal, a
+ * pair, a
  * generic one that overlaps, a long one. */
 static const char rules_text[] =
     "provider: acme\n"
@@ -288,7 +289,8 @@ static void too_many_findings_are_cut_and_said(void **state) {
     }
 }
 
-/* A body of nothing but literals: the work is bounded, not quadratic. Ten times the body takes about ten times as long; without
+/* A body of nothing but literals: the work is bounded, not quadratic. Ten times the body takes about ten times as
+ * long; without
  * the bound this test runs for minutes. */
 static void a_flood_of_literals_is_linear(void **state) {
     struct fixture *fixture = *state;
@@ -320,7 +322,8 @@ static void allowed_secrets_are_counted(void **state) {
     vec_release(&list);
 }
 
-/* For every length: what is shown is a prefix and a suffix of at most four bytes each, a third of the secret at most, and the
+/* For every length: what is shown is a prefix and a suffix of at most four bytes each, a third of the secret at most,
+ * and the
  * length. */
 static void redaction_shows_little(void **state) {
     (void)state;

@@ -103,7 +103,8 @@ static void an_aws_key_id_names_its_account(void **state) {
     struct fixture *fixture = *state;
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     const uint64_t account = UINT64_C(123456789012);
-    uint64_t bits = (account << 7 | UINT64_C(1) << 47) << 2; /* the top bit is no part of it: the fifth character is not I or J */
+    /* the top bit is no part of it: the fifth character is not I or J */
+    uint64_t bits = (account << 7 | UINT64_C(1) << 47) << 2;
     char id[21] = "AKIA";
     for (size_t i = 0; i < 10; i++)
         id[4 + i] = digits[bits >> (45 - 5 * i) & 31];
@@ -120,10 +121,11 @@ static void an_encrypted_key_is_noted(void **state) {
     assert_false(verdict.encrypted);
     assert_true(ask(fixture, "pem", "{{pem:ENCRYPTED PRIVATE KEY}}", &verdict));
     assert_true(verdict.encrypted);
-    assert_true(ask(fixture, "pem",
-                    "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{{HEX:32}}\n\n{{base64:64}}\n"
-                    "-----END RSA PRIVATE KEY-----",
-                    &verdict));
+    assert_true(ask(
+        fixture, "pem",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{{HEX:32}}\n\n{{base64:64}}\n"
+        "-----END RSA PRIVATE KEY-----",
+        &verdict));
     assert_true(verdict.encrypted);
     assert_true(ask(fixture, "jwt", "{{jwt}}", &verdict));
     assert_string_equal(verdict.note, "alg HS256");

@@ -20,10 +20,12 @@ static int on_hit(void *context, const struct secret_hit *hit) {
     buf_reset(&walk->out);
     buf_text(&walk->out, "{\"table\":\"secret\",\"path\":");
     buf_json_text(&walk->out, span_text(walk->path));
-    buf_format(&walk->out, ",\"line\":%" PRIu64 ",\"column\":%" PRIu64 ",\"byte_offset\":%" PRIu64 ",\"byte_length\":%" PRIu64,
+    buf_format(&walk->out,
+               ",\"line\":%" PRIu64 ",\"column\":%" PRIu64 ",\"byte_offset\":%" PRIu64 ",\"byte_length\":%" PRIu64,
                hit->line, hit->column, hit->offset, hit->length);
     buf_format(&walk->out, ",\"rule\":\"%.*s\",\"provider\":\"%.*s\",\"severity\":\"%s\",\"confidence\":%.3f",
-               SPAN_FORMAT(hit->rule->id), SPAN_FORMAT(hit->rule->provider), severity_name(hit->severity), hit->confidence);
+               SPAN_FORMAT(hit->rule->id), SPAN_FORMAT(hit->rule->provider), severity_name(hit->severity),
+               hit->confidence);
     buf_format(&walk->out, ",\"validated\":\"%s\",\"redacted\":", hit->validated);
     buf_json_text(&walk->out, span_text(hit->redacted));
     buf_format(&walk->out, ",\"fingerprint\":\"%s\",\"evidence\":\"%s\"}\n", hit->fingerprint, hit->evidence);
@@ -41,8 +43,9 @@ static int file_search(struct walk *walk, const char *path, struct err *err) {
     if (secret_scan(walk->engine, walk->scratch, &input, on_hit, walk, &outcome, err) < 0)
         return -1;
     if (outcome.truncated)
-        (void)fprintf(stderr, "%s: truncated by %.*s\n", path,
-                      SPAN_FORMAT(outcome.truncated_rule == NULL ? span_text("too many hits") : outcome.truncated_rule->id));
+        (void)fprintf(
+            stderr, "%s: truncated by %.*s\n", path,
+            SPAN_FORMAT(outcome.truncated_rule == NULL ? span_text("too many hits") : outcome.truncated_rule->id));
     return 0;
 }
 
@@ -56,7 +59,8 @@ int main(int argc, char **argv) {
     const char *folder = own ? argv[1] : NULL;
     if (own)
         folders = (struct text_list){&folder, 1, 1};
-    if (rules_folder_load(&folders, &rules, &err) < 0 || secret_engine_new(rules, span_text("measure"), &engine, &err) < 0 ||
+    if (rules_folder_load(&folders, &rules, &err) < 0 ||
+        secret_engine_new(rules, span_text("measure"), &engine, &err) < 0 ||
         secret_scratch_new(engine, &scratch, &err) < 0) {
         (void)fprintf(stderr, "secrets: %s\n", err.text);
         return 2;
