@@ -171,6 +171,7 @@ static int settings_read(struct scan *scan, struct err *err) {
         return -1;
     sweep->targets = scan->operands.data;
     sweep->target_count = scan->operands.count;
+    sweep->arena = &scan->arena;
     sweep->jobs = scan->jobs;
     sweep->memory_bytes = scan->memory_bytes;
     sweep->dedup = !scan->no_dedup;

@@ -26,7 +26,7 @@ struct emit_options {
     void *stop_context;
 };
 
-/* CANCELED, NOMEM, or the sink's error. Texts in `*ret_totals` live in the plan's arena. */
+/* CANCELED, NOMEM, or the sink's error. Texts in `*ret_totals` live as long as the plan. */
 int emit(struct plan *plan, const struct emit_options *options, const struct row_sink *sink, struct totals *ret_totals,
          struct err *err);
 

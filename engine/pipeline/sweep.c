@@ -449,7 +449,11 @@ int sweep_run(const struct sweep_options *options, const struct row_sink *sink, 
                                             .scanned_at = options->scanned_at,
                                             .stop = signal_pending,
                                             .stop_context = &sweep};
-        result = emit(&sweep.plan, &emit_options, sink, ret_totals, err);
+        struct totals totals;
+        result = emit(&sweep.plan, &emit_options, sink, &totals, err);
+        /* The texts of the totals belong to the plan, which ends here. */
+        if (result == 0 && !totals_copy(options->arena, &totals, ret_totals))
+            result = err_set(err, ERR_NOMEM, 0, "totals: out of memory");
     }
     sweep_close(&sweep);
     return result;

@@ -45,6 +45,7 @@ struct sweep_options {
     void (*progress)(void *context, const struct sweep_progress *progress);
     void (*notice)(void *context, const char *text); /* one line for the log: which back-end, and why */
     void *context;
+    struct arena *arena;           /* where the texts of the totals go */
     int signal_fd;                 /* readable when the user wants to stop; -1 for none */
 };
 

@@ -2,8 +2,8 @@
 #ifndef TRAWL_TOTALS_H
 #define TRAWL_TOTALS_H
 
+#include "base/arena.h"
 #include "base/model/severity.h"
-#include "base/span.h"
 
 #define TOTALS_WORST_MAX ((size_t)10)
 #define TOTALS_SECRETS_MAX ((size_t)10)
@@ -49,5 +49,8 @@ struct totals {
     struct total_error first_errors[TOTALS_ERRORS_MAX];
     size_t first_error_count;
 };
+
+/* With copies of all text in the arena; false when memory is short. */
+bool totals_copy(struct arena *arena, const struct totals *from, struct totals *ret_copy);
 
 #endif
