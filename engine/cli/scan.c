@@ -238,13 +238,9 @@ int scan_run(struct scan *scan, const struct row_sink *sink, struct err *err) {
 
 int scan_status(const struct scan *scan) {
     const struct totals *totals = &scan->totals;
-    bool failed = totals->errors > 0;
-    if (totals->images == 0 && failed)
-        return EXIT_NOTHING;
-    if (totals->images > 0 && totals->images_failed == totals->images)
-        return EXIT_NOTHING;
-    if (failed)
-        return EXIT_PARTIAL;
+    /* Failed images are rows too: only where there is none has nothing been done. */
+    if (totals->errors > 0)
+        return totals->images == 0 ? EXIT_NOTHING : EXIT_PARTIAL;
     if (scan->has_fail_on && totals->has_findings && totals->worst >= scan->fail_severity)
         return (int)scan->exit_code;
     return EXIT_DONE;

@@ -252,7 +252,7 @@ static int image_row_emit(struct emit_run *run, const struct planned_image *imag
     row_text(row, image->reference.repository);
     row_text_or_nil(row, image->reference.tag);
     row_text(row, digest_span(image_digest, text));
-    row_text(row, span_text(image->source->ops->kind));
+    row_text(row, span_text(image->kind));
     row_text(row, image->media_type);
     row_text(row, image->platform.os);
     row_text(row, image->platform.architecture);
@@ -357,14 +357,15 @@ static int image_emit(struct emit_run *run, struct planned_image *image, struct 
     for (size_t i = 0; i < image->layer_count; i++)
         layers[i] = run->plan->layers.data[image->layers[i]]->result;
     /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
-    const struct digest *image_digest = image->source->ops->tree != NULL ? &layers[0]->digest : &image->digest;
+    bool is_tree = image->source != NULL && image->source->ops->tree != NULL;
+    const struct digest *image_digest = is_tree ? &layers[0]->digest : &image->digest;
     image_status_settle(run->plan, image);
     int result = compose(layers, image->layer_count, run->options->with_declared, &composition, err);
     if (result == 0 && composition.packages.count > 0)
         result = package_sets_emit(run->sets, &composition, layers, &set, err);
     if (result == 0)
         result = image_secrets_emit(run, image, image_digest, &composition, &secret_count, err);
-    if (result == 0 && image->status != SCAN_SKIPPED && image->source->ops->tree == NULL)
+    if (result == 0 && image->status != SCAN_SKIPPED && !is_tree)
         result = image_layers_emit(run, image, image_digest, err);
     if (result == 0)
         result = image_errors_emit(run, image, image_digest, err);

@@ -28,6 +28,7 @@ struct planned_image *plan_image_add(struct plan *plan, struct source *source, c
     if (image == NULL || !vec_push(&plan->images, image))
         return NULL;
     image->source = source;
+    image->kind = source == NULL ? source_kind(reference->text) : source->ops->kind;
     image->reference = *reference;
     return image;
 }
@@ -48,7 +49,11 @@ void plan_image_error(struct plan *plan, struct planned_image *image, enum stage
 }
 
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err) {
-    if (vec_push(&plan->errors, error_make(plan, stage, err)) && !vec_push(&plan->error_targets, target))
+    struct source_reference reference = {.text = target, .registry = span_text(""), .repository = target};
+    struct planned_image *image = source_is_registry(target) ? NULL : plan_image_add(plan, NULL, &reference);
+    if (image != NULL)
+        plan_image_error(plan, image, stage, err, SCAN_FAILED);
+    else if (vec_push(&plan->errors, error_make(plan, stage, err)) && !vec_push(&plan->error_targets, target))
         plan->errors.count--;
 }
 

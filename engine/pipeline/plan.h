@@ -14,7 +14,8 @@ struct image_error {
 };
 
 struct planned_image {
-    struct source *source;
+    struct source *source;          /* NULL: the target could not be opened */
+    const char *kind;               /* target_kind */
     struct source_reference reference;
     struct digest digest;           /* of the manifest; DIGEST_NONE when it never came */
     struct span media_type;
@@ -53,12 +54,13 @@ struct plan {
 void plan_init(struct plan *plan);
 void plan_release(struct plan *plan);
 
-/* NULL when memory is short. */
+/* `source` may be NULL for a target that could not be opened. NULL when memory is short. */
 struct planned_image *plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference);
 
 /* Attaches an error to an image and sets its status. Reason is the first error's text. */
 void plan_image_error(struct plan *plan, struct planned_image *image, enum stage stage, const struct err *err,
                       enum scan_status status);
+/* A target that could not be listed. Where it names one image, that is in the plan as a failed one. */
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err);
 
 /* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. SIZE_MAX: out of memory. */

@@ -8,6 +8,29 @@ static const struct source_ops *const all_ops[] = {
 #undef SOURCE
 };
 
+/* The source whose prefix the target has; NULL when it has none. `*ret_location` is what stands behind the prefix. */
+static const struct source_ops *ops_find(struct span target, struct span *ret_location) {
+    for (size_t i = 0; i < ARRAY_COUNT(all_ops); i++) {
+        for (const char *const *prefix = all_ops[i]->prefixes; *prefix != NULL; prefix++) {
+            if (span_starts(target, *prefix)) {
+                *ret_location = span_from(target, strlen(*prefix));
+                return all_ops[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+const char *source_kind(struct span target) {
+    struct span location;
+    const struct source_ops *ops = ops_find(target, &location);
+    return ops == NULL ? source_registry_ops.kind : ops->kind;
+}
+
+bool source_is_registry(struct span target) {
+    return span_starts(target, "registry://") && span_index(target, '/', strlen("registry://")) == SIZE_MAX;
+}
+
 /* A prefix is letters and dashes before a colon. What could as well be a host with a port ("localhost:5000/x") is none. */
 static struct span unknown_prefix(struct span target) {
     size_t colon = span_index(target, ':', 0);
@@ -23,18 +46,13 @@ static struct span unknown_prefix(struct span target) {
 
 int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err) {
     char quoted[128];
-    for (size_t i = 0; i < ARRAY_COUNT(all_ops); i++) {
-        const struct source_ops *ops = all_ops[i];
-        for (size_t j = 0; ops->prefixes[j] != NULL; j++) {
-            if (!span_starts(target, ops->prefixes[j]))
-                continue;
-            struct span location = span_from(target, strlen(ops->prefixes[j]));
-            if (location.size == 0)
-                return err_set(err, ERR_USAGE, 0, "target '%s': expected something behind '%s'",
-                               text_quote(target, quoted, sizeof quoted), ops->prefixes[j]);
-            return ops->open(context, target, location, ret_source, err);
-        }
-    }
+    struct span location = {NULL, 0};
+    const struct source_ops *ops = ops_find(target, &location);
+    if (ops != NULL && location.size == 0)
+        return err_set(err, ERR_USAGE, 0, "target '%s': expected something behind the colon",
+                       text_quote(target, quoted, sizeof quoted));
+    if (ops != NULL)
+        return ops->open(context, target, location, ret_source, err);
     struct span prefix = unknown_prefix(target);
     if (prefix.size > 0)
         return err_set(err, ERR_USAGE, 0, "target '%s': unknown kind '%.*s'; `trawl sweep --help` lists them",

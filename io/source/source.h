@@ -75,6 +75,9 @@ struct source {
  * engine/pipeline/resolve.h. */
 int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err);
 void source_close(struct source *source);
+/* The kind that a target would be, whether or not it can be opened; and whether it names a whole registry. */
+const char *source_kind(struct span target);
+bool source_is_registry(struct span target);
 
 /* The rows of source.def. */
 #define SOURCE(kind) extern const struct source_ops source_##kind##_ops;
