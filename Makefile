@@ -75,7 +75,7 @@ FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 .PHONY: all bootstrap test test-all test-unit test-fuzz test-e2e test-golden test-scores lint format demo bench bench-micro fuzz \
   golden-update asan tsan valgrind man install uninstall dist clean help units
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/micro/% $(B)/tests/support/bin/%
 
 all: trawl ## build ./trawl (the default)
 
