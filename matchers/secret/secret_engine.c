@@ -272,6 +272,15 @@ struct search {
     bool nomem;
 };
 
+/* Whether `text` ends in a word after which a blank is enough, as in `--api-key VALUE`. */
+static bool names_a_secret(struct span text) {
+    static const struct span words[] = {SPAN_LITERAL("key"), SPAN_LITERAL("oken"), SPAN_LITERAL("cret"), SPAN_LITERAL("word")};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (text.size >= words[i].size && text_equal_nocase(span_from(text, text.size - words[i].size), words[i]))
+            return true;
+    return false;
+}
+
 /* Whether the bytes from `from` on can be what {{assign}} or {{is}} stands for: name, quotes, then an operator.
  * Passes more than
  * the macros do, never less. A slash ends it, which spares us every path and address. */
@@ -280,6 +289,8 @@ static bool operator_follows(struct span body, size_t from, bool narrow) {
     for (size_t i = 0; i < near.size; i++) {
         uint8_t c = near.data[i];
         if (c == '=' || c == ':')
+            return true;
+        if (!narrow && (c == ' ' || c == '\t') && names_a_secret(span_slice(near, 0, i)))
             return true;
         if (text_is_alnum(c) || c == '_' || c == ' ' || c == '.' || c == '-' || c == '"' || c == '\'' || c == ']' ||
             c == '`' || c == '\t')
