@@ -62,14 +62,20 @@ bool clock_parse(struct span text, int64_t *ret_utc_s) {
             return false;
         }
     }
-    *ret_utc_s = days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    int64_t utc_s = days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    if (utc_s < CLOCK_TEXT_MIN || utc_s > CLOCK_TEXT_MAX) /* an offset may lead out of the years that have a text */
+        return false;
+    *ret_utc_s = utc_s;
     return true;
 }
 
 const char *clock_text(int64_t utc_s, char *out) {
-    time_t seconds = (time_t)utc_s;
+    time_t seconds = (time_t)(utc_s < CLOCK_TEXT_MIN ? CLOCK_TEXT_MIN : utc_s > CLOCK_TEXT_MAX ? CLOCK_TEXT_MAX : utc_s);
     struct tm parts = {0};
-    if (gmtime_r(&seconds, &parts) == NULL || strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        out[0] = '\0';
+    (void)gmtime_r(&seconds, &parts); /* fails only for years beyond an int */
+    /* strftime's %Y has no four digits for the year 444. */
+    (void)snprintf(out, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)(parts.tm_year + 1900) % 10000,
+                   (unsigned)(parts.tm_mon + 1) % 100, (unsigned)parts.tm_mday % 100, (unsigned)parts.tm_hour % 100,
+                   (unsigned)parts.tm_min % 100, (unsigned)parts.tm_sec % 100);
     return out;
 }

@@ -108,7 +108,7 @@ static bool value_check(struct reader *r, const struct column *column) {
         texts = 2 * count_read(r, 0x80, MSGPACK_MAP16);
         break;
     case COLUMN_TYPE_COUNT:
-        assert(!"a column without a type");
+        assert(false); /* no column is of this type */
         return false;
     }
     for (size_t i = 0; i < texts && !r->failed; i++)

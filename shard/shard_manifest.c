@@ -179,6 +179,8 @@ static int lists_take(struct arena *arena, const struct doc *root, struct shard_
 int shard_manifest_parse(struct arena *arena, struct span json, struct shard_manifest *ret_manifest, struct err *err) {
     struct doc *root = NULL;
     struct shard_manifest manifest = {0};
+    if (!text_is_utf8(json)) /* json_parse() would let it pass */
+        return err_set(err, ERR_FORMAT, 0, "%s: expected UTF-8", manifest_name);
     if (json_parse(arena, json, doc_limits_default(), &root, err) < 0)
         return err_wrap(err, "%s", manifest_name);
     if (count_take(root, "schema_version", &manifest.schema_version, err) < 0)

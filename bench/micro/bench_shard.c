@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "shard/ddl.h"
 #include "shard/shard_frame.h"
 #include "shard/shard_read.h"
 #include "shard/shard_write.h"
@@ -20,6 +21,23 @@ enum { ROUNDS = 3 };
 static void fail(const struct err *err) {
     (void)fprintf(stderr, "bench_shard: %s\n", err->text);
     exit(1);
+}
+
+/* What is left of a sweep when its parts are gone. */
+static void folder_remove(const char *folder) {
+    char path[512];
+    for (enum ddl_dialect dialect = 0; dialect < DDL_COUNT; dialect++) {
+        (void)snprintf(path, sizeof path, "%s/ddl/%s", folder, ddl_file_name(dialect));
+        (void)unlink(path);
+    }
+    static const char *const names[] = {"ddl", "vulnerability"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        (void)rmdir(path);
+    }
+    (void)snprintf(path, sizeof path, "%s/.lock", folder);
+    (void)unlink(path);
+    (void)rmdir(folder);
 }
 
 static double seconds_since(uint64_t begin_ns) {
@@ -121,6 +139,7 @@ int main(int argc, char **argv) {
             (void)unlink(whole);
         }
         shard_set_free(set);
+        folder_remove(folder);
     }
     row_release(&row);
     struct rusage usage;

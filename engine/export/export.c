@@ -134,7 +134,7 @@ void export_json_column(struct buf *buf, const struct row_view *view, size_t col
         break;
     }
     case COLUMN_TYPE_COUNT:
-        assert(!"a column without a type");
+        assert(false); /* no column is of this type */
         break;
     }
 }

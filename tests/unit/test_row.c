@@ -111,7 +111,7 @@ static void test_bytes_that_are_not_utf8(void **state) {
 /* One image row, for its map, times and nils. */
 static void image_row(struct row *row, int64_t created_at, bool with_created, size_t labels) {
     struct span pairs[40];
-    char texts[40][8];
+    char texts[40][24];
     assert_true(2 * labels <= ARRAY_COUNT(pairs));
     for (size_t i = 0; i < 2 * labels; i++) {
         (void)snprintf(texts[i], sizeof texts[i], "%zu", i);
@@ -158,7 +158,7 @@ static void test_times_maps_and_nil(void **state) {
     struct row_items pairs = row_view_map(&view, labels);
     size_t count = 0;
     for (struct span key, value; row_items_next(&pairs, &key) && row_items_next(&pairs, &value); count++) {
-        char expected[8];
+        char expected[24];
         (void)snprintf(expected, sizeof expected, "%zu", 2 * count);
         assert_true(span_is(key, expected));
     }

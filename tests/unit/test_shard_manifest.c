@@ -87,6 +87,7 @@ static void test_bad_members(void **state) {
         {"\"compliance\"", "\"complaint\"", ERR_FORMAT},
         {"\"tables\"", "\"chairs\"", ERR_FORMAT},
         {"{\n", "[{\n", ERR_FORMAT},
+        {"\"0.1.0\"", "\"0.1.\xff\"", ERR_FORMAT},
     };
     struct err err = {0};
     struct shard_manifest manifest = manifest_make(), back;
