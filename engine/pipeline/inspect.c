@@ -157,6 +157,14 @@ static void secrets_search(struct inspect *inspect, struct span body) {
         seen_add(seen, hash, inspect->found.data, inspect->found.count);
 }
 
+/* A loop that compilers turn into vector code: large files pass through it whole. */
+static uint64_t newlines_count(struct span s) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < s.size; i++)
+        count += s.data[i] == '\n';
+    return count;
+}
+
 /* Searches the window at hand and keeps the overlap that the next one begins with. */
 static void window_search(struct inspect *inspect, bool last) {
     struct span body = buf_span(&inspect->body);
@@ -176,11 +184,10 @@ static void window_search(struct inspect *inspect, bool last) {
     secrets_add(inspect, inspect->found.data, inspect->found.count);
     inspect->window_reported = inspect->window_offset + report_to;
     size_t drop = report_to - size_min(LIMIT_WINDOW_OVERLAP, report_to);
-    for (size_t i = 0; i < drop; i++) {
-        bool newline = body.data[i] == '\n';
-        inspect->window_line += newline;
-        inspect->window_column = newline ? 1 : inspect->window_column + 1;
-    }
+    struct span dropped = span_slice(body, 0, drop);
+    size_t last_newline = span_index_last(dropped, '\n');
+    inspect->window_line += newlines_count(dropped);
+    inspect->window_column = last_newline == SIZE_MAX ? inspect->window_column + drop : drop - last_newline;
     memmove(inspect->body.data, inspect->body.data + drop, body.size - drop);
     inspect->body.size -= drop;
     inspect->window_offset += drop;
