@@ -1,5 +1,3 @@
-#include <signal.h>
-
 #include "base/embed.h"
 #include "base/text.h"
 #include "engine/cli/command.h"
@@ -38,8 +36,6 @@ int command_fail(const char *name, const struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    /* A closed pipe or socket is an error return, not a death. */
-    (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         overview_print(stderr);
         return EXIT_USAGE;

@@ -140,6 +140,7 @@ static int secrets_open(struct scan *scan, struct err *err) {
 /* Signals come through a descriptor that the loop watches: no handler, no global flag. */
 static int signals_open(struct scan *scan, struct err *err) {
     sigset_t set;
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed socket is an error return, not a death */
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);

@@ -258,7 +258,8 @@ static int image_row_emit(struct emit_run *run, const struct planned_image *imag
     row_text(row, image->platform.architecture);
     row_text(row, image->platform.variant);
     row_text(row, digest_span(&image->config_descriptor.digest, text));
-    if (clock_parse(config->created, &created))
+    /* Reproducible builds write year 1 or 0; warehouses' times begin in 1970. */
+    if (clock_parse(config->created, &created) && created >= 0)
         row_time(row, created);
     else
         row_nil(row);
