@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "engine/pipeline/found_secret.h"
 
 struct image_secrets {
     const struct secret_engine *engine;
@@ -38,26 +39,10 @@ void image_secrets_free(struct image_secrets *secrets) {
 
 static int hit_keep(void *context, const struct secret_hit *hit) {
     struct image_secrets *secrets = context;
-    struct arena *arena = secrets->arena;
-    struct config_secret found = {
-        .secret = {.path = secrets->location,
-                   .line = hit->line,
-                   .column = hit->column,
-                   .byte_offset = hit->offset,
-                   .byte_length = hit->length,
-                   .rule = hit->rule->id,
-                   .provider = hit->rule->provider,
-                   .severity = hit->rule->severity,
-                   .confidence = hit->confidence,
-                   .validated = arena_copy(arena, span_text(hit->validated)),
-                   .redacted = arena_copy(arena, secrets->show_secrets ? hit->secret : span_text(hit->redacted)),
-                   .fingerprint = arena_copy(arena, span_text(hit->fingerprint)),
-                   .encoding = span_text("plain"),
-                   .evidence = arena_copy(arena, span_text(hit->evidence))},
-        .state = secrets->state};
-    const struct layer_secret *s = &found.secret;
-    secrets->failed = secrets->failed || s->validated.data == NULL || s->redacted.data == NULL ||
-                      s->fingerprint.data == NULL || s->evidence.data == NULL || !vec_push(&secrets->found, found);
+    struct config_secret found = {.state = secrets->state};
+    bool kept = found_secret_make(secrets->arena, hit, secrets->show_secrets, &found.secret);
+    found.secret.path = secrets->location;
+    secrets->failed = secrets->failed || !kept || !vec_push(&secrets->found, found);
     return secrets->failed ? 1 : 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/overflow.h"
+#include "engine/pipeline/found_secret.h"
 #include "matchers/package/os_release.h"
 
 enum body_mode {
@@ -70,24 +71,9 @@ static void fail(struct inspect *inspect, enum stage stage, const struct err *er
 
 static int hit_keep(void *context, const struct secret_hit *hit) {
     struct inspect *inspect = context;
-    struct arena *arena = &inspect->result->arena;
-    struct layer_secret secret = {
-        .line = hit->line,
-        .column = hit->column,
-        .byte_offset = hit->offset,
-        .byte_length = hit->length,
-        .rule = hit->rule->id,
-        .provider = hit->rule->provider,
-        .severity = hit->rule->severity,
-        .confidence = hit->confidence,
-        .validated = arena_copy(arena, span_text(hit->validated)),
-        .redacted = arena_copy(arena, inspect->options->show_secrets ? hit->secret : span_text(hit->redacted)),
-        .fingerprint = arena_copy(arena, span_text(hit->fingerprint)),
-        .encoding = span_text("plain"),
-        .evidence = arena_copy(arena, span_text(hit->evidence)),
-    };
-    bool kept = secret.validated.data != NULL && secret.redacted.data != NULL && secret.fingerprint.data != NULL &&
-                secret.evidence.data != NULL && vec_push(&inspect->found, secret);
+    struct layer_secret secret;
+    bool kept = found_secret_make(&inspect->result->arena, hit, inspect->options->show_secrets, &secret) &&
+                vec_push(&inspect->found, secret);
     if (!kept) {
         struct err err = {0};
         (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, findings of this file are missing");

@@ -1,0 +1,12 @@
+/* From a hit of the secret engine, which lives for a callback, to a finding that lives with its arena. */
+#ifndef TRAWL_FOUND_SECRET_H
+#define TRAWL_FOUND_SECRET_H
+
+#include "engine/image/layer_result.h"
+#include "matchers/secret/secret_engine.h"
+
+/* Everything but the path. `show` puts the clear text in place of the redacted one. Rule and provider are borrowed from the rules. False
+ * when memory is short. */
+bool found_secret_make(struct arena *arena, const struct secret_hit *hit, bool show, struct layer_secret *ret_secret);
+
+#endif
