@@ -114,6 +114,27 @@ static void fill_checksummed(struct buf *out, struct span prefix, uint64_t count
     buf_add(out, span_make(digits, sizeof digits));
 }
 
+/* One of Azure's identifiable keys of 32 or 64 bytes: the signature's four characters stand ten before the end, and the
+ * last four bytes are the checksum of those before. */
+static void fill_azure(struct buf *out, struct span signature, size_t size, uint64_t *state) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t key[64];
+    for (size_t i = 0; i < size; i++)
+        key[i] = (uint8_t)random_next(state);
+    size_t bit = ((size * 8 + 5) / 6 - 10) * 6;
+    for (size_t i = 0; i < signature.size; i++) {
+        const char *digit = memchr(digits, signature.data[i], sizeof digits - 1);
+        for (unsigned shift = 6; digit != NULL && shift-- > 0; bit++) {
+            uint8_t mask = (uint8_t)(0x80u >> (bit & 7));
+            key[bit / 8] = (uint8_t)((key[bit / 8] & ~mask) | ((digit - digits) >> shift & 1 ? mask : 0));
+        }
+    }
+    uint32_t checksum = secret_marvin32(span_make(key, size - 4), UINT64_C(0x44656661756c7430)); /* "Default0" */
+    for (size_t i = 0; i < 4; i++)
+        key[size - 4 + i] = (uint8_t)(checksum >> (8 * i));
+    fill_base64(out, span_make(key, size), false, 0);
+}
+
 static int fill_count(struct span text, struct span whole, uint64_t *ret_count, struct err *err) {
     char quoted[64];
     if (text_u64(text, 10, LIMIT_SECRET_EXAMPLE_BYTES, ret_count))
@@ -141,6 +162,13 @@ static int fill_one(struct span inside, uint64_t *state, struct buf *out, struct
         fill_pem(out, rest, state);
     } else if (span_is(name, "github") && rest.size > 0) {
         fill_checksummed(out, rest, 30, false, state);
+    } else if (span_is(name, "azure") && rest.size == 7 && rest.data[4] == ':') {
+        if (fill_count(span_from(rest, 5), inside, &count, err) < 0)
+            return -1;
+        if (count != 32 && count != 64)
+            return err_set(err, ERR_FORMAT, 0, "example: {{%s}}: these keys have 32 or 64 bytes",
+                           text_quote(inside, quoted, sizeof quoted));
+        fill_azure(out, span_slice(rest, 0, 4), (size_t)count, state);
     } else if ((span_is(name, "crc32hex") || span_is(name, "repeat")) && rest.size > 0) {
         size_t colon = span_index_last(rest, ':');
         struct span number = colon == SIZE_MAX ? (struct span){NULL, 0} : span_from(rest, colon + 1);

@@ -28,6 +28,9 @@ const struct secret_validator *secret_validators(void);
 uint32_t secret_crc32(struct span s);
 void secret_crc32_base62(struct span s, char out[6]);
 
+/* Marvin32, as Microsoft's identifiable keys use it for their last four bytes. */
+uint32_t secret_marvin32(struct span s, uint64_t seed);
+
 /* Base64 of either alphabet, with or without padding; white space and escaped line ends are skipped. False on other
  * bytes, a length
  * that no encoder makes, or short memory. */
