@@ -135,7 +135,7 @@ static void note_refusal(struct loop *loop, const struct err *err) {
                        : err->sys == EMFILE                   ? "raise the open-files limit, ulimit -n"
                                                               : err->text;
     if (name != NULL)
-        (void)snprintf(loop->refusal, sizeof loop->refusal, "io_uring unavailable (%s): %s; using epoll", name, hint);
+        (void)snprintf(loop->refusal, sizeof loop->refusal, "io_uring unavailable (%s): %.120s; using epoll", name, hint);
     else
         (void)snprintf(loop->refusal, sizeof loop->refusal, "io_uring unavailable: %.120s; using epoll", hint);
 }

@@ -1,0 +1,468 @@
+/* The client: libcurl's multi interface driven by the loop, the queue of requests, and the timers. */
+#include "io/http/http.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "io/http/http_internal.h"
+
+/* One socket of curl's. */
+struct socket_watch {
+    struct http *http;
+    uint64_t handle;
+};
+
+static void http_turn(struct http *http);
+
+/* ---- curl's events ---- */
+
+/* Finished transfers. Outside of curl's callbacks only. */
+static void messages_take(struct http *http) {
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+        struct http_request *request = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = message->data.result;
+        if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request) == CURLE_OK && request != NULL)
+            request_settle(request, code);
+    }
+    http_turn(http);
+}
+
+static void on_socket_event(void *context, int fd, unsigned events) {
+    struct socket_watch *watch = context;
+    struct http *http = watch->http; /* the watch may die in the call below */
+    int running = 0;
+    int mask = 0;
+    if ((events & (LOOP_IN | LOOP_HUP)) != 0)
+        mask |= CURL_CSELECT_IN;
+    if ((events & LOOP_OUT) != 0)
+        mask |= CURL_CSELECT_OUT;
+    if ((events & LOOP_ERR) != 0)
+        mask |= CURL_CSELECT_ERR;
+    (void)curl_multi_socket_action(http->multi, fd, mask, &running);
+    messages_take(http);
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context) {
+    struct http *http = context;
+    struct socket_watch *watch = socket_context;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch != NULL)
+            loop_cancel(http->loop, watch->handle);
+        mem_free(watch);
+        (void)curl_multi_assign(http->multi, fd, NULL);
+        return 0;
+    }
+    unsigned events = ((what & CURL_POLL_IN) != 0 ? (unsigned)LOOP_IN : 0) | ((what & CURL_POLL_OUT) != 0 ? (unsigned)LOOP_OUT : 0);
+    if (watch != NULL) {
+        loop_watch_change(http->loop, watch->handle, events);
+        return 0;
+    }
+    watch = mem_zalloc(sizeof *watch);
+    if (watch == NULL)
+        return -1;
+    watch->http = http;
+    watch->handle = loop_watch(http->loop, fd, events, on_socket_event, watch);
+    if (watch->handle == 0 || curl_multi_assign(http->multi, fd, watch) != CURLM_OK) {
+        loop_cancel(http->loop, watch->handle);
+        mem_free(watch);
+        return -1;
+    }
+    return 0;
+}
+
+static void on_curl_timer(void *context) {
+    struct http *http = context;
+    int running = 0;
+    http->curl_timer = 0;
+    (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    messages_take(http);
+}
+
+static int on_curl_timeout(CURLM *multi, long timeout_ms, void *context) {
+    struct http *http = context;
+    (void)multi;
+    loop_cancel(http->loop, http->curl_timer);
+    http->curl_timer = 0;
+    if (timeout_ms < 0)
+        return 0;
+    http->curl_timer = loop_timer(http->loop, (uint64_t)timeout_ms, on_curl_timer, http);
+    return http->curl_timer == 0 ? -1 : 0;
+}
+
+/* An armed ring poll holds a reference to the file: without the shutdown the peer would see no end before its cancellation is reaped. */
+int http_close_socket(void *context, curl_socket_t fd) {
+    (void)context;
+    (void)shutdown(fd, SHUT_RDWR);
+    return close(fd);
+}
+
+/* ---- the queue ---- */
+
+static int host_find(struct http *http, const char *url, struct http_host **ret_host, struct err *err) {
+    struct span text = span_text(url);
+    size_t scheme = span_find(text, span_text("://"), 0);
+    if (scheme == SIZE_MAX || (!span_starts(text, "http://") && !span_starts(text, "https://")))
+        return err_set(err, ERR_USAGE, 0, "'%.80s': expected an http or https URL", url);
+    size_t end = scheme + 3 + strcspn(url + scheme + 3, "/?#");
+    if (memchr(url + scheme + 3, '@', end - scheme - 3) != NULL)
+        return err_set(err, ERR_USAGE, 0, "URL: expected no user or password in it");
+    struct span name = span_slice(text, 0, end);
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
+        if (span_is(name, host->name)) {
+            *ret_host = host;
+            return 0;
+        }
+    }
+    struct http_host *host = mem_zalloc(sizeof *host);
+    if (host != NULL)
+        host->name = mem_text(name.data, name.size);
+    if (host == NULL || host->name == NULL) {
+        mem_free(host);
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    }
+    host->next = http->hosts;
+    http->hosts = host;
+    *ret_host = host;
+    return 0;
+}
+
+void http_enqueue(struct http_request *request) {
+    struct http_host *host = request->host;
+    request->state = REQUEST_QUEUED;
+    request->queue_next = NULL;
+    if (host->last == NULL)
+        host->first = request;
+    else
+        host->last->queue_next = request;
+    host->last = request;
+}
+
+static void queue_remove(struct http_request *request) {
+    struct http_host *host = request->host;
+    struct http_request *before = NULL;
+    for (struct http_request *at = host->first; at != NULL; before = at, at = at->queue_next) {
+        if (at != request)
+            continue;
+        if (before == NULL)
+            host->first = at->queue_next;
+        else
+            before->queue_next = at->queue_next;
+        if (host->last == at)
+            host->last = before;
+        return;
+    }
+}
+
+/* The next host in turn that has a request waiting and a connection free. */
+static struct http_host *host_next(struct http *http) {
+    struct http_host *start = http->host_turn != NULL ? http->host_turn : http->hosts;
+    struct http_host *host = start;
+    while (host != NULL) {
+        struct http_host *next = host->next != NULL ? host->next : http->hosts;
+        if (host->first != NULL && host->running < http->options.connections_per_host) {
+            http->host_turn = next;
+            return host;
+        }
+        host = next == start ? NULL : next;
+    }
+    return NULL;
+}
+
+void http_detach(struct http_request *request) {
+    struct http *http = request->http;
+    long connects = 0;
+    if (request->easy == NULL)
+        return;
+    if (curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
+        http->stats.connections += (uint64_t)connects;
+    (void)curl_multi_remove_handle(http->multi, request->easy);
+    if (http->idle_count < sizeof http->idle / sizeof http->idle[0]) {
+        curl_easy_reset(request->easy);
+        http->idle[http->idle_count++] = request->easy;
+    } else {
+        curl_easy_cleanup(request->easy);
+    }
+    request->easy = NULL;
+    request->host->running--;
+    http->running--;
+}
+
+static void request_cancel(struct http_request *request) {
+    struct err err = {0};
+    (void)err_set(&err, ERR_CANCELED, 0, "canceled");
+    if (request->state == REQUEST_QUEUED)
+        queue_remove(request);
+    http_detach(request);
+    request_finish(request, &err);
+}
+
+/* Carries out what was asked for meanwhile, and starts what may be started. A request's callbacks may ask for more, which then comes
+ * in the next turn. */
+static void http_turn(struct http *http) {
+    for (struct http_request *request = http->requests, *next; request != NULL; request = next) {
+        next = request->next;
+        if (request->cancel_wanted) {
+            request_cancel(request);
+        } else if (request->resume_wanted) {
+            request->resume_wanted = false;
+            if (request->paused && request->easy != NULL) {
+                request->paused = false;
+                request->activity_ns = clock_ns();
+                (void)curl_easy_pause(request->easy, CURLPAUSE_CONT);
+            }
+        }
+    }
+    struct http_host *host;
+    while (!http->closing && http->running < http->options.connections_max && (host = host_next(http)) != NULL) {
+        struct http_request *request = host->first;
+        host->first = request->queue_next;
+        if (host->first == NULL)
+            host->last = NULL;
+        request_attempt(request);
+    }
+}
+
+static void on_deferred(void *context) {
+    struct http *http = context;
+    http->deferred_timer = 0;
+    http_turn(http);
+    messages_take(http);
+}
+
+void http_defer(struct http *http) {
+    if (http->deferred_timer == 0 && !http->closing)
+        http->deferred_timer = loop_timer(http->loop, 0, on_deferred, http);
+}
+
+/* ---- stalls ---- */
+
+static void on_stall_check(void *context) {
+    struct http *http = context;
+    uint64_t limit_ns = (uint64_t)http->options.stall_timeout_ms * 1000000;
+    uint64_t now_ns = clock_ns();
+    http->stall_timer = 0;
+    for (struct http_request *request = http->requests, *next; request != NULL; request = next) {
+        next = request->next;
+        if (request->state == REQUEST_RUNNING && !request->paused && now_ns - request->activity_ns > limit_ns) {
+            request->stalled = true;
+            request_settle(request, CURLE_OPERATION_TIMEDOUT);
+        }
+    }
+    if (http->requests != NULL)
+        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
+    http_turn(http);
+}
+
+/* ---- the interface ---- */
+
+static void library_init(void) {
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows when the first handle cannot be made */
+}
+
+static char *text_or_null(const char *text) {
+    return text == NULL ? NULL : mem_text(text, strlen(text));
+}
+
+static unsigned or_default(unsigned value, unsigned fallback) {
+    return value == 0 ? fallback : value;
+}
+
+static int options_check(struct http *http, const struct http_options *options, struct err *err) {
+    http->options = (struct http_options){
+        .connections_per_host = or_default(options->connections_per_host, 8),
+        .connections_max = or_default(options->connections_max, 64),
+        .insecure = options->insecure,
+        .connect_timeout_ms = or_default(options->connect_timeout_ms, 15000),
+        .stall_timeout_ms = or_default(options->stall_timeout_ms, 30000),
+        .attempts_max = or_default(options->attempts_max, 4),
+        .backoff_ms = or_default(options->backoff_ms, 250),
+        .retry_after_max_ms = or_default(options->retry_after_max_ms, 60000),
+    };
+    http->ca_file = text_or_null(options->ca_file);
+    http->user_agent = text_or_null(options->user_agent == NULL ? "trawl/" TRAWL_VERSION : options->user_agent);
+    if (http->user_agent == NULL || (options->ca_file != NULL && http->ca_file == NULL))
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    if (http->ca_file != NULL && access(http->ca_file, R_OK) != 0)
+        return err_set(err, ERR_USAGE, errno, "CA file %s: %s", http->ca_file, strerror(errno));
+    return 0;
+}
+
+int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, library_init);
+    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+    if ((version->features & CURL_VERSION_ASYNCHDNS) == 0)
+        return err_set(err, ERR_UNSUPPORTED, 0, "libcurl %s resolves names in the calling thread: a build with threads or c-ares is needed",
+                       version->version);
+    struct http *http = mem_zalloc(sizeof *http);
+    if (http == NULL)
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    http->loop = loop;
+    http->random = clock_ns() | 1;
+    http->multi = curl_multi_init();
+    if (http->multi == NULL) {
+        http_close(http);
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    }
+    if (options_check(http, options, err) < 0) {
+        http_close(http);
+        return -1;
+    }
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timeout);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->options.connections_max);
+    *ret_http = http;
+    return 0;
+}
+
+void http_close(struct http *http) {
+    if (http == NULL)
+        return;
+    http->closing = true;
+    while (http->requests != NULL)
+        request_cancel(http->requests);
+    for (size_t i = 0; i < http->idle_count; i++)
+        curl_easy_cleanup(http->idle[i]);
+    if (http->multi != NULL)
+        (void)curl_multi_cleanup(http->multi);
+    loop_cancel(http->loop, http->curl_timer);
+    loop_cancel(http->loop, http->deferred_timer);
+    loop_cancel(http->loop, http->stall_timer);
+    while (http->hosts != NULL) {
+        struct http_host *host = http->hosts;
+        http->hosts = host->next;
+        mem_free(host->name);
+        mem_free(host);
+    }
+    mem_free(http->ca_file);
+    mem_free(http->user_agent);
+    mem_free(http);
+}
+
+static int header_add(struct http_request *request, const char *line, struct err *err) {
+    struct curl_slist *list = curl_slist_append(request->headers, line);
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    request->headers = list;
+    return 0;
+}
+
+static int headers_add(struct http_request *request, const struct http_spec *spec, struct err *err) {
+    for (const char *const *line = spec->headers; line != NULL && *line != NULL; line++) {
+        struct span rest = span_text(*line);
+        struct span name = text_cut(&rest, ':');
+        if (text_equal_nocase(name, span_text("authorization")) || text_equal_nocase(name, span_text("cookie")))
+            return err_set(err, ERR_USAGE, 0, "header '%.*s': credentials have a field of their own", SPAN_FORMAT(name));
+        if (header_add(request, *line, err) < 0)
+            return -1;
+    }
+    if (spec->authorization == NULL)
+        return 0;
+    /* Curl leaves this one out when a redirect leads to another host. */
+    struct buf line;
+    buf_init(&line, 0);
+    buf_format(&line, "Authorization: %s", spec->authorization);
+    buf_byte(&line, '\0');
+    int result = line.failed ? err_set(err, ERR_NOMEM, 0, "http: out of memory") : header_add(request, (const char *)line.data, err);
+    if (line.data != NULL)
+        explicit_bzero(line.data, line.capacity);
+    buf_release(&line);
+    return result;
+}
+
+static void request_drop(struct http_request *request) {
+    curl_slist_free_all(request->headers);
+    mem_free(request->url);
+    mem_free(request->username);
+    mem_free(request->password);
+    mem_free(request);
+}
+
+static int request_new(struct http *http, const struct http_spec *spec, struct http_request **ret_request, struct err *err) {
+    if (http->closing)
+        return err_set(err, ERR_CANCELED, 0, "http: closing");
+    if (spec->username != NULL && spec->authorization != NULL)
+        return err_set(err, ERR_USAGE, 0, "http: expected either a user name or an authorization");
+    struct http_request *request = mem_zalloc(sizeof *request);
+    if (request == NULL)
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    request->http = http;
+    request->head = spec->head;
+    request->bytes_max = spec->bytes_max;
+    request->body = spec->body;
+    request->done = spec->done;
+    request->context = spec->context;
+    request->content_size = UINT64_MAX;
+    request->url = text_or_null(spec->url);
+    request->username = text_or_null(spec->username);
+    request->password = text_or_null(spec->password);
+    buf_init(&request->buffer, 0);
+    int result = 0;
+    if (request->url == NULL || (spec->username != NULL && request->username == NULL) ||
+        (spec->password != NULL && request->password == NULL))
+        result = err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    if (result < 0 || host_find(http, request->url, &request->host, err) < 0 || headers_add(request, spec, err) < 0) {
+        request_drop(request);
+        return -1;
+    }
+    *ret_request = request;
+    return 0;
+}
+
+static void request_start(struct http_request *request, struct http_request **ret_request) {
+    struct http *http = request->http;
+    request->next = http->requests;
+    if (http->requests != NULL)
+        http->requests->previous = request;
+    http->requests = request;
+    http_enqueue(request);
+    http_defer(http);
+    if (http->stall_timer == 0)
+        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
+    if (ret_request != NULL)
+        *ret_request = request;
+}
+
+int http_start(struct http *http, const struct http_spec *spec, struct http_request **ret_request, struct err *err) {
+    struct http_request *request = NULL;
+    if (request_new(http, spec, &request, err) < 0)
+        return -1;
+    request_start(request, ret_request);
+    return 0;
+}
+
+int http_get_buffer(struct http *http, const struct http_spec *spec, http_buffer_fn done, void *context,
+                    struct http_request **ret_request, struct err *err) {
+    struct http_request *request = NULL;
+    assert(spec->bytes_max > 0);
+    if (request_new(http, spec, &request, err) < 0)
+        return -1;
+    request->buffer_done = done;
+    request->context = context;
+    request_start(request, ret_request);
+    return 0;
+}
+
+void http_resume(struct http_request *request) {
+    request->resume_wanted = true;
+    http_defer(request->http);
+}
+
+void http_cancel(struct http_request *request) {
+    request->cancel_wanted = true;
+    http_defer(request->http);
+}
+
+struct http_stats http_stats(const struct http *http) {
+    return http->stats;
+}

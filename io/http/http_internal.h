@@ -1,0 +1,105 @@
+/* What http.c (the client: sockets, queue, timers) and http_request.c (one request: attempts, headers, retries) share. */
+#ifndef TRAWL_HTTP_INTERNAL_H
+#define TRAWL_HTTP_INTERNAL_H
+
+#include <curl/curl.h>
+
+#include "base/alloc.h"
+#include "io/http/http.h"
+
+#define HTTP_HEADER_SIZE 1024 /* of a header's value that is kept; longer ones are cut */
+
+enum request_state {
+    REQUEST_QUEUED,   /* waits for a connection */
+    REQUEST_RUNNING,  /* has an easy handle in the multi */
+    REQUEST_BACKOFF,  /* waits for its next attempt */
+    REQUEST_FINISHED  /* `done` was called; about to be freed */
+};
+
+/* One host of URLs: scheme, name and port. */
+struct http_host {
+    struct http_host *next;
+    char *name;
+    unsigned running;
+    struct http_request *first; /* queued */
+    struct http_request *last;
+};
+
+struct http_request {
+    struct http *http;
+    struct http_host *host;
+    struct http_request *next, *previous; /* all requests */
+    struct http_request *queue_next;
+    enum request_state state;
+    CURL *easy;
+
+    char *url, *authorization, *username, *password;
+    struct curl_slist *headers; /* with Authorization where there is one */
+    bool head;
+    uint64_t bytes_max;
+    http_body_fn body;
+    http_done_fn done;
+    void *context;
+    http_buffer_fn buffer_done; /* http_get_buffer(): `context` is the caller's all the same */
+    struct buf buffer;
+
+    unsigned attempts, attempts_since_progress, resumes;
+    uint64_t delivered;         /* bytes that the consumer has */
+    uint64_t progress_mark;     /* `delivered` when attempts were last counted from zero */
+    uint64_t skip;              /* of this attempt's body: bytes that the consumer has already */
+    uint64_t taken;             /* of the piece that curl will deliver again after a pause */
+    bool paused, resume_wanted, cancel_wanted, stalled;
+    uint64_t activity_ns;
+    uint64_t timer;             /* backoff */
+    struct err failure;         /* of this attempt, where we know better than curl */
+    bool failure_final;         /* it is no use trying again */
+
+    /* Of the last response. */
+    long status;
+    uint64_t content_size;
+    uint64_t range_first;       /* of Content-Range; UINT64_MAX without */
+    uint64_t retry_after_ms;
+    char content_type[HTTP_HEADER_SIZE], content_digest[HTTP_HEADER_SIZE], link[HTTP_HEADER_SIZE],
+        location[HTTP_HEADER_SIZE], authenticate[HTTP_HEADER_SIZE];
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+struct http {
+    struct loop *loop;
+    struct http_options options;
+    char *ca_file, *user_agent;
+    CURLM *multi;
+    struct http_host *hosts;
+    struct http_host *host_turn;   /* the host that is served next */
+    struct http_request *requests; /* all of them */
+    unsigned running;
+    CURL *idle[16];                /* handles to be used again */
+    size_t idle_count;
+    uint64_t curl_timer;           /* what curl asked for */
+    uint64_t deferred_timer;       /* resumes, cancels and starts outside of their callers */
+    uint64_t stall_timer;
+    uint64_t random;
+    bool closing;
+    struct http_stats stats;
+};
+
+/* http_request.c */
+
+/* Puts the request's next attempt into the multi. On failure the request is finished. */
+void request_attempt(struct http_request *request);
+/* Curl is through with the attempt: deliver, try again, or give up. */
+void request_settle(struct http_request *request, CURLcode code);
+/* Calls `done` and frees the request. `err` NULL is success. */
+void request_finish(struct http_request *request, const struct err *err);
+
+/* http.c */
+
+/* Takes the easy handle out of the multi, if there is one. */
+void http_detach(struct http_request *request);
+/* Makes sure that http_turn() runs soon. */
+void http_defer(struct http *http);
+void http_enqueue(struct http_request *request);
+/* CURLOPT_CLOSESOCKETFUNCTION. */
+int http_close_socket(void *context, curl_socket_t fd);
+
+#endif

@@ -1,0 +1,403 @@
+/* One request: its attempts, what the responses say, and what is made of failures. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/overflow.h"
+#include "base/text.h"
+#include "io/http/http_internal.h"
+
+#define BACKOFF_MAX_MS ((uint64_t)30000)
+
+/* ---- headers ---- */
+
+static void value_keep(char out[HTTP_HEADER_SIZE], struct span value) {
+    /* Only the first of its name counts. */
+    if (out[0] != '\0')
+        return;
+    size_t size = size_min(value.size, HTTP_HEADER_SIZE - 1);
+    memcpy(out, value.data, size);
+    out[size] = '\0';
+}
+
+static void response_begin(struct http_request *request, struct span line) {
+    uint64_t status = 0;
+    struct span rest = line;
+    (void)text_cut(&rest, ' ');
+    (void)text_u64(span_slice(rest, 0, 3), 10, 999, &status);
+    request->status = (long)status;
+    request->content_size = UINT64_MAX;
+    request->range_first = UINT64_MAX;
+    request->retry_after_ms = 0;
+    request->content_type[0] = request->content_digest[0] = request->link[0] = '\0';
+    request->location[0] = request->authenticate[0] = '\0';
+}
+
+/* "bytes 100-199/1234" or "bytes 100-199" with an asterisk for the size. */
+static void content_range_read(struct http_request *request, struct span value) {
+    uint64_t first, size;
+    if (!span_starts(value, "bytes "))
+        return;
+    struct span rest = text_trim(span_from(value, 6));
+    struct span begin = text_cut(&rest, '-');
+    (void)text_cut(&rest, '/');
+    if (text_u64(begin, 10, UINT64_MAX - 1, &first))
+        request->range_first = first;
+    if (text_u64(rest, 10, UINT64_MAX - 1, &size))
+        request->content_size = size;
+}
+
+/* Seconds, or a date: then we wait as long as we ever would. */
+static void retry_after_read(struct http_request *request, struct span value) {
+    uint64_t seconds, max_ms = request->http->options.retry_after_max_ms;
+    if (!text_u64(value, 10, 1000000, &seconds))
+        request->retry_after_ms = max_ms;
+    else
+        request->retry_after_ms = seconds * 1000 < max_ms ? seconds * 1000 : max_ms;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *context) {
+    struct http_request *request = context;
+    struct span line = text_trim(span_make(data, size * count));
+    request->activity_ns = clock_ns();
+    if (span_starts(line, "HTTP/")) {
+        response_begin(request, line);
+        return size * count;
+    }
+    struct span value = line;
+    struct span name = text_cut(&value, ':');
+    value = text_trim(value);
+    uint64_t number;
+    if (text_equal_nocase(name, span_text("content-type")))
+        value_keep(request->content_type, value);
+    else if (text_equal_nocase(name, span_text("docker-content-digest")))
+        value_keep(request->content_digest, value);
+    else if (text_equal_nocase(name, span_text("link")))
+        value_keep(request->link, value);
+    else if (text_equal_nocase(name, span_text("location")))
+        value_keep(request->location, value);
+    else if (text_equal_nocase(name, span_text("www-authenticate")))
+        value_keep(request->authenticate, value);
+    else if (text_equal_nocase(name, span_text("retry-after")))
+        retry_after_read(request, value);
+    else if (text_equal_nocase(name, span_text("content-range")))
+        content_range_read(request, value);
+    else if (text_equal_nocase(name, span_text("content-length")) && request->content_size == UINT64_MAX &&
+             text_u64(value, 10, UINT64_MAX - 1, &number))
+        request->content_size = number;
+    return size * count;
+}
+
+/* ---- body ---- */
+
+/* Fails the attempt from inside curl's callback: a return of 0 makes curl give up. */
+static size_t body_fail(struct http_request *request, bool final, enum err_code code, const char *text) {
+    (void)err_set(&request->failure, code, 0, "%s", text);
+    request->failure_final = final;
+    return 0;
+}
+
+/* Before the first byte of a continued body: does it begin where we stopped, or at the start? */
+static bool resume_check(struct http_request *request) {
+    if (request->delivered == 0 || request->status != 206) {
+        request->skip = request->delivered;
+        return true;
+    }
+    request->skip = 0;
+    return request->range_first == request->delivered;
+}
+
+static size_t on_body(char *data, size_t item, size_t count, void *context) {
+    struct http_request *request = context;
+    size_t total = item * count;
+    struct span bytes = span_make(data, total);
+    request->activity_ns = clock_ns();
+    request->http->stats.body_bytes += total - size_min((size_t)request->taken, total);
+    if (request->status < 200 || request->status > 299)
+        return total; /* an error page */
+    if (request->skip == UINT64_MAX && !resume_check(request))
+        return body_fail(request, false, ERR_NET, "the server continued the body at another offset than asked");
+    /* What an earlier delivery of this same piece took, then what an earlier attempt delivered. */
+    size_t again = size_min((size_t)request->taken, bytes.size);
+    bytes = span_from(bytes, again);
+    uint64_t known = request->skip < bytes.size ? request->skip : bytes.size;
+    request->skip -= known;
+    bytes = span_from(bytes, (size_t)known);
+    request->taken = 0;
+    if (bytes.size == 0)
+        return total;
+    if (request->bytes_max != 0 && bytes.size > request->bytes_max - size_min((size_t)request->delivered, (size_t)request->bytes_max)) {
+        (void)err_set(&request->failure, ERR_LIMIT, 0, "expected at most %" PRIu64 " bytes, found more", request->bytes_max);
+        request->failure_final = true;
+        return 0;
+    }
+    size_t taken = bytes.size;
+    enum http_flow flow = HTTP_CONTINUE;
+    if (request->buffer_done != NULL) {
+        buf_add(&request->buffer, bytes);
+        if (request->buffer.failed)
+            return body_fail(request, true, ERR_NOMEM, "out of memory");
+    } else if (request->body != NULL) {
+        taken = 0;
+        flow = request->body(request->context, bytes, &taken, &request->failure);
+        if (flow == HTTP_CONTINUE)
+            taken = bytes.size;
+    }
+    if (flow == HTTP_ABORT) {
+        request->failure_final = true;
+        return 0;
+    }
+    request->delivered += taken;
+    if (flow == HTTP_CONTINUE)
+        return total;
+    /* Curl delivers the whole piece again, so remember how much of it is done. */
+    request->taken = total - bytes.size + taken;
+    request->paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+}
+
+/* ---- attempts ---- */
+
+static bool easy_prepare(struct http_request *request) {
+    const struct http_options *options = &request->http->options;
+    CURL *easy = request->easy;
+    char range[32];
+    bool ok = true;
+#define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
+    SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_PRIVATE, request);
+    SET(CURLOPT_ERRORBUFFER, request->curl_error);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_NOPROGRESS, 1L);
+    SET(CURLOPT_BUFFERSIZE, 256L * 1024L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 1L);
+    SET(CURLOPT_MAXREDIRS, LIMIT_REDIRECTS);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
+    SET(CURLOPT_USERAGENT, request->http->user_agent);
+    SET(CURLOPT_HTTPHEADER, request->headers);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, request);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, request);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, http_close_socket);
+    if (request->head)
+        SET(CURLOPT_NOBODY, 1L);
+    if (options->insecure) {
+        SET(CURLOPT_SSL_VERIFYPEER, 0L);
+        SET(CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (request->http->ca_file != NULL)
+        SET(CURLOPT_CAINFO, request->http->ca_file);
+    if (request->username != NULL) {
+        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        SET(CURLOPT_USERNAME, request->username);
+        SET(CURLOPT_PASSWORD, request->password == NULL ? "" : request->password);
+    }
+    if (request->delivered > 0) {
+        (void)snprintf(range, sizeof range, "%" PRIu64 "-", request->delivered);
+        SET(CURLOPT_RANGE, range);
+    }
+#undef SET
+    return ok;
+}
+
+void request_attempt(struct http_request *request) {
+    struct http *http = request->http;
+    struct err err = {0};
+    request->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : curl_easy_init();
+    request->status = 0;
+    request->taken = 0;
+    request->skip = request->delivered > 0 ? UINT64_MAX : 0; /* UINT64_MAX: told by the response */
+    request->paused = request->stalled = false;
+    request->failure = (struct err){.code = ERR_NONE};
+    request->failure_final = false;
+    request->curl_error[0] = '\0';
+    request->activity_ns = clock_ns();
+    request->attempts++;
+    request->attempts_since_progress++;
+    http->stats.attempts++;
+    http->stats.retries += request->attempts > 1;
+    if (request->delivered > 0) {
+        request->resumes++;
+        http->stats.resumes++;
+    }
+    if (request->easy == NULL || !easy_prepare(request) || curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
+        if (request->easy != NULL)
+            curl_easy_cleanup(request->easy);
+        request->easy = NULL;
+        (void)err_set(&err, ERR_NOMEM, 0, "http: out of memory");
+        request_finish(request, &err);
+        return;
+    }
+    request->state = REQUEST_RUNNING;
+    request->host->running++;
+    http->running++;
+}
+
+/* The URL for messages: without its query, which may carry signatures. */
+static int url_size(const struct http_request *request) {
+    return (int)size_min(strcspn(request->url, "?"), 140);
+}
+
+static const char *status_advice(long status) {
+    switch (status) {
+    case 401:
+        return "; credentials are missing or wrong: give --username and --password-stdin";
+    case 403:
+        return "; these credentials may not read it";
+    case 404:
+    case 410:
+        return "; check the name";
+    case 429:
+        return "; the registry limits requests: try again later or with fewer connections";
+    default:
+        return "";
+    }
+}
+
+/* What the response or curl's own code says; true when another attempt may help. */
+static bool failure_of(const struct http_request *request, CURLcode code, struct err *ret_err) {
+    int size = url_size(request);
+    long status = request->status;
+    if (request->failure.code != ERR_NONE) {
+        *ret_err = request->failure;
+        (void)err_wrap(ret_err, "%.*s", size, request->url);
+        return !request->failure_final;
+    }
+    if (request->stalled) {
+        (void)err_set(ret_err, ERR_NET, 0, "%.*s: no byte for %u ms after %" PRIu64 " bytes", size, request->url,
+                      request->http->options.stall_timeout_ms, request->delivered);
+        return true;
+    }
+    if (code == CURLE_OK) {
+        bool again = status == 408 || status == 429 || status >= 500;
+        enum err_code kind = status == 401 || status == 403   ? ERR_AUTH
+                             : status == 404 || status == 410 ? ERR_NOTFOUND
+                             : again                          ? ERR_NET
+                                                              : ERR_UNSUPPORTED;
+        (void)err_set(ret_err, kind, 0, "%.*s: expected status 200, found %ld%s", size, request->url, status, status_advice(status));
+        return again;
+    }
+    const char *text = request->curl_error[0] != '\0' ? request->curl_error : curl_easy_strerror(code);
+    enum err_code kind = ERR_NET;
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        kind = ERR_AUTH;
+    else if (code == CURLE_TOO_MANY_REDIRECTS)
+        kind = ERR_LIMIT;
+    else if (code == CURLE_UNSUPPORTED_PROTOCOL)
+        kind = ERR_UNSUPPORTED;
+    else if (code == CURLE_URL_MALFORMAT)
+        kind = ERR_USAGE;
+    else if (code == CURLE_OUT_OF_MEMORY)
+        kind = ERR_NOMEM;
+    (void)err_set(ret_err, kind, 0, "%.*s: %s%s", size, request->url, text,
+                  kind == ERR_AUTH ? "; give the authority's certificate with --ca-file" : "");
+    return kind == ERR_NET;
+}
+
+/* xorshift64: jitter needs no better. */
+static uint64_t random_next(struct http *http) {
+    http->random ^= http->random << 13;
+    http->random ^= http->random >> 7;
+    http->random ^= http->random << 17;
+    return http->random;
+}
+
+static void on_backoff(void *context) {
+    struct http_request *request = context;
+    request->timer = 0;
+    http_enqueue(request);
+    http_defer(request->http);
+}
+
+static bool attempt_again(struct http_request *request) {
+    struct http *http = request->http;
+    if (request->delivered - request->progress_mark >= LIMIT_HTTP_PROGRESS) {
+        request->progress_mark = request->delivered;
+        request->attempts_since_progress = 1;
+    }
+    if (request->attempts_since_progress >= http->options.attempts_max)
+        return false;
+    uint64_t pause_ms = (uint64_t)http->options.backoff_ms << size_min(request->attempts_since_progress - 1, 16);
+    if (pause_ms > BACKOFF_MAX_MS)
+        pause_ms = BACKOFF_MAX_MS;
+    pause_ms = pause_ms / 2 + random_next(http) % (pause_ms / 2 + 1);
+    if (request->retry_after_ms > pause_ms)
+        pause_ms = request->retry_after_ms;
+    request->timer = loop_timer(http->loop, pause_ms, on_backoff, request);
+    request->state = REQUEST_BACKOFF;
+    return request->timer != 0;
+}
+
+void request_settle(struct http_request *request, CURLcode code) {
+    struct err err = {0};
+    bool ok = code == CURLE_OK && request->status >= 200 && request->status <= 299 && !request->stalled &&
+              request->failure.code == ERR_NONE;
+    /* A server that ignores the range and then sends less than we already had. */
+    if (ok && request->skip != 0 && request->skip != UINT64_MAX) {
+        ok = false;
+        (void)err_set(&request->failure, ERR_NET, 0, "the body became shorter between two attempts");
+    }
+    if (ok) {
+        http_detach(request);
+        request_finish(request, NULL);
+        return;
+    }
+    bool retry = failure_of(request, code, &err) && !request->cancel_wanted;
+    http_detach(request);
+    if (retry && attempt_again(request))
+        return;
+    if (request->attempts > 1 && err_is_retryable(err.code)) {
+        char text[sizeof err.text];
+        memcpy(text, err.text, sizeof text);
+        (void)err_set(&err, err.code, err.sys, "%.200s (after %u attempts)", text, request->attempts);
+    }
+    request_finish(request, &err);
+}
+
+static void request_free(struct http_request *request) {
+    if (request->authorization != NULL)
+        explicit_bzero(request->authorization, strlen(request->authorization));
+    if (request->password != NULL)
+        explicit_bzero(request->password, strlen(request->password));
+    curl_slist_free_all(request->headers);
+    mem_free(request->url);
+    mem_free(request->authorization);
+    mem_free(request->username);
+    mem_free(request->password);
+    buf_release(&request->buffer);
+    mem_free(request);
+}
+
+void request_finish(struct http_request *request, const struct err *err) {
+    struct http *http = request->http;
+    request->state = REQUEST_FINISHED;
+    loop_cancel(http->loop, request->timer);
+    if (request->previous != NULL)
+        request->previous->next = request->next;
+    else
+        http->requests = request->next;
+    if (request->next != NULL)
+        request->next->previous = request->previous;
+    http->stats.requests++;
+    struct http_result result = {.status = request->status,
+                                 .url = request->url,
+                                 .content_type = request->content_type,
+                                 .content_digest = request->content_digest,
+                                 .link = request->link,
+                                 .location = request->location,
+                                 .authenticate = request->authenticate,
+                                 .content_size = request->content_size,
+                                 .body_bytes = request->delivered,
+                                 .attempts = request->attempts,
+                                 .resumes = request->resumes};
+    if (err != NULL)
+        result.err = *err;
+    if (request->buffer_done != NULL)
+        request->buffer_done(request->context, &result, err == NULL ? buf_span(&request->buffer) : (struct span){NULL, 0});
+    else
+        request->done(request->context, &result);
+    request_free(request);
+}
