@@ -153,7 +153,7 @@ static int header_step(struct gzip *gzip, struct span *input, struct err *err) {
     case PLACE_DEFLATE:
         break;
     }
-    assert(!"deflate data is not a header");
+    assert(false); /* deflate data is not a header */
     return -1;
 }
 
