@@ -59,7 +59,7 @@ LIBRARY_SOURCES := $(filter-out $(MAIN),$(SOURCES))
 SUPPORT_SOURCES := $(sort $(wildcard tests/support/*.c))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c) $(wildcard tests/fault/test_*.c))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-BENCH_SOURCES := $(sort $(wildcard bench/micro/bench_*.c))
+BENCH_SOURCES := $(sort $(wildcard bench/micro/bench_*.c) $(wildcard bench/macro/bench_*.c))
 
 RULE_FILES := $(sort $(shell find matchers/secret/rules -name '*.yaml' 2>/dev/null))
 HELP_FILES := $(sort $(wildcard engine/cli/man/*.txt))
@@ -72,15 +72,15 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-all test-unit test-fuzz test-e2e test-golden test-scores lint format demo bench bench-micro fuzz \
-  golden-update asan tsan valgrind man install uninstall dist clean help units
+.PHONY: all bootstrap test test-all test-unit test-fuzz test-e2e test-scores lint format demo bench bench-micro fuzz \
+  asan tsan valgrind man install uninstall dist clean help units fuzzers benches
 .DELETE_ON_ERROR:
-.PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/micro/% $(B)/tests/support/bin/%
+.PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
 
 all: trawl ## build ./trawl (the default)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 bootstrap: ## install what the build and the tests need from Debian's packages
 	$(Q)scripts/bootstrap
@@ -132,14 +132,16 @@ $(B)/tests/fault/%: $(B)/tests/fault/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ -lcmocka $(LIBS)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
-$(B)/bench/micro/%: $(B)/bench/micro/%.o $(SUPPORT) $(LIBRARY)
+$(B)/bench/%: $(B)/bench/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
 $(B)/tests/support/bin/%: $(B)/tests/support/bin/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
 
 units: $(UNITS)
+fuzzers: $(FUZZ_REPLAYS)
+benches: $(BENCH_SOURCES:%.c=$(B)/%)
 
-test: ## all tests of this build: unit, fuzz replay, golden, end to end, scores (what CI runs)
+test: ## all tests of this build: unit, fuzz replay, end to end, scores (what CI runs)
 	$(Q)scripts/test.sh "$(MAKE)" "$(B)"
 
 test-unit: $(UNITS) ## unit and fault tests
@@ -151,14 +153,8 @@ test-fuzz: $(FUZZ_REPLAYS) ## replay every fuzz target's corpus
 test-e2e: trawl ## the binary against a real registry on loopback
 	$(Q)scripts/run_e2e.sh $(B)/trawl
 
-test-golden: trawl ## small inputs against their recorded output
-	$(Q)scripts/golden.sh $(B)/trawl
-
 test-scores: trawl ## the shared corpora's scores against the floors kept in tests/floors.tsv
 	$(Q)scripts/scores.sh $(B)/trawl
-
-golden-update: trawl ## rewrite the recorded output; review the diff
-	$(Q)scripts/golden.sh --update $(B)/trawl
 
 lint: | $(BOOTSTRAP_STAMP) ## tiers, banned symbols, sizes, shellcheck, both compilers without warnings
 	$(Q)scripts/lint.sh "$(MAKE)"

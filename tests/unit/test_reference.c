@@ -47,7 +47,7 @@ static void refused(void **state) {
     (void)state;
     static const char *const cases[] = {
         "", ":", "/", "a/", "/a", "h.io/", "h.io/A", "h.io/a:", "h.io/a:-x", "h.io/a: b", "h.io/a//b", "h.io/a/../b",
-        "h.io/..", "h.io/.a", "h.io/a.", "h.io/a___b", "h.io/a..b", "h.io/a-_b", "h.io/a@sha256:abc", "h.io/a@" HEX64, "h.io/a@sha256:../x",
+        "h.io/..", "h.io/.a", "h.io/a.", "h.io/a___b", "h.io/a..b", "h.io/a-_b", "h.io/a@sha256:abc", ("h.io/a@" HEX64), "h.io/a@sha256:../x",
         "ho st/a:b", "h.io/a\nb", "h.io/a?x=y", "user@h.io/a", "h.io/a:b@", "http://h.io/a",
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
