@@ -83,6 +83,9 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, b
     else
         (void)fprintf(out, "  %-16s %8s  not looked for: no --db\n", "vulnerabilities", "-");
     severities_print(out, "secrets", totals->secrets);
+    if (totals->secrets_unlikely > 0)
+        (void)fprintf(out, "  %-16s %8s  more in the rows, of less than %.0f%% confidence\n", "", units_count(totals->secrets_unlikely, a),
+                      100 * TOTALS_CONFIDENCE);
     worst_print(out, totals);
     secrets_print(out, totals);
     errors_print(out, totals);

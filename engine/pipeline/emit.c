@@ -89,7 +89,10 @@ static int secret_emit(struct emit_run *run, const struct digest *layer_digest, 
     row_nil(row);
     row_text(row, secret->evidence);
     row_text(row, nothing);
-    run->totals->secrets[secret->severity]++;
+    if (secret->confidence >= TOTALS_CONFIDENCE)
+        run->totals->secrets[secret->severity]++;
+    else
+        run->totals->secrets_unlikely++;
     return emit_row(run->sink, row, err);
 }
 
@@ -152,7 +155,7 @@ static void secret_note(struct emit_run *run, const struct planned_image *image,
                         const char *state, struct span location) {
     struct totals *totals = run->totals;
     bool is_new = false;
-    if (secret->confidence < 0.5 || map_put(&run->fingerprints, secret->fingerprint, &is_new) == NULL || !is_new)
+    if (secret->confidence < TOTALS_CONFIDENCE || map_put(&run->fingerprints, secret->fingerprint, &is_new) == NULL || !is_new)
         return;
     struct total_secret entry = {secret->rule, secret->redacted, location, image->reference.text, span_text(state),
                                  secret->severity, secret->confidence};
@@ -181,7 +184,7 @@ static int image_secret_emit(struct emit_run *run, const struct planned_image *i
     row_text_or_nil(row, layer_digest == NULL ? nothing : digest_span(layer_digest, text));
     run->totals->image_secrets++;
     run->totals->has_findings = true;
-    if (secret->severity > run->totals->worst && secret->confidence >= 0.5)
+    if (secret->severity > run->totals->worst && secret->confidence >= TOTALS_CONFIDENCE)
         run->totals->worst = secret->severity;
     secret_note(run, image, secret, state, location);
     return emit_row(run->sink, row, err);
@@ -315,7 +318,7 @@ static int image_secrets_emit(struct emit_run *run, const struct planned_image *
     for (size_t i = 0; i < composition->secrets.count; i++) {
         const struct composed_secret *composed = &composition->secrets.data[i];
         const struct digest *layer = &run->plan->layers.data[image->layers[composed->layer_index]]->result->digest;
-        *secret_count += composed->secret->confidence >= 0.5;
+        *secret_count += composed->secret->confidence >= TOTALS_CONFIDENCE;
         if (image_secret_emit(run, image, image_digest, composed->secret, composed->secret->path,
                               secret_state_name(composed->state), layer, err) < 0)
             return -1;
@@ -327,7 +330,7 @@ static int image_secrets_emit(struct emit_run *run, const struct planned_image *
     if (image_secrets_search(run->config_secrets, &image->config, &found, &count, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        *secret_count += found[i].secret.confidence >= 0.5;
+        *secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
         if (secret_emit(run, &image->config_descriptor.digest, &found[i].secret, err) < 0 ||
             image_secret_emit(run, image, image_digest, &found[i].secret, found[i].secret.path, found[i].state, NULL, err) < 0)
             return -1;

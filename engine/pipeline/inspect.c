@@ -25,6 +25,7 @@ struct inspect {
     struct span path;
     uint64_t size, layer_offset;
     enum body_mode mode;
+    bool is_program;         /* the body begins as an ELF file does */
     uint64_t wants;          /* enum cataloguer_id bits, and CLASSIFY_RELEASE */
     uint64_t window_offset;  /* BODY_WINDOW: of body.data[0] in the file */
     uint64_t window_reported;/* what begins before this offset has been reported */
@@ -69,11 +70,24 @@ static void fail(struct inspect *inspect, enum stage stage, const struct err *er
 
 /* ---- secrets ---- */
 
+/* Libraries carry the private keys of their self-tests: a key inside a program is more likely one of those than anybody's. */
+#define PROGRAM_KEY_CONFIDENCE 0.4
+
+static bool program_weigh(struct inspect *inspect, struct layer_secret *secret) {
+    if (!inspect->is_program || !span_is(secret->provider, "private-key") || secret->confidence <= PROGRAM_KEY_CONFIDENCE)
+        return true;
+    const char *evidence = arena_format(&inspect->result->arena, "%.*s%sinside a program", SPAN_FORMAT(secret->evidence),
+                                        secret->evidence.size > 0 ? ", " : "");
+    secret->confidence = PROGRAM_KEY_CONFIDENCE;
+    secret->evidence = span_text(evidence);
+    return evidence != NULL;
+}
+
 static int hit_keep(void *context, const struct secret_hit *hit) {
     struct inspect *inspect = context;
     struct layer_secret secret;
     bool kept = found_secret_make(&inspect->result->arena, hit, inspect->options->show_secrets, &secret) &&
-                vec_push(&inspect->found, secret);
+                program_weigh(inspect, &secret) && vec_push(&inspect->found, secret);
     if (!kept) {
         struct err err = {0};
         (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, findings of this file are missing");
@@ -84,6 +98,8 @@ static int hit_keep(void *context, const struct secret_hit *hit) {
 
 static void search(struct inspect *inspect, const struct secret_input *input) {
     struct err err = {0};
+    if (input->offset == 0)
+        inspect->is_program = span_starts(input->body, "\177ELF");
     struct secret_outcome outcome = {0};
     if (secret_scan(inspect->options->secret_engine, inspect->scratch, input, hit_keep, inspect, &outcome, &err) < 0) {
         fail(inspect, STAGE_SECRET, &err);

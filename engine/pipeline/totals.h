@@ -8,6 +8,7 @@
 #define TOTALS_WORST_MAX ((size_t)10)
 #define TOTALS_SECRETS_MAX ((size_t)10)
 #define TOTALS_ERRORS_MAX ((size_t)20)
+#define TOTALS_CONFIDENCE 0.5 /* below it a secret is in the rows, and neither counted nor named in a summary */
 
 struct worst_image {
     struct span reference;
@@ -37,7 +38,8 @@ struct totals {
     uint64_t packages;            /* rows: distinct in each package set */
     uint64_t package_sets;
     uint64_t vulnerabilities[SEVERITY_COUNT]; /* rows */
-    uint64_t secrets[SEVERITY_COUNT];         /* rows */
+    uint64_t secrets[SEVERITY_COUNT];         /* rows of at least TOTALS_CONFIDENCE */
+    uint64_t secrets_unlikely;                /* the other rows */
     uint64_t image_secrets;
     uint64_t errors;
     enum severity worst;          /* the highest severity of any finding */
