@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs tests/e2e/t*.sh with TRAWL set to the binary. Exit 77 of a script is a skip; its last line is the reason.
+# Runs tests/e2e/t*.sh and t*.py with TRAWL set to the binary. Exit 77 of one is a skip; its last line is the reason.
 # Last line: "e2e: N passed, N failed, N skipped".   usage: run_e2e.sh BINARY [PATTERN]
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -8,10 +8,13 @@ export TRAWL
 passed=0 failed=0 skipped=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-for script in "$here"/tests/e2e/t[0-9]*${2:-}*.sh; do
+export PYTHONPATH="$here/tests/support" PYTHONDONTWRITEBYTECODE=1
+for script in "$here"/tests/e2e/t[0-9]*; do
     name=${script##*/}
+    case $name in *${2:-}*) ;; *) continue ;; esac
+    case $name in *.py) interpreter=python3 ;; *.sh) interpreter=sh ;; *) continue ;; esac
     begin=$(date +%s)
-    timeout 600 sh "$script" >"$log" 2>&1 </dev/null
+    timeout 600 "$interpreter" "$script" >"$log" 2>&1 </dev/null
     status=$?
     seconds=$(($(date +%s) - begin))
     case $status in

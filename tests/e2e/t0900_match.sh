@@ -1,7 +1,7 @@
 #!/bin/sh
-# db build, db info and match, from feed to answer. Usage: t0300_match.sh TRAWL
+# db build, db info and match, from feed to answer. TRAWL names the binary.
 set -eu
-trawl=${1:-./trawl}
+trawl=${TRAWL:-./trawl}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
