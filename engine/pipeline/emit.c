@@ -313,7 +313,7 @@ static void image_count(struct emit_run *run, const struct planned_image *image,
     totals->worst_image_count = size_min(totals->worst_image_count + 1, TOTALS_WORST_MAX);
 }
 
-static int image_secrets_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
+static int image_secrets_emit(struct emit_run *run, struct planned_image *image, const struct digest *image_digest,
                               const struct composition *composition, uint64_t *secret_count, struct err *err) {
     for (size_t i = 0; i < composition->secrets.count; i++) {
         const struct composed_secret *composed = &composition->secrets.data[i];
@@ -327,7 +327,8 @@ static int image_secrets_emit(struct emit_run *run, const struct planned_image *
         return 0;
     const struct config_secret *found = NULL;
     size_t count = 0;
-    if (image_secrets_search(run->config_secrets, &image->config, &found, &count, err) < 0)
+    if (image_secrets_search(run->config_secrets, &image->config, &found, &count, err) < 0 ||
+        image_secrets_redact(run->config_secrets, &image->config, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         *secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;

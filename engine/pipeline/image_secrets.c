@@ -121,3 +121,44 @@ int image_secrets_search(struct image_secrets *secrets, const struct image_confi
     *ret_count = secrets->found.count;
     return 0;
 }
+
+/* The text with all findings of this location replaced. `shift` is where the text began in what was searched. */
+static int text_redact(struct image_secrets *secrets, const char *location, size_t shift, struct span *text, struct err *err) {
+    struct buf out;
+    size_t done = 0;
+    buf_init(&out, 0);
+    for (size_t i = 0; i < secrets->found.count; i++) {
+        const struct layer_secret *secret = &secrets->found.data[i].secret;
+        if (!span_is(secret->path, location) || secret->byte_offset < shift + done)
+            continue;
+        size_t begin = (size_t)secret->byte_offset - shift;
+        buf_add(&out, span_slice(*text, done, begin - done));
+        buf_add(&out, secret->redacted);
+        done = begin + (size_t)secret->byte_length;
+    }
+    buf_add(&out, span_from(*text, done));
+    struct span copy = done == 0 ? *text : arena_copy(secrets->arena, buf_span(&out));
+    bool failed = out.failed || copy.data == NULL;
+    buf_release(&out);
+    if (failed && text->size > 0)
+        return err_set(err, ERR_NOMEM, 0, "image configuration: out of memory");
+    *text = copy;
+    return 0;
+}
+
+int image_secrets_redact(struct image_secrets *secrets, struct image_config *config, struct err *err) {
+    if (secrets->show_secrets || secrets->found.count == 0)
+        return 0;
+    for (size_t i = 0; i < config->history_count; i++) {
+        const char *location = arena_format(secrets->arena, "history:%zu", i);
+        if (location == NULL || text_redact(secrets, location, 0, &config->history[i].created_by, err) < 0)
+            return location == NULL ? err_set(err, ERR_NOMEM, 0, "image configuration: out of memory") : -1;
+    }
+    for (size_t i = 0; i < config->label_count; i++) {
+        struct span key = config->labels[2 * i];
+        const char *location = arena_format(secrets->arena, "label:%.*s", SPAN_FORMAT(key));
+        if (location == NULL || text_redact(secrets, location, key.size + 1, &config->labels[2 * i + 1], err) < 0)
+            return location == NULL ? err_set(err, ERR_NOMEM, 0, "image configuration: out of memory") : -1;
+    }
+    return 0;
+}

@@ -1,5 +1,7 @@
 #include "io/loop/loop.h"
 
+#include "base/text.h"
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -26,7 +28,8 @@ int loop_kind_parse(struct span text, enum loop_kind *ret_kind, struct err *err)
             return 0;
         }
     }
-    return err_set(err, ERR_USAGE, 0, "event loop: expected auto, uring, epoll or sync");
+    char quoted[64];
+    return err_set(err, ERR_USAGE, 0, "event loop: expected auto, uring, epoll or sync, found '%s'", text_quote(text, quoted, sizeof quoted));
 }
 
 const char *loop_kind_name(enum loop_kind kind) {
