@@ -12,7 +12,7 @@ for object in $(find "$build/base" "$build/io" "$build/matchers" "$build/shard" 
         $1 == "U" && $2 ~ /^(malloc|calloc|realloc|reallocarray|free|strdup|strndup)$/ {print $2}
         $2 ~ /^[dDbBC]$/ && $3 !~ /^(DW\.ref\.|\.L)/ {print $3}')
     for symbol in $symbols; do
-        grep -q "^$name[[:space:]]*$symbol[[:space:]]" scripts/symbols_allowed.txt && continue
+        grep -q "^${name}[[:space:]]*${symbol}[[:space:]]" scripts/symbols_allowed.txt && continue
         # Tables of pointers are relocated once and then read-only (.data.rel.ro).
         section=$(objdump -t "$object" | awk -v s="$symbol" '$NF == s {for (i = 1; i <= NF; i++) if ($i ~ /^\./) print $i}' | head -n 1)
         case $section in .data.rel.ro*) continue ;; esac

@@ -12,7 +12,7 @@ export PYTHONPATH="$here/tests/support" PYTHONDONTWRITEBYTECODE=1
 for script in "$here"/tests/e2e/t[0-9]*; do
     name=${script##*/}
     case $name in *${2:-}*) ;; *) continue ;; esac
-    case $name in *.py) interpreter=python3 ;; *.sh) interpreter=sh ;; *) continue ;; esac
+    case $name in *.py) interpreter='python3' ;; *.sh) interpreter='sh' ;; *) continue ;; esac
     begin=$(date +%s)
     timeout 600 "$interpreter" "$script" >"$log" 2>&1 </dev/null
     status=$?

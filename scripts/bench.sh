@@ -1,0 +1,34 @@
+#!/bin/sh
+# One run on the same bytes: each step alone, their sum as the roofline, the sweep and its share of the roofline, what eats the rest.
+# usage: bench.sh BINARY   (LAYOUT=… for other images than the demo's, COPIES=… how often each layer is repeated)
+set -eu
+cd "$(dirname "$0")/.."
+trawl=$1
+build=$(dirname "$trawl")
+layout=${LAYOUT:-demo/registry}
+copies=${COPIES:-12}
+jobs=2
+[ -f "$layout/index.json" ] || scripts/demo.sh "$trawl" >/dev/null
+make --no-print-directory -j "$(nproc)" benches | grep -v '^  CC' || true
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+layers=$(python3 scripts/bench_layout.py "$layout" "$copies" "$work/layout")
+grep -m1 'model name' /proc/cpuinfo | sed 's/^model name[[:space:]]*: /processor: /' || true
+echo "trawl $(cat VERSION), $jobs threads, layers repeated $copies times for the sweep"
+echo
+# shellcheck disable=SC2086 # a list of paths
+"$build/bench/macro/bench_roofline" 5 $layers | tee "$work/roofline"
+echo
+python3 scripts/bench_sweep.py "$trawl" "$work" "$jobs" "$copies" "$build/bench/macro/bench_capacity"
+echo
+ranges=$build/bench/micro/bench_range
+if [ -x "$ranges" ]; then
+    echo "range test of the vulnerability matcher"
+    "$ranges" | sed 's/^/  /'
+fi
+shards=$build/bench/micro/bench_shard
+if [ -x "$shards" ]; then
+    echo "shards"
+    mkdir -p "$work/shards"
+    "$shards" 300000 "$work/shards" 256 | sed 's/^/  /'
+fi
