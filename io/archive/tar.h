@@ -104,7 +104,7 @@ uint64_t tar_skippable(const struct tar *tar);
 int tar_skip(struct tar *tar, uint64_t size, struct err *err);
 
 uint64_t tar_offset(const struct tar *tar);      /* bytes seen or skipped */
-uint64_t tar_entry_count(const struct tar *tar); /* entries delivered */
+uint64_t tar_entry_count(const struct tar *tar); /* entries so far, skipped ones included */
 bool tar_at_end(const struct tar *tar);          /* the end-of-archive marker was seen */
 
 const char *tar_kind_name(enum tar_kind kind); /* "file", "directory", … */

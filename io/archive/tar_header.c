@@ -3,120 +3,212 @@
 #include "base/reader.h"
 #include "base/text.h"
 
-#define CHECKSUM_OFFSET 148
-#define CHECKSUM_SIZE 8
+/* POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format"; star(5). */
+enum {
+    NAME_AT = 0, NAME_SIZE = 100,
+    MODE_AT = 100, MODE_SIZE = 8,
+    SIZE_AT = 124, SIZE_SIZE = 12,
+    MTIME_AT = 136, MTIME_SIZE = 12,
+    CHECKSUM_AT = 148, CHECKSUM_SIZE = 8,
+    TYPE_AT = 156,
+    LINK_AT = 157, LINK_SIZE = 100,
+    MAGIC_AT = 257,
+    PREFIX_AT = 345, PREFIX_SIZE = 155, STAR_PREFIX_SIZE = 131,
+    GNU_ATIME_AT = 345, GNU_CTIME_AT = 357, GNU_TIME_SIZE = 12,
+    GNU_EXTENDED_AT = 482, GNU_REAL_SIZE_AT = 483, GNU_REAL_SIZE_SIZE = 12,
+    STAR_TRAILER_AT = 508,
+};
 
-/* The text of a field up to its first NUL. */
-static struct span field_text(const uint8_t *block, size_t offset, size_t size) {
-    struct span field = span_make(block + offset, size);
-    size_t end = span_index(field, '\0', 0);
-    return span_slice(field, 0, end == SIZE_MAX ? size : end);
+static struct span field(const uint8_t *block, size_t at, size_t size) {
+    return span_slice(span_make(block, TAR_BLOCK_BYTES), at, size);
 }
 
-/* A number as writers really store it: octal with leading and trailing spaces or NULs, or GNU's base 256 with the first bit
- * set. False: neither, negative, or beyond 63 bits. An empty field is zero. */
-static bool field_number(const uint8_t *block, size_t offset, size_t size, uint64_t *ret_value) {
-    const uint8_t *field = block + offset;
+/* Up to the first NUL, or the whole field: a name of exactly 100 bytes has none. */
+static struct span text_field(const uint8_t *block, size_t at, size_t size) {
+    struct span s = field(block, at, size);
+    size_t end = span_index(s, 0, 0);
+    return end == SIZE_MAX ? s : span_slice(s, 0, end);
+}
+
+bool tar_block_is_zero(const uint8_t *block) {
+    return block[0] == 0 && memcmp(block, block + 1, TAR_BLOCK_BYTES - 1) == 0;
+}
+
+/* Two's complement, big-endian, the first bit set as the mark; all bits but that one count. */
+static bool base256_number(struct span s, int64_t *ret_value) {
+    uint8_t flip = (s.data[0] & 0x40) != 0 ? 0xFF : 0;
     uint64_t value = 0;
-    if ((field[0] & 0x80) != 0) {
-        if ((field[0] & 0x40) != 0)
-            return false; /* negative */
-        for (size_t i = 0; i < size; i++) {
-            uint8_t byte = i == 0 ? field[i] & 0x3f : field[i];
-            if (value > (uint64_t)INT64_MAX >> 8)
-                return false;
-            value = value << 8 | byte;
-        }
-        *ret_value = value;
-        return true;
-    }
-    size_t i = 0;
-    while (i < size && (field[i] == ' ' || field[i] == '\0'))
-        i++;
-    for (; i < size && field[i] != ' ' && field[i] != '\0'; i++) {
-        if (field[i] < '0' || field[i] > '7' || value > (uint64_t)INT64_MAX >> 3)
+    for (size_t i = 0; i < s.size; i++) {
+        uint8_t c = s.data[i] ^ flip;
+        if (i == 0)
+            c &= 0x7F;
+        if (value >> 56 != 0)
             return false;
-        value = value << 3 | (uint64_t)(field[i] - '0');
+        value = value << 8 | c;
     }
-    *ret_value = value;
+    if (value > INT64_MAX)
+        return false;
+    *ret_value = flip != 0 ? -(int64_t)value - 1 : (int64_t)value;
     return true;
 }
 
-enum tar_block tar_block_kind(const uint8_t block[TAR_BLOCK_BYTES], uint64_t *ret_expected, uint64_t *ret_found) {
-    uint64_t unsigned_sum = 0;
-    int64_t signed_sum = 0;
-    bool zero = true;
-    for (size_t i = 0; i < TAR_BLOCK_BYTES; i++) {
-        bool checksum = i >= CHECKSUM_OFFSET && i < CHECKSUM_OFFSET + CHECKSUM_SIZE;
-        uint8_t byte = checksum ? ' ' : block[i];
-        zero = zero && block[i] == 0;
-        unsigned_sum += byte;
-        signed_sum += (int8_t)byte;
+/* busybox fills unused fields with spaces, old tars put them before the digits, and some end in none at all. */
+bool tar_number(struct span s, int64_t *ret_value) {
+    if (s.size > 0 && (s.data[0] & 0x80) != 0)
+        return base256_number(s, ret_value);
+    size_t i = 0;
+    while (i < s.size && (s.data[i] == ' ' || s.data[i] == 0))
+        i++;
+    uint64_t value = 0;
+    for (; i < s.size && s.data[i] >= '0' && s.data[i] <= '7'; i++)
+        value = value << 3 | (uint64_t)(s.data[i] - '0'); /* 12 digits at most: 36 bits */
+    if (i < s.size && s.data[i] != ' ' && s.data[i] != 0)
+        return false;
+    *ret_value = (int64_t)value;
+    return true;
+}
+
+bool tar_block_checksum(const uint8_t *block, uint64_t *ret_expected, uint64_t *ret_found) {
+    uint32_t sum = 0;
+    for (size_t i = 0; i < TAR_BLOCK_BYTES; i++)
+        sum += block[i];
+    for (size_t i = CHECKSUM_AT; i < CHECKSUM_AT + CHECKSUM_SIZE; i++)
+        sum += (uint32_t)' ' - block[i];
+    int64_t found;
+    bool readable = tar_number(field(block, CHECKSUM_AT, CHECKSUM_SIZE), &found) && found >= 0;
+    *ret_expected = sum;
+    *ret_found = readable ? (uint64_t)found : 0;
+    if (!readable)
+        return false;
+    if (found == sum)
+        return true;
+    int64_t sum_signed = 0;
+    for (size_t i = 0; i < TAR_BLOCK_BYTES; i++)
+        sum_signed += i >= CHECKSUM_AT && i < CHECKSUM_AT + CHECKSUM_SIZE ? ' ' : (int8_t)block[i];
+    return found == sum_signed;
+}
+
+static enum tar_format header_format(const uint8_t *block) {
+    struct span magic = field(block, MAGIC_AT, 8);
+    if (span_equal(magic, span_make("ustar  \0", 8)))
+        return TAR_FORMAT_GNU;
+    if (!span_equal(span_slice(magic, 0, 6), span_make("ustar\0", 6)))
+        return TAR_FORMAT_V7;
+    if (span_equal(field(block, STAR_TRAILER_AT, 4), span_make("tar\0", 4)))
+        return TAR_FORMAT_STAR;
+    return TAR_FORMAT_USTAR;
+}
+
+/* GNU keeps times where ustar has the prefix. Go's writer before 1.8 put a prefix there under GNU's magic, and images of that
+ * age exist: what is not a number is taken for a prefix, as Go's reader does. */
+static struct span gnu_prefix(const uint8_t *block) {
+    int64_t ignored;
+    struct span atime = field(block, GNU_ATIME_AT, GNU_TIME_SIZE), ctime_field = field(block, GNU_CTIME_AT, GNU_TIME_SIZE);
+    bool times = (atime.data[0] == 0 || tar_number(atime, &ignored)) &&
+                 (ctime_field.data[0] == 0 || tar_number(ctime_field, &ignored));
+    struct span prefix = text_field(block, PREFIX_AT, PREFIX_SIZE);
+    if (times)
+        return (struct span){NULL, 0};
+    for (size_t i = 0; i < prefix.size; i++)
+        if (prefix.data[i] >= 0x80)
+            return (struct span){NULL, 0};
+    return prefix;
+}
+
+static struct span header_prefix(const uint8_t *block, enum tar_format format) {
+    switch (format) {
+    case TAR_FORMAT_USTAR: return text_field(block, PREFIX_AT, PREFIX_SIZE);
+    case TAR_FORMAT_STAR: return text_field(block, PREFIX_AT, STAR_PREFIX_SIZE);
+    case TAR_FORMAT_GNU: return gnu_prefix(block);
+    case TAR_FORMAT_V7: break;
     }
-    if (zero)
-        return TAR_BLOCK_ZERO;
-    uint64_t stored = 0;
-    bool number = field_number(block, CHECKSUM_OFFSET, CHECKSUM_SIZE, &stored);
-    if (number && (stored == unsigned_sum || (int64_t)stored == signed_sum))
-        return TAR_BLOCK_HEADER;
-    *ret_expected = unsigned_sum;
-    *ret_found = number ? stored : UINT64_MAX;
-    return TAR_BLOCK_BAD;
+    return (struct span){NULL, 0};
 }
 
-static int number_read(const uint8_t *block, const char *name, size_t offset, size_t size, uint64_t *ret_value, struct err *err) {
+int tar_header_parse(const uint8_t *block, uint64_t offset, struct tar_header *ret_header, struct err *err) {
+    struct tar_header header = {.format = header_format(block), .type = block[TYPE_AT]};
+    int64_t size, mode, mtime, real_size;
     char quoted[64];
-    if (field_number(block, offset, size, ret_value))
-        return 0;
-    return err_set(err, ERR_FORMAT, 0, "field %s: expected a number of at most 63 bits, found '%s'", name,
-                   text_quote(field_text(block, offset, size), quoted, sizeof quoted));
-}
-
-int tar_header_parse(const uint8_t block[TAR_BLOCK_BYTES], struct tar_header *ret_header, struct err *err) {
-    struct tar_header header = {.type = (char)block[156],
-                                .name = field_text(block, 0, 100),
-                                .link = field_text(block, 157, 100),
-                                .prefix = span_text("")};
-    uint64_t mode = 0, mtime = 0;
-    if (number_read(block, "size", 124, 12, &header.size, err) < 0)
-        return -1;
-    /* Neither decides what is read next: damaged ones count as zero. */
-    (void)field_number(block, 100, 8, &mode);
-    (void)field_number(block, 136, 12, &mtime);
-    header.mode = (uint32_t)(mode & 07777);
-    header.mtime = (int64_t)mtime;
-    bool ustar = memcmp(block + 257, "ustar\0", 6) == 0;
-    bool star = ustar && memcmp(block + 508, "tar\0", 4) == 0;
-    if (ustar)
-        header.prefix = field_text(block, 345, star ? 131 : 155);
+    struct span size_field = field(block, SIZE_AT, SIZE_SIZE);
+    if (!tar_number(size_field, &size))
+        return err_set(err, ERR_FORMAT, 0, "tar: header at offset %" PRIu64 ": expected a size, found \"%s\"", offset,
+                       text_quote(size_field, quoted, sizeof quoted));
+    if (size < 0)
+        return err_set(err, ERR_FORMAT, 0, "tar: header at offset %" PRIu64 ": negative size %" PRId64, offset, size);
+    header.size = (uint64_t)size;
+    header.mode = tar_number(field(block, MODE_AT, MODE_SIZE), &mode) ? (uint32_t)((uint64_t)mode & 07777) : 0;
+    header.mtime = tar_number(field(block, MTIME_AT, MTIME_SIZE), &mtime) ? mtime : 0;
+    header.name = text_field(block, NAME_AT, NAME_SIZE);
+    header.link = text_field(block, LINK_AT, LINK_SIZE);
+    header.prefix = header_prefix(block, header.format);
     if (header.type == 'S') {
-        if (number_read(block, "real size", 483, 12, &header.real_size, err) < 0)
-            return -1;
-        header.sparse_goes_on = block[482] != 0;
+        bool readable = tar_number(field(block, GNU_REAL_SIZE_AT, GNU_REAL_SIZE_SIZE), &real_size) && real_size >= 0;
+        header.sparse_size = readable ? (uint64_t)real_size : header.size;
+        header.sparse_extended = block[GNU_EXTENDED_AT] != 0;
     }
     *ret_header = header;
     return 0;
 }
 
-bool tar_sparse_goes_on(const uint8_t block[TAR_BLOCK_BYTES]) {
-    return block[504] != 0;
+/* One record: "length key=value\n", where the length counts itself. */
+static bool record_read(struct reader *r, struct span *ret_key, struct span *ret_value) {
+    size_t start = r->offset;
+    struct span digits = read_until(r, ' ');
+    uint64_t length;
+    if (r->failed || !text_u64(digits, 10, r->bytes.size, &length) || length < r->offset - start)
+        return false;
+    struct span record = read_bytes(r, (size_t)length - (r->offset - start));
+    if (r->failed || record.size == 0 || record.data[record.size - 1] != '\n')
+        return false;
+    record.size--;
+    size_t equals = span_index(record, '=', 0);
+    if (equals == SIZE_MAX || equals == 0)
+        return false;
+    *ret_key = span_slice(record, 0, equals);
+    *ret_value = span_from(record, equals + 1);
+    return true;
 }
 
-int tar_pax_next(struct span *rest, struct span *ret_key, struct span *ret_value, struct err *err) {
-    if (rest->size == 0 || rest->data[0] == '\0') /* some writers pad with NULs */
-        return 0;
-    size_t space = span_index(*rest, ' ', 0);
-    uint64_t length;
-    if (space == SIZE_MAX || !text_u64(span_slice(*rest, 0, space), 10, rest->size, &length) || length < space + 3 ||
-        rest->data[length - 1] != '\n')
-        return err_set(err, ERR_FORMAT, 0, "extended header: expected 'LENGTH KEY=VALUE' and a line feed, %zu bytes before its end",
-                       rest->size);
-    struct span value = span_slice(*rest, space + 1, (size_t)length - space - 2);
-    struct span key = text_cut(&value, '=');
-    if (value.data == NULL || key.size == 0)
-        return err_set(err, ERR_FORMAT, 0, "extended header: expected KEY=VALUE");
-    *rest = span_from(*rest, (size_t)length);
-    *ret_key = key;
-    *ret_value = value;
-    return 1;
+static void record_take(struct tar_pax *pax, struct span key, struct span value) {
+    const struct {
+        const char *key;
+        struct span *value;
+    } known[] = {
+        {"path", &pax->path},
+        {"linkpath", &pax->link_path},
+        {"size", &pax->size},
+        {"mtime", &pax->mtime},
+        {"GNU.sparse.major", &pax->sparse_major},
+        {"GNU.sparse.minor", &pax->sparse_minor},
+        {"GNU.sparse.name", &pax->sparse_name},
+        {"GNU.sparse.size", &pax->sparse_size},
+        {"GNU.sparse.realsize", &pax->sparse_real_size},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (span_is(key, known[i].key)) {
+            *known[i].value = value;
+            return;
+        }
+    }
+    if (span_is(key, "GNU.sparse.map") || span_is(key, "GNU.sparse.offset"))
+        pax->sparse_map = true;
+}
+
+int tar_pax_parse(struct span records, struct tar_pax *ret_pax, struct err *err) {
+    struct tar_pax pax = {0};
+    struct reader r = reader_init(records);
+    int result = 0;
+    while (reader_left(&r) > 0) {
+        size_t start = r.offset;
+        struct span key, value;
+        if (!record_read(&r, &key, &value)) {
+            char quoted[64];
+            result = err_set(err, ERR_FORMAT, 0, "tar: damaged pax record at byte %zu of its header: \"%s\"", start,
+                             text_quote(span_slice(records, start, 40), quoted, sizeof quoted));
+            break;
+        }
+        record_take(&pax, key, value);
+    }
+    *ret_pax = pax;
+    return result;
 }

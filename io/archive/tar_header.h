@@ -1,5 +1,5 @@
-/* One 512-byte tar header, and the records of an extended one: fields to numbers and text, nothing else.
- * Layout: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format". */
+/* The fixed parts of tar: one 512-byte header block, and the records of a PAX extended header. No state, no I/O.
+ * Only tar.c and its tests include this. */
 #ifndef TRAWL_TAR_HEADER_H
 #define TRAWL_TAR_HEADER_H
 
@@ -7,32 +7,53 @@
 #include "base/span.h"
 
 #define TAR_BLOCK_BYTES ((size_t)512)
+#define TAR_PREFIX_BYTES_MAX ((size_t)155)
 
+enum tar_format { TAR_FORMAT_V7, TAR_FORMAT_USTAR, TAR_FORMAT_GNU, TAR_FORMAT_STAR };
+
+/* A header block with its fields told apart. Spans borrow the block. */
 struct tar_header {
-    char type;
+    enum tar_format format;
+    uint8_t type;          /* as it stands there: '0', '5', 'x', 0, … */
+    struct span name;      /* up to the first NUL */
+    struct span prefix;    /* to be put before the name with a '/', or empty */
+    struct span link;
     uint64_t size;
     uint32_t mode;
     int64_t mtime;
-    struct span name;    /* borrow the block */
-    struct span prefix;  /* empty unless the format has one */
-    struct span link;
-    uint64_t real_size;  /* type 'S' */
-    bool sparse_goes_on; /* type 'S': a block of the map follows */
+    bool sparse_extended;  /* type 'S': another block of the sparse map follows */
+    uint64_t sparse_size;  /* type 'S': the file's size with its holes */
 };
 
-enum tar_block { TAR_BLOCK_HEADER, TAR_BLOCK_ZERO, TAR_BLOCK_BAD };
+bool tar_block_is_zero(const uint8_t *block);
 
-/* What a block is, by its checksum (signed or unsigned sums, as old writers disagree). `*ret_expected` and `*ret_found` are
- * the sums of a bad one. */
-enum tar_block tar_block_kind(const uint8_t block[TAR_BLOCK_BYTES], uint64_t *ret_expected, uint64_t *ret_found);
+/* Whether the checksum field is the sum of the block's bytes, taken as unsigned (POSIX) or as signed (old BSD and Sun tars).
+ * The two sums' first and what stands there come back for the error's text. */
+bool tar_block_checksum(const uint8_t *block, uint64_t *ret_expected, uint64_t *ret_found);
 
-/* FORMAT names the field, what was expected and what was found. */
-int tar_header_parse(const uint8_t block[TAR_BLOCK_BYTES], struct tar_header *ret_header, struct err *err);
+/* FORMAT where the size is damaged, negative or beyond 2^63 - 1: what follows could not be found. Damage in mode and mtime is
+ * let pass as 0. The checksum is the caller's. */
+int tar_header_parse(const uint8_t *block, uint64_t offset, struct tar_header *ret_header, struct err *err);
 
-/* A continuation block of an old GNU sparse map: does another one follow? */
-bool tar_sparse_goes_on(const uint8_t block[TAR_BLOCK_BYTES]);
+/* A numeric field: octal with spaces or NULs before and after, or base-256. False for anything else. */
+bool tar_number(struct span field, int64_t *ret_value);
 
-/* The next "LENGTH KEY=VALUE\n" of an extended header: 1 record, 0 end, -1 FORMAT. `*rest` moves behind it. */
-int tar_pax_next(struct span *rest, struct span *ret_key, struct span *ret_value, struct err *err);
+/* What trawl uses of the records of one extended header. Spans borrow the records; size 0 means not there (POSIX: an empty
+ * value deletes what was said before). */
+struct tar_pax {
+    struct span path;
+    struct span link_path;
+    struct span size;
+    struct span mtime;
+    struct span sparse_major;     /* GNU.sparse.major, … */
+    struct span sparse_minor;
+    struct span sparse_name;
+    struct span sparse_size;      /* GNU.sparse.size (0.0, 0.1) */
+    struct span sparse_real_size; /* GNU.sparse.realsize (1.0) */
+    bool sparse_map;              /* GNU.sparse.map, or 0.0's pairs of offset and numbytes */
+};
+
+/* Reads all records, or those before the first damaged one. FORMAT then, `*ret_pax` is written all the same. */
+int tar_pax_parse(struct span records, struct tar_pax *ret_pax, struct err *err);
 
 #endif

@@ -188,9 +188,11 @@ static void inflate_step(struct gzip *gzip, struct codec_io *io) {
     io->input = span_from(io->input, given - inflate->avail_in);
     io->piece = span_make(io->out, CODEC_PIECE_BYTES - inflate->avail_out);
     gzip->more = inflate->avail_out == 0;
-    if (result != ISAL_DECOMP_OK) {
-        gzip->failed = result;
-    } else if (inflate->block_state == ISAL_BLOCK_FINISH) {
+    bool finished = inflate->block_state == ISAL_BLOCK_FINISH;
+    bool stuck = inflate->avail_in == given && given > 0 && io->piece.size == 0 && !finished;
+    if (result != ISAL_DECOMP_OK || stuck) {
+        gzip->failed = result == ISAL_DECOMP_OK ? ISAL_INVALID_BLOCK : result; /* stuck: never seen; it must not hang us */
+    } else if (finished) {
         gzip->members++;
         gzip->place = PLACE_HEADER;
         gzip->header_size = 0;
