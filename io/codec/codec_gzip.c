@@ -11,6 +11,9 @@
 enum { FLAG_HEADER_CRC = 2, FLAG_EXTRA = 4, FLAG_NAME = 8, FLAG_COMMENT = 16, FLAG_RESERVED = 0xE0 };
 enum { HEADER_BYTES = 10, METHOD_DEFLATE = 8 };
 
+/* A library that stands still on some damage must not hang us. Never seen. */
+enum { STALLS_MAX = 8 };
+
 enum gzip_place {
     PLACE_HEADER,     /* the ten fixed bytes; at a blob's or a member's begin */
     PLACE_EXTRA_SIZE, /* two bytes, little-endian */
@@ -29,6 +32,7 @@ struct gzip {
     size_t header_size;
     size_t skip;         /* bytes left of a field of known size */
     uint64_t members;    /* whole ones */
+    unsigned stalls;     /* calls in a row that neither took nor gave */
     bool more;           /* the last call filled the output: call again even without input */
     int failed;          /* ISA-L's error, kept until what came out before it was handed over */
 };
@@ -56,6 +60,7 @@ static void gzip_begin(void *state) {
     gzip->header_size = 0;
     gzip->skip = 0;
     gzip->members = 0;
+    gzip->stalls = 0;
     gzip->more = false;
     gzip->failed = ISAL_DECOMP_OK;
 }
@@ -189,9 +194,10 @@ static void inflate_step(struct gzip *gzip, struct codec_io *io) {
     io->piece = span_make(io->out, CODEC_PIECE_BYTES - inflate->avail_out);
     gzip->more = inflate->avail_out == 0;
     bool finished = inflate->block_state == ISAL_BLOCK_FINISH;
-    bool stuck = inflate->avail_in == given && given > 0 && io->piece.size == 0 && !finished;
-    if (result != ISAL_DECOMP_OK || stuck) {
-        gzip->failed = result == ISAL_DECOMP_OK ? ISAL_INVALID_BLOCK : result; /* stuck: never seen; it must not hang us */
+    bool moved = inflate->avail_in < given || io->piece.size > 0 || finished;
+    gzip->stalls = moved ? 0 : gzip->stalls + 1;
+    if (result != ISAL_DECOMP_OK || gzip->stalls > STALLS_MAX) {
+        gzip->failed = result != ISAL_DECOMP_OK ? result : ISAL_INVALID_BLOCK;
     } else if (finished) {
         gzip->members++;
         gzip->place = PLACE_HEADER;
