@@ -26,7 +26,7 @@ struct codec;
 /* The ceilings of one blob. */
 struct codec_limits {
     uint64_t unpacked_bytes_max; /* exactly so many bytes come out before LIMIT (--max-layer-bytes) */
-    uint64_t ratio_max;          /* unpacked / packed (--max-ratio) */
+    uint64_t ratio_max;          /* unpacked / packed, of the bytes so far (--max-ratio) */
     uint64_t ratio_floor_bytes;  /* below this much output the ratio is not looked at */
 };
 
