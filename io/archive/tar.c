@@ -20,15 +20,6 @@ enum tar_place {
     PLACE_END,        /* after the end-of-archive marker */
 };
 
-/* The map of PAX 1.0: decimal numbers, each with a newline: the count of pairs, then so many offsets and sizes. */
-struct sparse_text {
-    uint64_t value;
-    uint64_t left; /* numbers to come; of no meaning before the count is known */
-    uint64_t pairs_max; /* a pair takes four bytes of the body at least */
-    bool digits;   /* `value` has at least one */
-    bool counted;
-};
-
 struct tar {
     const struct tar_handler *handler;
     void *context;
@@ -57,7 +48,7 @@ struct tar {
     bool has_pax, has_long_name, has_long_link;
 
     struct tar_entry entry;
-    struct sparse_text sparse_text;
+    struct tar_sparse_text sparse_text;
     struct buf name, path, link, link_path; /* what `entry` borrows */
 };
 
@@ -139,7 +130,8 @@ static size_t padding_of(uint64_t size) {
     return (size_t)(-size & (TAR_BLOCK_BYTES - 1));
 }
 
-/* A whole block: from the input without a copy where it has one, else gathered piece by piece. NULL while it is not whole. */
+/* A whole block: from the input without a copy where it has one, else gathered piece by piece. NULL while
+ * it is not whole. */
 static const uint8_t *block_take(struct tar *tar, struct span *input) {
     if (tar->block_size == 0 && input->size >= TAR_BLOCK_BYTES) {
         const uint8_t *block = input->data;
@@ -288,8 +280,9 @@ static int extended_begin(struct tar *tar, const struct tar_header *header, uint
     return header->size == 0 ? extended_end(tar, err) : 0;
 }
 
-/* Global records rarely say more than a comment (git archive). Those that would move or rename entries are pointed out:
- * readers disagree on them, which is a way to show one file to a scanner and another to a runtime. */
+/* Global records rarely say more than a comment (git archive). Those that would move or rename entries are
+ * pointed out: readers disagree on them, which is a way to show one file to a scanner and another to a
+ * runtime. */
 static int global_check(struct tar *tar, struct err *err) {
     struct tar_pax pax;
     struct err what;
@@ -350,25 +343,6 @@ struct facts {
     bool sparse_text;   /* PAX 1.0 */
 };
 
-static bool pax_number(struct span s, uint64_t *ret_value) {
-    return text_u64(s, 10, INT64_MAX, ret_value);
-}
-
-/* The whole seconds of "1700000000.25" or "-1.5" (which is -2). */
-static bool pax_time(struct span s, int64_t *ret_value) {
-    bool negative = span_starts(s, "-");
-    struct span fraction = negative ? span_from(s, 1) : s;
-    struct span whole = text_cut(&fraction, '.');
-    uint64_t seconds;
-    if (!pax_number(whole, &seconds))
-        return false;
-    bool part = false;
-    for (size_t i = 0; i < fraction.size; i++)
-        part |= fraction.data[i] != '0';
-    *ret_value = !negative ? (int64_t)seconds : -(int64_t)seconds - (part && seconds < INT64_MAX ? 1 : 0);
-    return true;
-}
-
 static int facts_gather(struct tar *tar, struct facts *facts, uint64_t offset, struct err *err) {
     struct err what;
     char quoted[64];
@@ -376,7 +350,7 @@ static int facts_gather(struct tar *tar, struct facts *facts, uint64_t offset, s
     if (tar->has_pax && tar_pax_parse(buf_span(&tar->pax), &facts->pax, &what) < 0 &&
         problem(tar, &what, facts->header->name, tar->extended_offset, err) < 0)
         return -1;
-    if (facts->pax.size.size > 0 && !pax_number(facts->pax.size, &facts->body_size))
+    if (facts->pax.size.size > 0 && !tar_pax_number(facts->pax.size, &facts->body_size))
         return err_set(err, ERR_FORMAT, 0, "tar: header at offset %" PRIu64 ": pax size is \"%s\"", offset,
                        text_quote(facts->pax.size, quoted, sizeof quoted));
     return 0;
@@ -441,8 +415,8 @@ static bool link_resolve(struct tar *tar) {
     return true;
 }
 
-/* Which of OCI's marks the path is. Returns false for aufs metadata and for marks that name nothing. `*ret_what` says what is
- * wrong with the latter, its code stays ERR_NONE for the former. */
+/* Which of OCI's marks the path is. Returns false for aufs metadata and for marks that name nothing.
+ * `*ret_what` says what is wrong with the latter, its code stays ERR_NONE for the former. */
 static bool whiteout_resolve(struct tar_entry *entry, struct err *ret_what) {
     struct span folder = folder_of(entry->path);
     struct span base = span_from(entry->path, folder.size == 0 ? 0 : folder.size + 1);
@@ -474,7 +448,8 @@ static void whiteout_cut(struct tar *tar) {
     tar->entry.path = buf_span(&tar->path);
 }
 
-/* Names and normalises. 1 to go on, 0 when the entry is not to be delivered (`what` says why, or has no code), -1 NOMEM. */
+/* Names and normalises. 1 to go on, 0 when the entry is not to be delivered (`what` says why, or has no
+ * code), -1 NOMEM. */
 static int paths_resolve(struct tar *tar, const struct facts *facts, bool sparse_pax, struct err *what,
                          struct err *err) {
     struct tar_entry *entry = &tar->entry;
@@ -530,7 +505,7 @@ static void sparse_gather(struct tar *tar, struct facts *facts, bool sparse_pax)
     if (sparse_pax) {
         entry->sparse = true;
         struct span size = facts->pax.sparse_size.size > 0 ? facts->pax.sparse_size : facts->pax.sparse_real_size;
-        (void)pax_number(size, &entry->size); /* where it is damaged, the stored size stays */
+        (void)tar_pax_number(size, &entry->size); /* where it is damaged, the stored size stays */
     } else if (facts->header->type == 'S') {
         entry->sparse = true;
         entry->size = facts->header->sparse_size;
@@ -552,7 +527,7 @@ static int entry_begin(struct tar *tar, const struct tar_header *header, uint64_
     struct tar_entry *entry = &tar->entry;
     if (facts_gather(tar, &facts, offset, err) < 0)
         return -1;
-    (void)pax_time(facts.pax.mtime, &entry->mtime); /* where it is damaged, the header's own stays */
+    (void)tar_pax_time(facts.pax.mtime, &entry->mtime); /* where it is damaged, the header's own stays */
     bool sparse_pax = sparse_pax_known(&facts.pax, &facts.sparse_text) && entry->kind == TAR_FILE && header->type != 'S';
     struct err what;
     int resolved = paths_resolve(tar, &facts, sparse_pax, &what, err);
@@ -578,7 +553,7 @@ static int entry_begin(struct tar *tar, const struct tar_header *header, uint64_
         return 0;
     }
     if (entry->sparse && facts.sparse_text && tar->body_left > 0) {
-        tar->sparse_text = (struct sparse_text){.pairs_max = tar->body_left / 4};
+        tar->sparse_text = (struct tar_sparse_text){.pairs_max = tar->body_left / 4};
         tar->place = PLACE_SPARSE_TEXT;
         return 0;
     }
@@ -592,34 +567,6 @@ static int sparse_map_step(struct tar *tar, struct span *input, struct err *err)
     return entry_ready(tar, err);
 }
 
-/* Reads the map's numbers out of one block. 1 the map ends in it, 0 it goes on, -1 it is no map. */
-static int sparse_text_read(struct sparse_text *text, const uint8_t *block) {
-    for (size_t i = 0; i < TAR_BLOCK_BYTES; i++) {
-        if (text_is_digit(block[i])) {
-            if (text->value > (INT64_MAX - 9) / 10)
-                return -1;
-            text->value = text->value * 10 + (uint64_t)(block[i] - '0');
-            text->digits = true;
-            continue;
-        }
-        if (block[i] != '\n' || !text->digits)
-            return -1;
-        if (text->counted) {
-            text->left--;
-        } else if (text->value > text->pairs_max) {
-            return -1;
-        } else {
-            text->left = text->value * 2;
-            text->counted = true;
-        }
-        text->value = 0;
-        text->digits = false;
-        if (text->left == 0)
-            return 1;
-    }
-    return 0;
-}
-
 static int sparse_text_step(struct tar *tar, struct span *input, struct err *err) {
     int result = -1;
     if (tar->body_left >= TAR_BLOCK_BYTES) {
@@ -627,7 +574,7 @@ static int sparse_text_step(struct tar *tar, struct span *input, struct err *err
         if (block == NULL)
             return 0;
         tar->body_left -= TAR_BLOCK_BYTES;
-        result = sparse_text_read(&tar->sparse_text, block);
+        result = tar_sparse_text_read(&tar->sparse_text, block);
     }
     if (result == 0 && tar->body_left > 0)
         return 0;
@@ -760,8 +707,7 @@ static int step(struct tar *tar, struct span *input, struct err *err) {
     case PLACE_LINK: return link_step(tar, input, err);
     case PLACE_END: return end_step(tar, input, err);
     }
-    assert(!"a place that does not exist");
-    return -1;
+    return err_set(err, ERR_FORMAT, 0, "tar: no such place %d", (int)tar->place); /* all places are above */
 }
 
 static int failed_before(const struct tar *tar, struct err *err) {

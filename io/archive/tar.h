@@ -1,28 +1,36 @@
-/* Tar layers as a stream of events. Bytes are pushed in pieces of any size; entries come out through callbacks. Nothing is
- * extracted, file bodies are not copied: data() borrows the pushed piece.
+/* Tar layers as a stream of events. Bytes are pushed in pieces of any size; entries come out through
+ * callbacks. Nothing is extracted, file bodies are not copied: data() borrows the pushed piece.
  *
- * Our own parser, because libarchive hides what a scanner must see: it merges or drops duplicate and damaged members, tells
- * neither offsets nor raw names, and gives way on what it calls recoverable without saying where.
+ * Our own parser, because libarchive hides what a scanner must see: it merges or drops duplicate and
+ * damaged members, tells neither offsets nor raw names, and gives way on what it calls recoverable without
+ * saying where.
  *
- * Reads v7, ustar, star, GNU ('L', 'K', base-256, old sparse 'S') and PAX ('x', 'g', GNU.sparse 0.0, 0.1, 1.0). Where
- * writers or readers disagree it does what Go's archive/tar does, for that is what every container runtime unpacks with:
- *  - a GNU long name wins over a PAX path; a second 'x' replaces the first; a 'g' forgets a pending 'x', 'L' or 'K';
- *  - path, linkpath and size in a global header do not apply to entries (POSIX would); they are reported as a problem;
- *  - directories, links, devices and pipes have no body whatever their size field says. A hard link may have one: it has
- *    when the block after it is neither a header nor zeros.
+ * Reads v7, ustar, star, GNU ('L', 'K', base-256, old sparse 'S') and PAX ('x', 'g', GNU.sparse 0.0, 0.1,
+ * 1.0). Where writers or readers disagree it does what Go's archive/tar does, for that is what every
+ * container runtime unpacks with:
+ *  - a GNU long name wins over a PAX path; a second 'x' replaces the first; a 'g' forgets a pending 'x',
+ *    'L' or 'K';
+ *  - path, linkpath and size in a global header do not apply to entries (POSIX would); they are reported
+ *    as a problem;
+ *  - directories, links, devices and pipes have no body whatever their size field says. A hard link may
+ *    have one: it has when the block after it is neither a header nor zeros.
  *
- * Paths are byte strings relative to the root: no leading "/" or "./", no "//", "/./", trailing "/", and ".." resolved. An
- * entry whose name climbs above the root is reported as a problem and skipped. The root itself has the empty path.
+ * Paths are byte strings relative to the root: no leading "/" or "./", no "//", "/./", trailing "/", and
+ * ".." resolved. An entry whose name climbs above the root is reported as a problem and skipped. The root
+ * itself has the empty path.
  *
- * Whiteouts (OCI image-spec, layer.md): "dir/.wh.name" is an entry with `whiteout` TAR_WHITEOUT_NAME and path "dir/name", what
- * it deletes; "dir/.wh..wh..opq" has TAR_WHITEOUT_OPAQUE and path "dir". Other ".wh..wh.*" (aufs metadata) are ignored.
+ * Whiteouts (OCI image-spec, layer.md): "dir/.wh.name" is an entry with `whiteout` TAR_WHITEOUT_NAME and
+ * path "dir/name", what it deletes; "dir/.wh..wh..opq" has TAR_WHITEOUT_OPAQUE and path "dir". Other
+ * ".wh..wh.*" (aufs metadata) are ignored.
  *
- * Errors of push and finish: FORMAT (offset, expected and found), LIMIT (pax bytes, entries), NOMEM, or a callback's own.
- * They end the stream: every later call until tar_begin() fails with the same error. An end at a block boundary without the
- * end-of-archive marker is accepted, missing padding after the last body too, and no bytes at all are an empty layer.
+ * Errors of push and finish: FORMAT (offset, expected and found), LIMIT (pax bytes, entries), NOMEM, or a
+ * callback's own. They end the stream: every later call until tar_begin() fails with the same error. An
+ * end at a block boundary without the end-of-archive marker is accepted, missing padding after the last
+ * body too, and no bytes at all are an empty layer.
  *
- * Memory of one parser: some KiB and at most LIMIT_PAX_BYTES for each of a PAX header, a long name and a long link.
- * Spec: POSIX.1-2017 pax; GNU tar manual, "Basic Tar Format" and "Sparse Formats". Thread rule: any thread, own object. */
+ * Memory of one parser: some KiB and at most LIMIT_PAX_BYTES for each of a PAX header, a long name and a
+ * long link. Spec: POSIX.1-2017 pax; GNU tar manual, "Basic Tar Format" and "Sparse Formats". Thread rule:
+ * any thread, own object. */
 #ifndef TRAWL_TAR_H
 #define TRAWL_TAR_H
 
@@ -65,8 +73,9 @@ struct tar_entry {
     uint64_t data_offset;  /* of its first body byte; meaningful for the kinds that have one and are not sparse */
 };
 
-/* What the parser calls. Each returns 0 to go on, or -1 with `err` set to end the stream. entry() may also return TAR_SKIP:
- * this entry's data() is not called. For each entry: entry(), data() zero or more times, entry_end(). */
+/* What the parser calls. Each returns 0 to go on, or -1 with `err` set to end the stream. entry() may also
+ * return TAR_SKIP: this entry's data() is not called. For each entry: entry(), data() zero or more times,
+ * entry_end(). */
 #define TAR_SKIP 1
 struct tar_handler {
     int (*entry)(void *context, const struct tar_entry *entry, struct err *err);
@@ -98,8 +107,9 @@ int tar_push(struct tar *tar, struct span input, struct err *err);
 /* Says that the stream has ended: FORMAT where it must not end here. */
 int tar_finish(struct tar *tar, struct err *err);
 
-/* For callers that can seek: bytes from here on that only pass through to data(), or through nothing. tar_skip() moves the
- * parser past so many of them (at most tar_skippable()) without seeing them; data() is not called for what was skipped. */
+/* For callers that can seek: bytes from here on that only pass through to data(), or through nothing.
+ * tar_skip() moves the parser past so many of them (at most tar_skippable()) without seeing them; data()
+ * is not called for what was skipped. */
 uint64_t tar_skippable(const struct tar *tar);
 int tar_skip(struct tar *tar, uint64_t size, struct err *err);
 
@@ -109,9 +119,10 @@ bool tar_at_end(const struct tar *tar);          /* the end-of-archive marker wa
 
 const char *tar_kind_name(enum tar_kind kind); /* "file", "directory", … */
 
-/* Normalises a path as described above into `out`, which has room for `name.size` bytes at least. `folder` is what a relative
- * name starts from (itself normalised; empty for the root), then `out` has room for folder.size + 1 + name.size.
- * Returns the size. `*ret_escapes` says whether it climbed above the root; it was then held there. */
+/* Normalises a path as described above into `out`, which has room for `name.size` bytes at least. `folder`
+ * is what a relative name starts from (itself normalised; empty for the root), then `out` has room for
+ * folder.size + 1 + name.size. Returns the size. `*ret_escapes` says whether it climbed above the root; it
+ * was then held there. */
 size_t tar_path_normalise(struct span folder, struct span name, uint8_t *out, bool *ret_escapes);
 
 #endif

@@ -52,7 +52,8 @@ static bool base256_number(struct span s, int64_t *ret_value) {
     return true;
 }
 
-/* busybox fills unused fields with spaces, old tars put them before the digits, and some end in none at all. */
+/* busybox fills unused fields with spaces, old tars put them before the digits, and some end in none at
+ * all. */
 bool tar_number(struct span s, int64_t *ret_value) {
     if (s.size > 0 && (s.data[0] & 0x80) != 0)
         return base256_number(s, ret_value);
@@ -99,8 +100,8 @@ static enum tar_format header_format(const uint8_t *block) {
     return TAR_FORMAT_USTAR;
 }
 
-/* GNU keeps times where ustar has the prefix. Go's writer before 1.8 put a prefix there under GNU's magic, and images of that
- * age exist: what is not a number is taken for a prefix, as Go's reader does. */
+/* GNU keeps times where ustar has the prefix. Go's writer before 1.8 put a prefix there under GNU's magic,
+ * and images of that age exist: what is not a number is taken for a prefix, as Go's reader does. */
 static struct span gnu_prefix(const uint8_t *block) {
     int64_t ignored;
     struct span atime = field(block, GNU_ATIME_AT, GNU_TIME_SIZE), ctime_field = field(block, GNU_CTIME_AT, GNU_TIME_SIZE);
@@ -211,4 +212,49 @@ int tar_pax_parse(struct span records, struct tar_pax *ret_pax, struct err *err)
     }
     *ret_pax = pax;
     return result;
+}
+
+bool tar_pax_number(struct span s, uint64_t *ret_value) {
+    return text_u64(s, 10, INT64_MAX, ret_value);
+}
+
+bool tar_pax_time(struct span s, int64_t *ret_value) {
+    bool negative = span_starts(s, "-");
+    struct span fraction = negative ? span_from(s, 1) : s;
+    struct span whole = text_cut(&fraction, '.');
+    uint64_t seconds;
+    if (!tar_pax_number(whole, &seconds))
+        return false;
+    bool part = false;
+    for (size_t i = 0; i < fraction.size; i++)
+        part |= fraction.data[i] != '0';
+    *ret_value = !negative ? (int64_t)seconds : -(int64_t)seconds - (part && seconds < INT64_MAX ? 1 : 0);
+    return true;
+}
+
+int tar_sparse_text_read(struct tar_sparse_text *text, const uint8_t *block) {
+    for (size_t i = 0; i < TAR_BLOCK_BYTES; i++) {
+        if (text_is_digit(block[i])) {
+            if (text->value > (INT64_MAX - 9) / 10)
+                return -1;
+            text->value = text->value * 10 + (uint64_t)(block[i] - '0');
+            text->digits = true;
+            continue;
+        }
+        if (block[i] != '\n' || !text->digits)
+            return -1;
+        if (text->counted) {
+            text->left--;
+        } else if (text->value > text->pairs_max) {
+            return -1;
+        } else {
+            text->left = text->value * 2;
+            text->counted = true;
+        }
+        text->value = 0;
+        text->digits = false;
+        if (text->left == 0)
+            return 1;
+    }
+    return 0;
 }

@@ -69,8 +69,8 @@ uint64_t codec_bytes_out(const struct codec *codec) {
     return codec->io.bytes_out;
 }
 
-/* Packings that we know and do not unpack: their bytes must not be taken for a damaged tar. bzip2 is recognised together with
- * its block magic, for a plain tar may well begin with a file named "BZh1…". */
+/* Packings that we know and do not unpack: their bytes must not be taken for a damaged tar. bzip2 is
+ * recognised together with its block magic, for a plain tar may well begin with a file named "BZh1…". */
 static const char *foreign_name(struct span head) {
     struct span block = span_slice(head, 4, 6);
     if (span_starts(head, "BZh") && (span_is(block, "1AY&SY") || span_is(block, "\x17rE8P\x90")))
@@ -115,8 +115,8 @@ static int detect(struct codec *codec, struct span *input, bool ended, struct er
     return method_choose(codec, codec->pending, err) < 0 ? -1 : 1;
 }
 
-/* Counts a piece against the limits; cuts it where the last byte allowed is inside. The texts hold nothing that depends on how
- * the input was cut, so that the same blob gives the same error row every time. */
+/* Counts a piece against the limits; cuts it where the last byte allowed is inside. The texts hold nothing
+ * that depends on how the input was cut, so that the same blob gives the same error row every time. */
 static int limits_check(struct codec *codec, struct span *piece, struct err *err) {
     const struct codec_limits *limits = &codec->limits;
     uint64_t left = limits->unpacked_bytes_max - codec->io.bytes_out;

@@ -1,17 +1,19 @@
-/* From packed bytes to unpacked bytes, as a stream: gzip, zstd, or plain, told apart by their first bytes and never by a
- * media type (registries serve wrong ones). Packed bytes go in, in pieces of any size; unpacked bytes come out in pieces of
- * at most CODEC_PIECE_BYTES. A codec is reused for many blobs without allocating again.
+/* From packed bytes to unpacked bytes, as a stream: gzip, zstd, or plain, told apart by their first bytes
+ * and never by a media type (registries serve wrong ones). Packed bytes go in, in pieces of any size;
+ * unpacked bytes come out in pieces of at most CODEC_PIECE_BYTES. A codec is reused for many blobs without
+ * allocating again.
  *
- * gzip: any number of members, each with its own CRC-32 and size checked; zero bytes after the last are padding.
- * zstd: any number of frames and skippable frames (zstd:chunked ends in some); windows up to LIMIT_ZSTD_WINDOW_BYTES.
- * bzip2, xz, lz4 and compress(1) are recognised and refused by name. An empty blob is plain and has no output.
+ * gzip: any number of members, each with its own CRC-32 and size checked; zero bytes after the last are
+ * padding. zstd: any number of frames and skippable frames (zstd:chunked ends in some); windows up to
+ * LIMIT_ZSTD_WINDOW_BYTES. bzip2, xz, lz4 and compress(1) are recognised and refused by name. An empty
+ * blob is plain and has no output.
  *
- * Memory of one codec: about 0.6 MiB with gzip; with zstd also the frame's window, which a frame may choose up to its limit.
- * Thread rule: any thread, own object.
+ * Memory of one codec: about 0.6 MiB with gzip; with zstd also the frame's window, which a frame may
+ * choose up to its limit. Thread rule: any thread, own object.
  *
- * Errors: FORMAT damaged or truncated; LIMIT unpacked bytes, ratio, window; UNSUPPORTED another packing, or a zstd
- * dictionary; NOMEM; and whatever the output callback returns. After an error, until the next codec_begin(), every call
- * fails with the same error. */
+ * Errors: FORMAT damaged or truncated; LIMIT unpacked bytes, ratio, window; UNSUPPORTED another packing,
+ * or a zstd dictionary; NOMEM; and whatever the output callback returns. After an error, until the next
+ * codec_begin(), every call fails with the same error. */
 #ifndef TRAWL_CODEC_H
 #define TRAWL_CODEC_H
 
@@ -33,7 +35,8 @@ struct codec_limits {
 /* LIMIT_LAYER_BYTES, LIMIT_RATIO, LIMIT_RATIO_FLOOR_BYTES. */
 struct codec_limits codec_limits_default(void);
 
-/* Takes a piece of unpacked bytes, borrowed: valid until it returns. 0 to go on; -1, with `err` set, to stop. */
+/* Takes a piece of unpacked bytes, borrowed: valid until it returns. 0 to go on; -1, with `err` set, to
+ * stop. */
 typedef int (*codec_output_fn)(void *context, struct span piece, struct err *err);
 
 /* A codec that is ready for its first blob under the default limits. */
@@ -51,9 +54,10 @@ int codec_push(struct codec *codec, struct span input, codec_output_fn output, v
 /* Says that the blob has ended: FORMAT where it must not end here. */
 int codec_finish(struct codec *codec, codec_output_fn output, void *context, struct err *err);
 
-/* The same as codec_push() for a caller that pulls: makes at most one piece from the front of `*input` and moves it past
- * what was used. Returns 1 with a piece (valid until the next call), 0 when `*input` is empty and more is wanted, -1 error.
- * After the blob's last byte call with `ended`: then 0 means that everything came out and the end is where it should be. */
+/* The same as codec_push() for a caller that pulls: makes at most one piece from the front of `*input` and
+ * moves it past what was used. Returns 1 with a piece (valid until the next call), 0 when `*input` is
+ * empty and more is wanted, -1 error. After the blob's last byte call with `ended`: then 0 means that
+ * everything came out and the end is where it should be. */
 int codec_step(struct codec *codec, struct span *input, bool ended, struct span *ret_piece, struct err *err);
 
 /* "gzip", "zstd", "plain"; "unknown" while fewer bytes came than tell them apart. */

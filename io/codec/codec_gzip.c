@@ -1,6 +1,6 @@
-/* gzip by ISA-L's igzip, about twice as fast as zlib. The member header is parsed here and not by ISA-L: it is thirty lines,
- * the texts of its errors can then be exact, and ISA-L sees raw deflate and the trailer, its best tested path.
- * Spec: RFC 1952 (members), RFC 1951. */
+/* gzip by ISA-L's igzip, about twice as fast as zlib. The member header is parsed here and not by ISA-L:
+ * it is thirty lines, the texts of its errors can then be exact, and ISA-L sees raw deflate and the
+ * trailer, its best tested path. Spec: RFC 1952 (members), RFC 1951. */
 #include "io/codec/codec_method.h"
 
 #include <isa-l/igzip_lib.h>
@@ -158,8 +158,7 @@ static int header_step(struct gzip *gzip, struct span *input, struct err *err) {
     case PLACE_DEFLATE:
         break;
     }
-    assert(false); /* deflate data is not a header */
-    return -1;
+    return err_set(err, ERR_FORMAT, 0, "gzip: deflate data where a header was expected"); /* callers do not ask */
 }
 
 static int inflate_error(const struct gzip *gzip, struct err *err) {
@@ -189,14 +188,17 @@ static void inflate_step(struct gzip *gzip, struct codec_io *io) {
     inflate->next_out = io->out;
     inflate->avail_out = (uint32_t)CODEC_PIECE_BYTES;
     int result = isal_inflate(inflate);
-    assert(inflate->avail_in <= given);
-    io->input = span_from(io->input, given - inflate->avail_in);
-    io->piece = span_make(io->out, CODEC_PIECE_BYTES - inflate->avail_out);
+    /* On damaged data ISA-L 2.30 has returned an `avail_in` of -1: its counts are believed only where they can be true. */
+    bool sound = inflate->avail_in <= given && inflate->avail_out <= CODEC_PIECE_BYTES;
+    size_t left = result == ISAL_DECOMP_OK && sound ? inflate->avail_in : 0;
+    io->input = span_from(io->input, given - left);
+    size_t room = size_min(inflate->avail_out, CODEC_PIECE_BYTES);
+    io->piece = span_make(io->out, CODEC_PIECE_BYTES - room);
     gzip->more = inflate->avail_out == 0;
     bool finished = inflate->block_state == ISAL_BLOCK_FINISH;
-    bool moved = inflate->avail_in < given || io->piece.size > 0 || finished;
+    bool moved = left < given || io->piece.size > 0 || finished;
     gzip->stalls = moved ? 0 : gzip->stalls + 1;
-    if (result != ISAL_DECOMP_OK || gzip->stalls > STALLS_MAX) {
+    if (result != ISAL_DECOMP_OK || !sound || gzip->stalls > STALLS_MAX) {
         gzip->failed = result != ISAL_DECOMP_OK ? result : ISAL_INVALID_BLOCK;
     } else if (finished) {
         gzip->members++;

@@ -1,8 +1,9 @@
 /* What a codec is made of: one of these per packing, found through codec.def. Only codec*.c include this.
  *
- * step() works on `io`: it moves `input` past what it used and sets `piece` to what it made: in `out`, or, like plain,
- * borrowed from the input. It returns 1 with a piece that is not empty, 0 when the input is empty and nothing more can come
- * out of what it has, -1 on error. finish() is asked after step() returned 0 for the blob's last byte. */
+ * step() works on `io`: it moves `input` past what it used and sets `piece` to what it made: in `out`, or,
+ * like plain, borrowed from the input. It returns 1 with a piece that is not empty, 0 when the input is
+ * empty and nothing more can come out of what it has, -1 on error. finish() is asked after step() returned
+ * 0 for the blob's last byte. */
 #ifndef TRAWL_CODEC_METHOD_H
 #define TRAWL_CODEC_METHOD_H
 

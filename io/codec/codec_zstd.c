@@ -1,5 +1,5 @@
-/* zstd by libzstd. Each frame's magic is looked at here first: a library built with the legacy formats would otherwise take
- * them, with decoders that nobody tests any more. Spec: RFC 8878. */
+/* zstd by libzstd. Each frame's magic is looked at here first: a library built with the legacy formats
+ * would otherwise take them, with decoders that nobody tests any more. Spec: RFC 8878. */
 #include "io/codec/codec_method.h"
 
 #include <zstd.h>
@@ -85,7 +85,8 @@ static int frame_step(struct zstd *zstd, struct codec_io *io, struct span *input
     return 0;
 }
 
-/* Gathers the magic of the next frame and hands it to the decoder, which then waits for the rest of the frame's header. */
+/* Gathers the magic of the next frame and hands it to the decoder, which then waits for the rest of the
+ * frame's header. */
 static int magic_step(struct zstd *zstd, struct codec_io *io, struct err *err) {
     size_t size = size_min(MAGIC_BYTES - zstd->magic_size, io->input.size);
     memcpy(zstd->magic + zstd->magic_size, io->input.data, size);
