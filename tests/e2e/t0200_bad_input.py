@@ -128,7 +128,7 @@ equal(run.status, 0, "the ratio limit can be raised")
 info = tarfile.TarInfo("liar")
 info.size = 10 << 30
 layout, bad = bad_layout("claim", raw=info.tobuf() + b"x" * 2048)
-expect("tar that ends before its file", layout.close(), "FORMAT", "walk", ["'liar'"], image_status=("partial",))
+expect("tar that ends before its file", layout.close(), "FORMAT", "walk", ["liar"], image_status=("partial",))
 
 # ---- package data ----
 

@@ -1,6 +1,7 @@
-/* The main of a fuzz target that is run without a fuzzer: gives it every file of the folders and every file named, and
- * prints how many. Arguments that begin with '-' are a fuzzer's and ignored. */
+/* The main of a fuzz target without a fuzzer: runs the target over every file of the folders and files given, and over some
+ * prefixes of each, so that a kept input guards its neighbourhood too. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -9,52 +10,57 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay_file(const char *path, size_t *count) {
-    AUTO_BUF struct buf bytes = {0};
-    struct err err;
-    if (file_read(path, &bytes, &err) < 0) {
-        (void)fprintf(stderr, "%s\n", err.text);
-        return -1;
-    }
-    /* A copy of the exact size: reading past it is then found by the sanitizer. */
-    AUTO_FREE uint8_t *copy = mem_alloc(bytes.size);
+static size_t count;
+
+/* A copy of exactly this size, so that a sanitizer sees one byte too far. */
+static void run(const uint8_t *data, size_t size) {
+    uint8_t *copy = mem_alloc(size);
     if (copy == NULL)
-        return -1;
-    if (bytes.size > 0)
-        memcpy(copy, bytes.data, bytes.size);
-    (void)LLVMFuzzerTestOneInput(copy, bytes.size); /* a target tells by ending the process */
-    (*count)++;
-    return 0;
+        return;
+    if (size > 0)
+        memcpy(copy, data, size);
+    (void)LLVMFuzzerTestOneInput(copy, size);
+    mem_free(copy);
+    count++;
 }
 
-static int replay_folder(const char *path, size_t *count) {
+static bool file_run(const char *path) {
+    AUTO_BUF struct buf bytes;
+    struct err err = {0};
+    buf_init(&bytes, 0);
+    if (file_read(path, &bytes, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return false;
+    }
+    run(bytes.data, bytes.size);
+    for (size_t part = 1; part < 8; part++)
+        run(bytes.data, bytes.size * part / 8);
+    return true;
+}
+
+static bool folder_run(const char *path) {
     AUTO_DIR DIR *folder = opendir(path);
-    if (folder == NULL) {
-        perror(path);
-        return -1;
-    }
-    for (struct dirent *item; (item = readdir(folder)) != NULL;) {
-        char name[4096];
+    bool ok = folder != NULL;
+    struct dirent *entry;
+    while (ok && (entry = readdir(folder)) != NULL) {
+        char name[PATH_MAX];
         struct stat status;
-        (void)snprintf(name, sizeof name, "%s/%s", path, item->d_name);
-        if (item->d_name[0] == '.' || stat(name, &status) != 0 || !S_ISREG(status.st_mode))
-            continue;
-        if (replay_file(name, count) < 0)
-            return -1;
+        (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (stat(name, &status) == 0 && S_ISREG(status.st_mode))
+            ok = file_run(name);
     }
-    return 0;
+    return ok;
 }
 
 int main(int argc, char **argv) {
-    size_t count = 0;
     for (int i = 1; i < argc; i++) {
         struct stat status;
-        if (argv[i][0] == '-')
-            continue;
-        bool is_folder = stat(argv[i], &status) == 0 && S_ISDIR(status.st_mode);
-        if ((is_folder ? replay_folder(argv[i], &count) : replay_file(argv[i], &count)) < 0)
+        bool ok = stat(argv[i], &status) == 0 && (S_ISDIR(status.st_mode) ? folder_run(argv[i]) : file_run(argv[i]));
+        if (!ok) {
+            (void)fprintf(stderr, "%s cannot be replayed\n", argv[i]);
             return 1;
+        }
     }
     (void)printf("%zu inputs replayed\n", count);
-    return 0;
+    return count > 0 ? 0 : 1;
 }
