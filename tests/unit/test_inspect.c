@@ -1,0 +1,264 @@
+/* What a scan thread does with bodies, whatever pieces they come in; and the set of bodies that were searched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "engine/pipeline/inspect.h"
+
+#define WINDOW (512 * LIMIT_KIB)
+
+struct fixture {
+    struct secret_rules *rules;
+    struct secret_engine *engine;
+    struct classify *classify;
+    struct inspect_options options;
+};
+
+static struct fixture fixture;
+
+static int group_begin(void **state) {
+    struct err err = {0};
+    (void)state;
+    fixture.classify = mem_alloc(sizeof *fixture.classify);
+    classify_init(fixture.classify);
+    assert_int_equal(secret_rules_load(true, NULL, 0, &fixture.rules, &err), 0);
+    assert_int_equal(secret_engine_new(fixture.rules, span_text("key"), &fixture.engine, &err), 0);
+    fixture.options = (struct inspect_options){.packages = true,
+                                               .secrets = true,
+                                               .body_bytes_max = WINDOW,
+                                               .catalogue_bytes_max = 2 * WINDOW,
+                                               .classify = fixture.classify,
+                                               .secret_engine = fixture.engine};
+    return 0;
+}
+
+static int group_end(void **state) {
+    (void)state;
+    secret_engine_free(fixture.engine);
+    secret_rules_free(fixture.rules);
+    mem_free(fixture.classify);
+    return 0;
+}
+
+/* A made-up token of a GitHub token's shape, in two parts so that it stands nowhere whole. */
+static const char *token(char out[64], unsigned number) {
+    (void)snprintf(out, 64, "gh%s%030u%06u", "p_", number * 7919 + 1234567, number * 104729 + 654321);
+    for (size_t i = 4; out[i] != '\0'; i++)
+        out[i] = i % 3 == 0 ? (char)(out[i] + 17 + (int)i % 9) : i % 3 == 1 ? (char)(out[i] + 49 + (int)i % 11) : out[i];
+    return out;
+}
+
+static struct layer_result *layer_begin(struct inspect *inspect) {
+    struct digest digest = {.algorithm = DIGEST_SHA256};
+    struct layer_result *layer = layer_result_new(&digest);
+    inspect_layer(inspect, layer);
+    return layer;
+}
+
+static void file_add(struct inspect *inspect, const char *path, struct span body, size_t piece) {
+    inspect_begin(inspect, span_text(path), body.size, 512);
+    for (size_t at = 0; at < body.size; at += piece)
+        inspect_data(inspect, span_slice(body, at, piece));
+    inspect_end(inspect);
+}
+
+static struct inspect *inspect_make(const struct inspect_options *options) {
+    struct inspect *inspect;
+    struct err err = {0};
+    assert_int_equal(inspect_new(options, &inspect, &err), 0);
+    return inspect;
+}
+
+/* A body with tokens at the given offsets, in lines of 100 bytes. */
+static struct buf body_make(size_t size, const size_t *offsets, size_t count) {
+    struct buf body;
+    char text[64];
+    buf_init(&body, 0);
+    for (size_t i = 0; i < size; i++)
+        buf_byte(&body, i % 100 == 99 ? '\n' : ' ');
+    for (size_t i = 0; i < count; i++)
+        memcpy(body.data + offsets[i], token(text, (unsigned)i + 1), 40);
+    return body;
+}
+
+static void pieces_and_windows(void **state) {
+    (void)state;
+    /* In the first window, around its end, around the overlap's ends, at the very end. */
+    size_t size = 4 * WINDOW + 12345;
+    const size_t offsets[] = {0,          1234,           WINDOW - 20,    WINDOW + 105,  WINDOW - LIMIT_WINDOW_OVERLAP - 10, WINDOW - LIMIT_WINDOW_OVERLAP + 60,
+                              2 * WINDOW, 3 * WINDOW + 1, size - 40};
+    struct buf body = body_make(size, offsets, ARRAY_COUNT(offsets));
+    static const size_t pieces[] = {1000, 65536, 262144, 100000000};
+    struct inspect *inspect = inspect_make(&fixture.options);
+    for (size_t i = 0; i < ARRAY_COUNT(pieces); i++) {
+        struct layer_result *layer = layer_begin(inspect);
+        file_add(inspect, "srv/large.txt", buf_span(&body), pieces[i]);
+        inspect_layer_end(inspect);
+        layer_result_seal(layer);
+        assert_int_equal(layer->errors.count, 0);
+        assert_int_equal(layer->secrets.count, ARRAY_COUNT(offsets));
+        for (size_t j = 0; j < layer->secrets.count; j++) {
+            const struct layer_secret *secret = &layer->secrets.data[j];
+            bool known = false;
+            for (size_t k = 0; k < ARRAY_COUNT(offsets); k++)
+                known = known || offsets[k] == secret->byte_offset;
+            assert_true(known);
+            assert_int_equal(secret->byte_length, 40);
+            struct span before = span_slice(buf_span(&body), 0, (size_t)secret->byte_offset);
+            uint64_t line = 1;
+            for (size_t k = 0; k < before.size; k++)
+                line += before.data[k] == '\n';
+            size_t last = span_index_last(before, '\n');
+            assert_int_equal(secret->line, line);
+            assert_int_equal(secret->column, before.size - (last == SIZE_MAX ? 0 : last + 1) + 1);
+        }
+        layer_result_free(layer);
+    }
+    inspect_free(inspect);
+    buf_release(&body);
+}
+
+static void seen_bodies(void **state) {
+    (void)state;
+    struct inspect_options options = fixture.options;
+    struct err err = {0};
+    const size_t offsets[] = {10};
+    struct buf body = body_make(1000, offsets, 1), other = body_make(900, offsets, 1);
+    for (int with = 0; with < 2; with++) {
+        options.seen = NULL;
+        if (with)
+            assert_int_equal(seen_new(LIMIT_MIB, &options.seen, &err), 0);
+        struct inspect *inspect = inspect_make(&options);
+        for (int round = 0; round < 2; round++) { /* the second layer finds everything in the set */
+            struct layer_result *layer = layer_begin(inspect);
+            file_add(inspect, "srv/one", buf_span(&body), 1000);
+            file_add(inspect, "srv/two", buf_span(&body), 7);
+            file_add(inspect, "srv/tests/three", buf_span(&body), 1000); /* judged differently: a folder of tests */
+            file_add(inspect, "srv/four", buf_span(&other), 1000);
+            inspect_layer_end(inspect);
+            layer_result_seal(layer);
+            assert_int_equal(layer->body_count, 4);
+            assert_int_equal(layer->body_seen_count, 2); /* of this layer, with and without the set */
+            assert_int_equal(layer->secrets.count, 4);
+            assert_true(span_is(layer->secrets.data[0].path, "srv/four"));
+            assert_true(span_is(layer->secrets.data[3].path, "srv/two"));
+            assert_true(layer->secrets.data[2].confidence < layer->secrets.data[3].confidence);
+            assert_true(span_equal(layer->secrets.data[1].fingerprint, layer->secrets.data[3].fingerprint));
+            layer_result_free(layer);
+        }
+        inspect_free(inspect);
+        seen_free(options.seen);
+    }
+    buf_release(&body);
+    buf_release(&other);
+}
+
+static void packages_and_limits(void **state) {
+    (void)state;
+    struct inspect *inspect = inspect_make(&fixture.options);
+    struct layer_result *layer = layer_begin(inspect);
+    static const char status[] = "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
+    struct buf large;
+    buf_init(&large, 0);
+    while (large.size <= 2 * WINDOW)
+        buf_text(&large, status);
+    file_add(inspect, "var/lib/dpkg/status", span_text(status), 5);
+    file_add(inspect, "lib/dpkg/status", buf_span(&large), 65536); /* one byte and more past the ceiling */
+    file_add(inspect, "etc/os-release", span_text("ID=debian\nVERSION_ID=12\n"), 100);
+    file_add(inspect, "x/package.json", span_text("{\"name\":\"not\",\"version\":\"1\"}"), 100);
+    file_add(inspect, "node_modules/n/package.json", span_text("{\"name\":\"n\",\"version\":"), 100);
+    file_add(inspect, "empty", span_text(""), 1);
+    inspect_layer_end(inspect);
+    layer_result_seal(layer);
+    assert_int_equal(layer->packages.count, 1);
+    assert_int_equal(layer->releases.count, 1);
+    assert_true(span_is(layer->releases.data[0].distro.version_id, "12"));
+    assert_int_equal(layer->errors.count, 2);
+    assert_int_equal(layer->errors.data[0].code, ERR_LIMIT);
+    assert_true(span_is(layer->errors.data[0].path, "lib/dpkg/status"));
+    assert_int_equal(layer->errors.data[1].code, ERR_FORMAT);
+    assert_int_equal(layer->status, SCAN_PARTIAL);
+    assert_int_equal(layer->body_count, 5);
+    layer_result_free(layer);
+    inspect_free(inspect);
+    buf_release(&large);
+}
+
+static void keys_in_programs(void **state) {
+    (void)state;
+    struct inspect *inspect = inspect_make(&fixture.options);
+    struct layer_result *layer = layer_begin(inspect);
+    struct buf key, program;
+    buf_init(&key, 0);
+    buf_init(&program, 0);
+    buf_text(&key, "-----BEGIN RSA PRIV" "ATE KEY-----\n");
+    for (int i = 0; i < 20; i++)
+        buf_format(&key, "MIIEpAIBAAKCAQEA%048u\n", 7919u * (unsigned)(i + 3));
+    buf_text(&key, "-----END RSA PRIV" "ATE KEY-----\n");
+    buf_text(&program, "\177ELF");
+    buf_add(&program, buf_span(&key));
+    file_add(inspect, "srv/key", buf_span(&key), 100000);
+    file_add(inspect, "usr/lib/lib.so", buf_span(&program), 100000);
+    layer_result_seal(layer);
+    assert_int_equal(layer->secrets.count, 2);
+    assert_true(layer->secrets.data[0].confidence > 0.4);
+    assert_true(layer->secrets.data[1].confidence <= 0.4);
+    layer_result_free(layer);
+    inspect_free(inspect);
+    buf_release(&key);
+    buf_release(&program);
+}
+
+/* ---- the set itself ---- */
+
+static void *seen_fill(void *context) {
+    struct seen *seen = context;
+    struct layer_secret secret = {.rule = span_text("r"), .provider = span_text("p"), .validated = span_text(""), .redacted = span_text("x"),
+                                  .fingerprint = span_text("f"), .encoding = span_text(""), .evidence = span_text("")};
+    for (uint64_t i = 1; i <= 20000; i++)
+        seen_add(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secret, i % 10 == 0 ? 1 : 0);
+    return NULL;
+}
+
+static void seen_from_two_threads(void **state) {
+    (void)state;
+    struct seen *seen;
+    struct err err = {0};
+    pthread_t threads[2];
+    assert_int_equal(seen_new(64 * LIMIT_MIB, &seen, &err), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, seen_fill, seen), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (uint64_t i = 1; i <= 20000; i++) {
+        const struct layer_secret *secrets = NULL;
+        size_t count = 7;
+        assert_true(seen_find(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secrets, &count));
+        assert_int_equal(count, i % 10 == 0 ? 1 : 0);
+        assert_true(count == 0 || span_is(secrets[0].redacted, "x"));
+    }
+    const struct layer_secret *secrets;
+    size_t count;
+    assert_false(seen_find(seen, (struct hash128){1, 1}, &secrets, &count));
+    seen_free(seen);
+    /* A set without room stops learning and stays right. */
+    assert_int_equal(seen_new(64 * LIMIT_KIB * 2, &seen, &err), 0);
+    (void)seen_fill(seen);
+    size_t known = 0;
+    for (uint64_t i = 1; i <= 20000; i++)
+        known += seen_find(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secrets, &count);
+    assert_true(known > 0 && known < 20000);
+    seen_free(seen);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows), cmocka_unit_test(seen_bodies), cmocka_unit_test(packages_and_limits),
+                                       cmocka_unit_test(keys_in_programs), cmocka_unit_test(seen_from_two_threads)};
+    return cmocka_run_group_tests(tests, group_begin, group_end);
+}
