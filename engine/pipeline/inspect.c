@@ -110,12 +110,15 @@ static void search(struct inspect *inspect, const struct secret_input *input) {
     }
 }
 
-static void secrets_add(struct inspect *inspect, const struct layer_secret *secrets, size_t count) {
-    struct span path = count == 0 ? (struct span){NULL, 0} : arena_copy(&inspect->result->arena, inspect->path);
+/* Gives the findings their path and the result. Those of the seen set are copied: a result owns its texts. */
+static void secrets_add(struct inspect *inspect, const struct layer_secret *secrets, size_t count, bool copy) {
+    struct arena *arena = &inspect->result->arena;
+    struct span path = count == 0 ? (struct span){NULL, 0} : arena_copy(arena, inspect->path);
     for (size_t i = 0; i < count; i++) {
         struct layer_secret secret = secrets[i];
+        bool kept = path.data != NULL && (!copy || found_secret_copy(arena, &secrets[i], &secret));
         secret.path = path;
-        if (path.data == NULL || !vec_push(&inspect->result->secrets, secret)) {
+        if (!kept || !vec_push(&inspect->result->secrets, secret)) {
             struct err err = {0};
             (void)err_set(&err, ERR_NOMEM, 0, "secret: out of memory, findings of this file are missing");
             fail(inspect, STAGE_SECRET, &err);
@@ -146,14 +149,14 @@ static void secrets_search(struct inspect *inspect, struct span body) {
     const struct layer_secret *known = NULL;
     size_t known_count = 0;
     if (seen != NULL && seen_find(seen, hash, &known, &known_count)) {
-        secrets_add(inspect, known, known_count);
+        secrets_add(inspect, known, known_count, true);
         return;
     }
     size_t errors = inspect->result->errors.count;
     struct secret_input input = {.body = body, .path = inspect->path, .line = 1, .column = 1};
     inspect->found.count = 0;
     search(inspect, &input);
-    secrets_add(inspect, inspect->found.data, inspect->found.count);
+    secrets_add(inspect, inspect->found.data, inspect->found.count, false);
     /* A search that did not end well is not remembered: its error belongs to every place where the body stands. */
     if (seen != NULL && errors == inspect->result->errors.count)
         seen_add(seen, hash, inspect->found.data, inspect->found.count);
@@ -183,7 +186,7 @@ static void window_search(struct inspect *inspect, bool last) {
                                  .report_to = report_to};
     inspect->found.count = 0;
     search(inspect, &input);
-    secrets_add(inspect, inspect->found.data, inspect->found.count);
+    secrets_add(inspect, inspect->found.data, inspect->found.count, false);
     inspect->window_reported = inspect->window_offset + report_to;
     size_t drop = report_to - size_min(LIMIT_WINDOW_OVERLAP, report_to);
     struct span dropped = span_slice(body, 0, drop);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "engine/pipeline/found_secret.h"
 
 #define STRIPE_COUNT ((size_t)64)
 
@@ -108,21 +109,12 @@ static bool table_grow(struct seen *seen, struct stripe *stripe) {
     return true;
 }
 
-static bool text_copy(struct arena *arena, struct span *text) {
-    *text = arena_copy(arena, *text);
-    return text->data != NULL;
-}
-
 static const struct layer_secret *secrets_copy(struct arena *arena, const struct layer_secret *secrets, size_t count) {
     struct layer_secret *copies = arena_array(arena, count, sizeof *copies);
     for (size_t i = 0; copies != NULL && i < count; i++) {
-        copies[i] = secrets[i];
-        copies[i].path = (struct span){NULL, 0};
-        if (!text_copy(arena, &copies[i].rule) || !text_copy(arena, &copies[i].provider) ||
-            !text_copy(arena, &copies[i].validated) || !text_copy(arena, &copies[i].redacted) ||
-            !text_copy(arena, &copies[i].fingerprint) || !text_copy(arena, &copies[i].encoding) ||
-            !text_copy(arena, &copies[i].evidence))
+        if (!found_secret_copy(arena, &secrets[i], &copies[i]))
             return NULL;
+        copies[i].path = (struct span){NULL, 0};
     }
     return copies;
 }

@@ -18,7 +18,8 @@ void seen_free(struct seen *seen);
 /* The key under which bodies are hashed. */
 const struct hash_key *seen_key(const struct seen *seen);
 
-/* Whether the body was searched before; then `*ret_secrets` are its findings: without path, owned by the set, constant. */
+/* Whether the body was searched before; then `*ret_secrets` are its findings: without path, constant, and gone with
+ * the set: copy what has to outlive it. */
 bool seen_find(struct seen *seen, struct hash128 hash, const struct layer_secret **ret_secrets, size_t *ret_count);
 
 /* Remembers a body and copies of its findings. Of two threads that searched the same body at once the first stays. */

@@ -135,6 +135,7 @@ static void seen_bodies(void **state) {
         if (with)
             assert_int_equal(seen_new(LIMIT_MIB, &options.seen, &err), 0);
         struct inspect *inspect = inspect_make(&options);
+        struct layer_result *last = NULL;
         for (int round = 0; round < 2; round++) { /* the second layer finds everything in the set */
             struct layer_result *layer = layer_begin(inspect);
             file_add(inspect, "srv/one", buf_span(&body), 1000);
@@ -150,10 +151,15 @@ static void seen_bodies(void **state) {
             assert_true(span_is(layer->secrets.data[3].path, "srv/two"));
             assert_true(layer->secrets.data[2].confidence < layer->secrets.data[3].confidence);
             assert_true(span_equal(layer->secrets.data[1].fingerprint, layer->secrets.data[3].fingerprint));
-            layer_result_free(layer);
+            layer_result_free(last);
+            last = layer;
         }
         inspect_free(inspect);
         seen_free(options.seen);
+        /* A result owns its texts: it outlives the set. */
+        assert_int_equal(last->secrets.data[0].redacted.size, last->secrets.data[3].redacted.size);
+        assert_true(span_equal(last->secrets.data[0].fingerprint, last->secrets.data[3].fingerprint));
+        layer_result_free(last);
     }
     buf_release(&body);
     buf_release(&other);
