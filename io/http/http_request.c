@@ -167,7 +167,6 @@ static bool easy_prepare(struct http_request *request) {
     SET(CURLOPT_ERRORBUFFER, request->curl_error);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
-    SET(CURLOPT_BUFFERSIZE, 256L * 1024L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 1L);
     SET(CURLOPT_MAXREDIRS, LIMIT_REDIRECTS);
@@ -200,6 +199,8 @@ static bool easy_prepare(struct http_request *request) {
         SET(CURLOPT_RANGE, range);
     }
 #undef SET
+    /* A handle whose last transfer failed early may keep its buffer and refuse another size: it has this one already. */
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024L);
     return ok;
 }
 

@@ -50,7 +50,7 @@ static int group_end(void **state) {
 static const char *token(char out[64], unsigned number) {
     (void)snprintf(out, 64, "gh%s%030u%06u", "p_", number * 7919 + 1234567, number * 104729 + 654321);
     for (size_t i = 4; out[i] != '\0'; i++)
-        out[i] = i % 3 == 0 ? (char)(out[i] + 17 + (int)i % 9) : i % 3 == 1 ? (char)(out[i] + 49 + (int)i % 11) : out[i];
+        out[i] = (char)(out[i] + (i % 3 == 0 ? 17 + (int)i % 9 : i % 3 == 1 ? 49 + (int)i % 11 : 0));
     return out;
 }
 

@@ -1,0 +1,36 @@
+/* A small HTTP/1.1 server on loopback in threads of its own, whose paths say how it misbehaves:
+ *
+ *   /ok/SIZE                the pattern's first SIZE bytes; honours Range
+ *   /cut/SIZE/STEP          the same, but closes the connection after STEP bytes each time
+ *   /norange/SIZE/STEP      the first time closes after STEP bytes, then sends all, whatever the Range says
+ *   /badrange/SIZE/STEP     the first time closes after STEP bytes, then continues at another offset than asked
+ *   /status/CODE            that status, with a body
+ *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes
+ *   /drop                   closes at once
+ *   /stall                  ten bytes of a hundred, then silence
+ *   /drip/SIZE              a byte every 5 ms
+ *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself
+ *   /chunked                chunked encoding
+ *
+ * Out of memory or sockets ends the test. */
+#ifndef TRAWL_FAKE_HTTP_H
+#define TRAWL_FAKE_HTTP_H
+
+#include "base/prelude.h"
+
+struct fake_http;
+
+struct fake_http *fake_http_start(void);
+void fake_http_stop(struct fake_http *server); /* waits for its threads */
+unsigned fake_http_port(const struct fake_http *server);
+
+/* Byte `offset` of every body. */
+uint8_t fake_http_pattern(uint64_t offset);
+
+/* Requests so far, and the most connections at a time. */
+unsigned fake_http_requests(struct fake_http *server);
+unsigned fake_http_connections_max(struct fake_http *server);
+/* Whether some request's head held the text. */
+bool fake_http_saw(struct fake_http *server, const char *text);
+
+#endif

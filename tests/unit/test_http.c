@@ -1,0 +1,362 @@
+/* The HTTP client against a server that misbehaves in every way, over the three event loops. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "io/http/http.h"
+#include "tests/support/fake_http.h"
+
+static enum loop_kind kind;
+
+struct fixture {
+    struct loop *loop;
+    struct http *http;
+    struct fake_http *server;
+};
+
+/* One request's story. */
+struct story {
+    struct fixture *f;
+    struct http_request *request;
+    uint64_t received;
+    bool wrong;          /* a byte that does not follow the pattern */
+    unsigned done;
+    struct err err;
+    long status;
+    unsigned attempts, resumes;
+    uint64_t body_bytes, content_size;
+    char digest[64], link[64], authenticate[64];
+    /* What the consumer does. */
+    size_t take;         /* of each piece before it pauses; 0: all */
+    uint64_t abort_at;   /* bytes after which it wants no more; 0: never */
+    unsigned pause_ms;
+};
+
+static int begin(void **state) {
+    static struct fixture f;
+    struct err err = {0};
+    struct http_options options = {.connections_per_host = 4, .attempts_max = 3, .backoff_ms = 2, .stall_timeout_ms = 150, .retry_after_max_ms = 50};
+    f = (struct fixture){0};
+    assert_int_equal(loop_open(kind, &f.loop, &err), 0);
+    assert_int_equal(http_open(f.loop, &options, &f.http, &err), 0);
+    f.server = fake_http_start();
+    *state = &f;
+    return 0;
+}
+
+static int end(void **state) {
+    struct fixture *f = *state;
+    http_close(f->http);
+    loop_close(f->loop);
+    fake_http_stop(f->server);
+    return 0;
+}
+
+static void on_resume(void *context) {
+    struct story *story = context;
+    if (story->done == 0)
+        http_resume(story->request);
+}
+
+static enum http_flow on_body(void *context, struct span bytes, size_t *ret_taken, struct err *err) {
+    struct story *story = context;
+    size_t taken = story->take > 0 && story->take < bytes.size ? story->take : bytes.size;
+    for (size_t i = 0; i < taken; i++)
+        story->wrong = story->wrong || bytes.data[i] != fake_http_pattern(story->received + i);
+    story->received += taken;
+    if (story->abort_at > 0 && story->received >= story->abort_at) {
+        (void)err_set(err, ERR_FORMAT, 0, "enough");
+        return HTTP_ABORT;
+    }
+    *ret_taken = taken;
+    if (taken == bytes.size)
+        return HTTP_CONTINUE;
+    assert_true(loop_timer(story->f->loop, story->pause_ms, on_resume, story) != 0);
+    return HTTP_PAUSE;
+}
+
+static void on_done(void *context, const struct http_result *result) {
+    struct story *story = context;
+    story->done++;
+    story->err = result->err;
+    story->status = result->status;
+    story->attempts = result->attempts;
+    story->resumes = result->resumes;
+    story->body_bytes = result->body_bytes;
+    story->content_size = result->content_size;
+    (void)snprintf(story->digest, sizeof story->digest, "%.60s", result->content_digest);
+    (void)snprintf(story->link, sizeof story->link, "%.60s", result->link);
+    (void)snprintf(story->authenticate, sizeof story->authenticate, "%.60s", result->authenticate);
+}
+
+static const char *url_of(const struct fixture *f, const char *path) {
+    static char url[4][256];
+    static unsigned turn;
+    char *out = url[turn++ % 4];
+    (void)snprintf(out, 256, "http://127.0.0.1:%u%s", fake_http_port(f->server), path);
+    return out;
+}
+
+static void turn_until(struct fixture *f, const unsigned *count, unsigned wanted) {
+    struct err err = {0};
+    uint64_t end_ns = clock_ns() + 5000000000U;
+    while (*count < wanted && clock_ns() < end_ns)
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+    assert_int_equal(*count, wanted);
+}
+
+static void start(struct fixture *f, struct story *story, struct http_spec spec) {
+    struct err err = {0};
+    story->f = f;
+    spec.body = spec.body == NULL ? on_body : spec.body;
+    spec.done = on_done;
+    spec.context = story;
+    assert_int_equal(http_start(f->http, &spec, &story->request, &err), 0);
+    assert_int_equal(story->done, 0); /* never inside the call */
+}
+
+static struct story fetch(struct fixture *f, const char *path, struct story story) {
+    start(f, &story, (struct http_spec){.url = url_of(f, path)});
+    turn_until(f, &story.done, 1);
+    assert_false(story.wrong);
+    return story;
+}
+
+static void bodies(void **state) {
+    struct fixture *f = *state;
+    struct story story = fetch(f, "/ok/1000000", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.status, 200);
+    assert_int_equal(story.received, 1000000);
+    assert_int_equal(story.content_size, 1000000);
+    assert_int_equal(story.attempts, 1);
+    story = fetch(f, "/ok/0", (struct story){0});
+    assert_true(story.err.code == ERR_NONE && story.received == 0);
+    struct story head = {0};
+    start(f, &head, (struct http_spec){.url = url_of(f, "/ok/77?x=secret"), .head = true});
+    turn_until(f, &head.done, 1);
+    assert_true(head.err.code == ERR_NONE && head.content_size == 77 && head.received == 0);
+    assert_string_equal(head.digest, "sha256:x");
+    assert_string_equal(head.link, "</next>; rel=\"next\"");
+}
+
+static void pausing(void **state) {
+    struct fixture *f = *state;
+    struct story story = fetch(f, "/ok/300000", (struct story){.take = 5000});
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 300000); /* each byte once */
+    story = fetch(f, "/ok/40000", (struct story){.take = 30000, .pause_ms = 400}); /* longer than the stall timeout */
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.attempts, 1);
+}
+
+static void resumption(void **state) {
+    struct fixture *f = *state;
+    struct story story = fetch(f, "/cut/3000000/1100000", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 3000000);
+    assert_int_equal(story.attempts, 3);
+    assert_int_equal(story.resumes, 2);
+    story = fetch(f, "/cut/100000/30000", (struct story){.take = 7000}); /* with pauses; four pieces are one too many */
+    assert_int_equal(story.err.code, ERR_NET);
+    assert_int_equal(story.attempts, 3);
+    story = fetch(f, "/norange/200000/70000", (struct story){.take = 9000});
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 200000);
+    story = fetch(f, "/badrange/200000/70000", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NET);
+    assert_int_equal(story.received, 70000); /* nothing wrong was delivered */
+    assert_int_equal(story.attempts, 3);
+}
+
+static void retries(void **state) {
+    struct fixture *f = *state;
+    struct story story = fetch(f, "/flaky/500/2/a", (struct story){0});
+    assert_true(story.err.code == ERR_NONE && story.received == 10 && story.attempts == 3);
+    story = fetch(f, "/flaky/429/1/b", (struct story){0});
+    assert_true(story.err.code == ERR_NONE && story.attempts == 2);
+    story = fetch(f, "/flaky/503/9/c", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NET);
+    assert_int_equal(story.attempts, 3);
+    assert_non_null(strstr(story.err.text, "503"));
+    assert_non_null(strstr(story.err.text, "3 attempts"));
+    story = fetch(f, "/drop", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NET);
+    story = fetch(f, "/stall", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NET);
+    assert_non_null(strstr(story.err.text, "no byte"));
+    story = fetch(f, "/drip/60", (struct story){0}); /* slower than the timeout in all, and never still */
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_true(http_stats(f->http).retries >= 9);
+}
+
+static void refusals(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *path;
+        enum err_code code;
+    } cases[] = {{"/status/401", ERR_AUTH}, {"/status/403", ERR_AUTH}, {"/status/404", ERR_NOTFOUND}, {"/status/410", ERR_NOTFOUND},
+                 {"/status/400", ERR_UNSUPPORTED}, {"/ftp", ERR_UNSUPPORTED}, {"/loop", ERR_LIMIT}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct story story = fetch(f, cases[i].path, (struct story){0});
+        if (story.err.code != cases[i].code)
+            fail_msg("%s: %s", cases[i].path, story.err.text);
+        assert_int_equal(story.attempts, 1);
+        assert_int_equal(story.received, 0);
+    }
+    struct story story = fetch(f, "/status/401?token=hidden", (struct story){0});
+    assert_string_equal(story.authenticate, "Bearer realm=\"r\"");
+    assert_null(strstr(story.err.text, "hidden"));
+    static const char *const urls[] = {"ftp://127.0.0.1/x", "127.0.0.1/x", "http://user:pass@127.0.0.1/x", ""};
+    for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
+        struct err err = {0};
+        struct http_spec spec = {.url = urls[i], .done = on_done, .context = &story};
+        assert_int_equal(http_start(f->http, &spec, NULL, &err), -1);
+        assert_int_equal(err.code, ERR_USAGE);
+    }
+    struct err err = {0};
+    const char *const smuggled[] = {"authorization: Bearer x", NULL};
+    struct http_spec spec = {.url = url_of(f, "/ok/1"), .headers = smuggled, .done = on_done, .context = &story};
+    assert_int_equal(http_start(f->http, &spec, NULL, &err), -1);
+    assert_int_equal(err.code, ERR_USAGE);
+}
+
+static void ceilings(void **state) {
+    struct fixture *f = *state;
+    struct story story = {0};
+    start(f, &story, (struct http_spec){.url = url_of(f, "/ok/1000"), .bytes_max = 1000});
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_NONE);
+    story = (struct story){0};
+    start(f, &story, (struct http_spec){.url = url_of(f, "/ok/1001"), .bytes_max = 1000});
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_LIMIT);
+    assert_int_equal(story.attempts, 1);
+    story = fetch(f, "/ok/500000", (struct story){.abort_at = 1000});
+    assert_int_equal(story.err.code, ERR_FORMAT);
+    assert_non_null(strstr(story.err.text, "enough"));
+}
+
+static void credentials_stay(void **state) {
+    struct fixture *f = *state;
+    struct fake_http *other = fake_http_start();
+    char path[64];
+    (void)snprintf(path, sizeof path, "/to/%u/ok/10", fake_http_port(other));
+    struct story basic = {0}, bearer = {0};
+    start(f, &basic, (struct http_spec){.url = url_of(f, path), .username = "somebody", .password = "made-up"});
+    turn_until(f, &basic.done, 1);
+    start(f, &bearer, (struct http_spec){.url = url_of(f, path), .authorization = "Bearer made-up-token"});
+    turn_until(f, &bearer.done, 1);
+    assert_true(basic.err.code == ERR_NONE && basic.received == 10);
+    assert_true(bearer.err.code == ERR_NONE && bearer.received == 10);
+    assert_true(fake_http_saw(f->server, "Authorization: Basic "));
+    assert_true(fake_http_saw(f->server, "Authorization: Bearer made-up-token"));
+    assert_int_equal(fake_http_requests(other), 2);
+    assert_false(fake_http_saw(other, "uthorization"));
+    fake_http_stop(other);
+}
+
+static unsigned buffered_done;
+
+static void on_buffer(void *context, const struct http_result *result, struct span body) {
+    struct err *err = context;
+    *err = result->err;
+    if (result->err.code == ERR_NONE)
+        assert_true(span_is(body, "abcdef"));
+    else
+        assert_int_equal(body.size, 0);
+    buffered_done++;
+}
+
+static void buffered(void **state) {
+    struct fixture *f = *state;
+    struct err err = {0}, outcome = {0};
+    struct http_spec spec = {.url = url_of(f, "/chunked"), .bytes_max = 6};
+    buffered_done = 0;
+    assert_int_equal(http_get_buffer(f->http, &spec, on_buffer, &outcome, NULL, &err), 0);
+    turn_until(f, &buffered_done, 1);
+    assert_int_equal(outcome.code, ERR_NONE);
+    spec = (struct http_spec){.url = url_of(f, "/chunked"), .bytes_max = 5};
+    assert_int_equal(http_get_buffer(f->http, &spec, on_buffer, &outcome, NULL, &err), 0);
+    turn_until(f, &buffered_done, 2);
+    assert_int_equal(outcome.code, ERR_LIMIT);
+}
+
+static void many_at_once(void **state) {
+    struct fixture *f = *state;
+    static struct story stories[300];
+    unsigned done = 0;
+    memset(stories, 0, sizeof stories);
+    for (size_t i = 0; i < ARRAY_COUNT(stories); i++)
+        start(f, &stories[i], (struct http_spec){.url = url_of(f, "/ok/2000")});
+    struct err err = {0};
+    uint64_t end_ns = clock_ns() + 10000000000U;
+    while (done < ARRAY_COUNT(stories) && clock_ns() < end_ns) {
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+        done = 0;
+        for (size_t i = 0; i < ARRAY_COUNT(stories); i++)
+            done += stories[i].done;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(stories); i++)
+        assert_true(stories[i].done == 1 && stories[i].err.code == ERR_NONE && stories[i].received == 2000 && !stories[i].wrong);
+    assert_true(fake_http_connections_max(f->server) <= 4);
+}
+
+static void cancels(void **state) {
+    struct fixture *f = *state;
+    struct story running[4], queued = {0}, backing_off = {0};
+    memset(running, 0, sizeof running);
+    for (size_t i = 0; i < 4; i++)
+        start(f, &running[i], (struct http_spec){.url = url_of(f, "/drip/100000")});
+    start(f, &queued, (struct http_spec){.url = url_of(f, "/ok/1")});
+    struct err err = {0};
+    uint64_t end_ns = clock_ns() + 5000000000U;
+    while (running[0].received == 0 && clock_ns() < end_ns)
+        assert_int_equal(loop_turn(f->loop, 20, &err), 0);
+    http_cancel(queued.request);
+    for (size_t i = 0; i < 4; i++)
+        http_cancel(running[i].request);
+    assert_int_equal(queued.done, 0); /* in a later turn */
+    turn_until(f, &queued.done, 1);
+    assert_int_equal(queued.err.code, ERR_CANCELED);
+    for (size_t i = 0; i < 4; i++) {
+        turn_until(f, &running[i].done, 1);
+        assert_int_equal(running[i].err.code, ERR_CANCELED);
+    }
+    /* What is left when the client closes is canceled too, once. */
+    memset(running, 0, sizeof running);
+    for (size_t i = 0; i < 4; i++)
+        start(f, &running[i], (struct http_spec){.url = url_of(f, i % 2 == 0 ? "/drip/100000" : "/drop")});
+    start(f, &backing_off, (struct http_spec){.url = url_of(f, "/ok/1")});
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(loop_turn(f->loop, 1, &err), 0);
+    http_close(f->http);
+    f->http = NULL;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(running[i].done, 1);
+    assert_int_equal(backing_off.done, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {TEST(bodies),   TEST(pausing),  TEST(resumption),       TEST(retries),  TEST(refusals),
+                                       TEST(ceilings), TEST(credentials_stay), TEST(buffered), TEST(many_at_once), TEST(cancels)};
+    int failed = 0;
+    for (kind = LOOP_URING; kind <= LOOP_SYNC; kind++) {
+        struct loop *loop = NULL;
+        struct err err = {0};
+        if (loop_open(kind, &loop, &err) < 0) {
+            (void)printf("SKIP %s: %s\n", loop_kind_name(kind), err.text);
+            continue;
+        }
+        loop_close(loop);
+        failed += cmocka_run_group_tests_name(loop_kind_name(kind), tests, NULL, NULL);
+    }
+    return failed;
+}
