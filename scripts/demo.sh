@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 trawl=$1
+scripts/bootstrap --demo || echo "demo: going on without them"
 mkdir -p demo
 rm -rf demo/registry demo/out
 echo "building demo/registry out of Debian, PyPI and npm packages (kept in demo/cache) …"
@@ -17,6 +18,8 @@ cat <<'END'
 Look further:
   ./trawl export demo/out --format table --table vulnerability
   ./trawl export demo/out --format ndjson --table secret,image_secret
-  lz4 -dc demo/out/package/*.lz4 | clickhouse local --input-format MsgPack …   (demo/out/ddl has the tables)
+  ./trawl export demo/out --format ndjson --table image
+  ./trawl image oci:demo/registry:leaky --db demo/demo.db
+docs/warehouses.md says how the rows are loaded; the tables are in demo/out/ddl.
 END
 exit "$status"

@@ -4,7 +4,8 @@
 usage: demo_images.py CACHE LAYOUT
 
 Debian packages come through `apt-get download`, Node.js modules through `npm pack`, Python wheels through `pip download`; all are kept in
-CACHE. What cannot be reached is left out, and said. The secrets in the image `leaky` are made up here, at run time.
+CACHE, and so are packed layers: the same members are not packed twice. What cannot be reached is left out, and said in a line for each kind.
+The secrets in the image `leaky` are made up here, at run time.
 """
 import binascii
 import gzip
@@ -13,6 +14,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -29,16 +31,45 @@ WHEELS = ["requests==2.19.1", "urllib3==1.24.1", "Jinja2==2.10", "certifi==2022.
 MODULES = ["lodash@4.17.15", "minimist@1.2.0", "axios@0.21.0", "express@4.17.1", "node-fetch@2.6.0", "qs@6.7.0", "semver@5.7.1", "debug@2.6.8",
            "ini@1.3.5", "tar@4.4.13", "ws@7.4.0", "moment@2.29.1", "handlebars@4.5.3", "json5@1.0.1"]
 
-left_out = []
+FETCH_FAILURES_MAX = 3  # in a row; then the kind counts as out of reach: without a network every further try would only cost its timeout
+
+left_out = {}  # kind -> names
 
 
-def run(*command, cwd=None):
+def leave_out(kind, name):
+    left_out.setdefault(kind, []).append(name)
+
+
+def run(*command, cwd=None, timeout=60):
     """The command's output, or None when it failed or is not there."""
     try:
-        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120, check=False)
+        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+class Cache:
+    """A folder of downloaded packages of one kind."""
+
+    def __init__(self, root, kind, fetch):
+        self.root, self.kind, self.fetch, self.failures = root, kind, fetch, 0
+        os.makedirs(root, exist_ok=True)
+
+    def find(self, prefix, suffix):
+        """The newest file so named, ignoring case, or None."""
+        names = [n for n in sorted(os.listdir(self.root)) if n.lower().startswith(prefix.lower()) and n.endswith(suffix)]
+        return os.path.join(self.root, names[-1]) if names else None
+
+    def get(self, name, prefix, suffix):
+        """The path of package `name`, downloaded if need be; None when it cannot be had. One by one, so that one missing name spares the others."""
+        path = self.find(prefix, suffix)
+        if path is None and self.failures < FETCH_FAILURES_MAX:
+            self.failures = 0 if run(*self.fetch, name, cwd=self.root) is not None else self.failures + 1
+            path = self.find(prefix, suffix)
+        if path is None:
+            leave_out(self.kind, name)
+        return path
 
 
 class Layer:
@@ -83,10 +114,11 @@ class Layer:
 class Layout:
     """An OCI image layout on disk."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self, root, cache):
+        self.root, self.cache = root, cache
         self.manifests = []
         os.makedirs(os.path.join(root, "blobs", "sha256"), exist_ok=True)
+        os.makedirs(cache, exist_ok=True)
 
     def blob(self, data):
         digest = hashlib.sha256(data).hexdigest()
@@ -96,12 +128,18 @@ class Layout:
 
     def layer(self, layer, packing="gzip"):
         raw = layer.bytes()
-        packed, media = gzip.compress(raw, 6, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip"
-        if packing == "zstd":
-            done = subprocess.run(["zstd", "-q", "-6", "-c"], input=raw, stdout=subprocess.PIPE, check=False) if run("zstd", "--version") else None
-            if done is not None and done.returncode == 0:
-                packed, media = done.stdout, "application/vnd.oci.image.layer.v1.tar+zstd"
-        return {"mediaType": media, "diff_id": "sha256:" + hashlib.sha256(raw).hexdigest(), **self.blob(packed)}
+        diff_id = hashlib.sha256(raw).hexdigest()
+        if packing == "zstd" and not shutil.which("zstd"):
+            packing = "gzip"
+        kept = os.path.join(self.cache, diff_id + "." + packing)
+        if not os.path.exists(kept):
+            packed = gzip.compress(raw, 6, mtime=0) if packing == "gzip" else subprocess.run(["zstd", "-q", "-6", "-c"], input=raw, stdout=subprocess.PIPE, check=True).stdout
+            with open(kept + ".part", "wb") as file:
+                file.write(packed)
+            os.rename(kept + ".part", kept)
+        with open(kept, "rb") as file:
+            blob = self.blob(file.read())
+        return {"mediaType": "application/vnd.oci.image.layer.v1.tar+" + packing, "diff_id": "sha256:" + diff_id, **blob}
 
     def image(self, layers, architecture="amd64", env=(), history=None, labels=None):
         config = {"architecture": architecture, "os": "linux", "created": "2023-11-14T22:13:20Z",
@@ -131,18 +169,7 @@ class Layout:
 # ---- packages ----
 
 def debs(cache, names):
-    """Paths of the packages' files; what is not in the cache is downloaded, one by one so that one missing name spares the others."""
-    os.makedirs(cache, exist_ok=True)
-    found = []
-    for name in names:
-        have = [f for f in sorted(os.listdir(cache)) if f.startswith(name + "_")]
-        if not have and run("apt-get", "download", name, cwd=cache) is not None:
-            have = [f for f in sorted(os.listdir(cache)) if f.startswith(name + "_")]
-        if have:
-            found.append(os.path.join(cache, have[-1]))
-        else:
-            left_out.append("Debian package " + name)
-    return found
+    return [path for path in (cache.get(name, name + "_", ".deb") for name in names) if path]
 
 
 def debian_layer(paths, stanzas):
@@ -152,7 +179,7 @@ def debian_layer(paths, stanzas):
         files = run("dpkg-deb", "--fsys-tarfile", path)
         control = run("dpkg-deb", "-f", path)
         if files is None or control is None:
-            left_out.append("the contents of " + os.path.basename(path))
+            leave_out("unreadable Debian packages", os.path.basename(path))
             continue
         with tarfile.open(fileobj=io.BytesIO(files)) as tar:
             names = [m.name.lstrip(".") or "/." for m in tar]
@@ -161,6 +188,9 @@ def debian_layer(paths, stanzas):
         name = re.search(r"^Package: (.*)$", text, re.M).group(1)
         stanzas[name] = re.sub(r"^(Package: .*)$", r"\1\nStatus: install ok installed", text, count=1, flags=re.M).rstrip("\n") + "\n"
         layer.add(f"var/lib/dpkg/info/{name}.list", "".join(n + "\n" for n in names).encode())
+        sums = run("dpkg-deb", "-I", path, "md5sums")
+        if sums:
+            layer.add(f"var/lib/dpkg/info/{name}.md5sums", sums)
     layer.add("var/lib/dpkg/status", "\n".join(stanzas[name] for name in sorted(stanzas)).encode() + b"\n")
     return layer
 
@@ -173,32 +203,20 @@ def release(layer):
 
 def wheel_layer(cache):
     layer = Layer()
-    os.makedirs(cache, exist_ok=True)
     for want in WHEELS:
-        name, version = want.split("==")
-        def have():
-            return [f for f in sorted(os.listdir(cache)) if f.lower().startswith(f"{name.lower()}-{version}-") and f.endswith(".whl")]
-        if not have():
-            run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d", cache, want)
-        if have():
-            layer.add_zip(os.path.join(cache, have()[0]), "usr/local/lib/python3.11/site-packages/")
-        else:
-            left_out.append("Python wheel " + want)
+        path = cache.get(want, want.replace("==", "-") + "-", ".whl")
+        if path:
+            layer.add_zip(path, "usr/local/lib/python3.11/site-packages/")
     return layer
 
 
 def module_layer(cache):
     layer = Layer()
-    os.makedirs(cache, exist_ok=True)
     for want in MODULES:
-        file = os.path.join(cache, want.replace("@", "-") + ".tgz")
-        if not os.path.exists(file):
-            run("npm", "pack", "--silent", want, cwd=cache)
-        if not os.path.exists(file):
-            left_out.append("Node.js module " + want)
-            continue
-        with tarfile.open(file) as tar:
-            layer.add_tar(tar, f"usr/local/lib/node_modules/{want.split('@')[0]}/", strip=1)
+        path = cache.get(want, want.replace("@", "-") + ".tgz", ".tgz")
+        if path:
+            with tarfile.open(path) as tar:
+                layer.add_tar(tar, f"usr/local/lib/node_modules/{want.split('@')[0]}/", strip=1)
     return layer
 
 
@@ -220,7 +238,7 @@ def private_key(cache):
     if not os.path.exists(path):
         key = run("openssl", "genrsa", "2048")
         if key is None:
-            left_out.append("the RSA key (no openssl)")
+            leave_out("made-up secrets", "the RSA key (no openssl)")
             return None
         with open(path, "wb") as file:
             file.write(key)
@@ -241,15 +259,18 @@ def leaky_layers(cache):
 
 def main():
     cache, root = sys.argv[1:3]
-    os.makedirs(cache, exist_ok=True)
-    layout = Layout(root)
+    debian_cache = Cache(os.path.join(cache, "debian"), "Debian packages", ("apt-get", "download"))
+    wheel_cache = Cache(os.path.join(cache, "pypi"), "Python wheels",
+                        (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"))
+    module_cache = Cache(os.path.join(cache, "npm"), "Node.js modules", ("npm", "pack", "--silent"))
+    layout = Layout(root, os.path.join(cache, "layers"))
     stanzas = {}
-    base = debian_layer(debs(os.path.join(cache, "debian"), DEBIAN_BASE), stanzas)
+    base = debian_layer(debs(debian_cache, DEBIAN_BASE), stanzas)
     release(base)
     base_layer = layout.layer(base)
-    python = layout.layer(debian_layer(debs(os.path.join(cache, "debian"), DEBIAN_PYTHON), dict(stanzas)))
-    wheels = layout.layer(wheel_layer(os.path.join(cache, "pypi")), "zstd")
-    modules = layout.layer(module_layer(os.path.join(cache, "npm")))
+    python = layout.layer(debian_layer(debs(debian_cache, DEBIAN_PYTHON), dict(stanzas)))
+    wheels = layout.layer(wheel_layer(wheel_cache), "zstd")
+    modules = layout.layer(module_layer(module_cache))
     added, removed = (layout.layer(layer) for layer in leaky_layers(cache))
 
     debian = layout.image([base_layer])
@@ -266,8 +287,8 @@ def main():
     layout.tag(layout.index([{**debian, "platform": {"os": "linux", "architecture": "amd64"}},
                              {**arm, "platform": {"os": "linux", "architecture": "arm64"}}]), "multi-arch")
     layout.close()
-    for kind in sorted(set(left_out)):
-        print("left out:", kind)
+    for kind, names in left_out.items():
+        print(f"left out, because they could not be had: {len(names)} {kind} ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})")
 
 
 main()
