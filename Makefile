@@ -72,8 +72,8 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-all test-unit test-fuzz test-e2e test-scores lint format demo bench bench-micro fuzz \
-  asan tsan valgrind man install uninstall dist clean help units fuzzers benches
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint demo bench fuzz asan tsan man install uninstall clean help \
+  units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
 

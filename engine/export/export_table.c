@@ -125,6 +125,10 @@ static int table_row(void *data, const struct exporter_options *options, const s
     enum severity severity = SEVERITY_UNKNOWN;
     if (sheet->severity != SIZE_MAX)
         (void)severity_parse(row_view_text(view, sheet->severity), &severity); /* an odd word stays unknown */
+    /* What is rather no secret stands last, whatever it would open. */
+    size_t confidence = view->table == TABLE_SECRET ? table_column(TABLE_SECRET, span_text("confidence")) : SIZE_MAX;
+    if (confidence != SIZE_MAX && row_view_f64(view, confidence) < 0.5)
+        severity = SEVERITY_UNKNOWN;
     struct bucket *bucket = &sheet->buckets[severity];
     if (bucket->count++ >= LIMIT_EXPORT_TABLE_ROWS)
         return 0;
