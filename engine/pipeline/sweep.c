@@ -383,10 +383,15 @@ static int scan_run(struct sweep *sweep, struct err *err) {
 static void sweep_quiesce(struct sweep *sweep) {
     struct err err = {0};
     (void)err_set(&err, ERR_CANCELED, 0, "canceled");
-    /* Whoever still waits for bytes gets none; the producers live on until their transport is closed below. */
+    atomic_store_explicit(&sweep->stop, true, memory_order_relaxed);
+    /* Producers are told to end, which those with something in flight do when their transport is closed below; whoever still waits
+     * for bytes gets none. */
     for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {
-        if (sweep->jobs[i].layer != NULL && sweep->jobs[i].streaming)
-            stream_end(&sweep->jobs[i].stream, &err);
+        if (sweep->jobs[i].layer == NULL || !sweep->jobs[i].streaming)
+            continue;
+        stream_abandon(&sweep->jobs[i].stream);
+        stream_service(&sweep->jobs[i].stream);
+        stream_end(&sweep->jobs[i].stream, &err);
     }
     if (sweep->ready.items != NULL)
         queue_close(&sweep->ready);

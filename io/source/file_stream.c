@@ -50,7 +50,9 @@ static void on_read(void *context, ssize_t result) {
 static void read_next(struct file_stream *file) {
     file->chunk = stream_reserve(file->stream);
     if (file->chunk == NULL) {
-        return; /* resumed or canceled later */
+        if (stream_has_ended(file->stream))
+            finish(file, NULL); /* somebody else has ended it: the sweep is being stopped */
+        return; /* else resumed or canceled later */
     }
     size_t size = (size_t)(file->left < CHUNK_BYTES ? file->left : CHUNK_BYTES);
     if (loop_read(file->loop, file->fd, file->chunk->data, size, file->offset, on_read, file) == 0) {
