@@ -128,7 +128,11 @@ static int sweep(struct scan *scan) {
         return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : EXIT_NOTHING;
     }
     if (!scan->quiet)
-        summary_print(stdout, &scan->totals, scan->output, scan->sweep.db != NULL, (clock_ns() - started_ns) / 1000000);
+        summary_print(stdout, &scan->totals, scan->output,
+                      scan->sweep.db != NULL          ? NULL
+                      : scan->sweep.db_damage != NULL ? "the database is unusable"
+                                                      : "no --db",
+                      (clock_ns() - started_ns) / 1000000);
     return scan_status(scan);
 }
 

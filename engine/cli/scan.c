@@ -108,15 +108,24 @@ static int password_read(struct scan *scan, struct err *err) {
     return result;
 }
 
+/* A file that is not there is a mistake on the command line. One that is damaged, or another program's, came about at night: the
+ * sweep goes on without matching, and a row and the exit status say so. */
 static int database_open(struct scan *scan, enum cpu_level level, struct err *err) {
+    struct err damage = {0};
     if (scan->db_path == NULL)
         return 0;
-    if (file_map_open(scan->db_path, &scan->db_map, err) < 0 || vuln_db_open(scan->db_map.bytes, level, &scan->db, err) < 0) {
-        (void)err_wrap(err, "database %s", scan->db_path);
+    if (file_map_open(scan->db_path, &scan->db_map, err) < 0) {
         err->code = ERR_USAGE;
-        return -1;
+        return err_wrap(err, "database");
     }
-    scan->sweep.db = &scan->db;
+    if (vuln_db_open(scan->db_map.bytes, level, &scan->db, &damage) == 0) {
+        scan->sweep.db = &scan->db;
+        return 0;
+    }
+    scan->db_damage = damage;
+    (void)err_wrap(&scan->db_damage, "vulnerabilities were not looked for: database %s", scan->db_path);
+    scan->sweep.db_damage = &scan->db_damage;
+    scan->sweep.db_name = span_text(scan->db_path);
     return 0;
 }
 

@@ -23,6 +23,7 @@ struct scan {
     struct sweep_options sweep;
     struct file_map db_map;
     struct vuln_db db;
+    struct err db_damage;          /* why there is no database although one was named */
     struct secret_rules *secret_rules;
     struct secret_engine *secret_engine;
     char *password;

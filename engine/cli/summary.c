@@ -65,7 +65,7 @@ static void errors_print(FILE *out, const struct totals *totals) {
     }
 }
 
-void summary_print(FILE *out, const struct totals *totals, const char *folder, bool with_database, uint64_t elapsed_ms) {
+void summary_print(FILE *out, const struct totals *totals, const char *folder, const char *unmatched, uint64_t elapsed_ms) {
     char a[UNITS_SIZE], b[UNITS_SIZE], c[UNITS_SIZE], d[UNITS_SIZE];
     (void)fprintf(out, "\n  %-16s %8s  %s done, %s partial, %s failed", "images", units_count(totals->images, a),
                   units_count(totals->images_done, b), units_count(totals->images_partial, c), units_count(totals->images_failed, d));
@@ -78,10 +78,10 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, b
                   units_bytes(totals->bytes_unpacked, b), units_bytes(totals->bytes_saved, c));
     (void)fprintf(out, "  %-16s %8s  in %s distinct sets\n", "packages", units_count(totals->packages, a),
                   units_count(totals->package_sets, b));
-    if (with_database)
+    if (unmatched == NULL)
         severities_print(out, "vulnerabilities", totals->vulnerabilities);
     else
-        (void)fprintf(out, "  %-16s %8s  not looked for: no --db\n", "vulnerabilities", "-");
+        (void)fprintf(out, "  %-16s %8s  not looked for: %s\n", "vulnerabilities", "-", unmatched);
     severities_print(out, "secrets", totals->secrets);
     if (totals->secrets_unlikely > 0)
         (void)fprintf(out, "  %-16s %8s  more in the rows, of less than %.0f%% confidence\n", "", units_count(totals->secrets_unlikely, a),

@@ -4,7 +4,7 @@
 
 #include "engine/pipeline/totals.h"
 
-/* `with_database`: vulnerabilities were looked for. The last line is the one that people quote. */
-void summary_print(FILE *out, const struct totals *totals, const char *folder, bool with_database, uint64_t elapsed_ms);
+/* `unmatched` says why vulnerabilities were not looked for; NULL when they were. The last line is the one that people quote. */
+void summary_print(FILE *out, const struct totals *totals, const char *folder, const char *unmatched, uint64_t elapsed_ms);
 
 #endif

@@ -383,6 +383,12 @@ static int image_emit(struct emit_run *run, struct planned_image *image, struct 
 
 static int plan_emit(struct emit_run *run, struct err *err) {
     struct plan *plan = run->plan;
+    const struct err *damage = run->options->db_damage;
+    if (damage != NULL) {
+        struct error_row row = {.target = run->options->db_name, .stage = STAGE_MATCH, .code = damage->code, .message = span_text(damage->text)};
+        if (error_emit(run, &row, err) < 0)
+            return -1;
+    }
     for (size_t i = 0; i < plan->errors.count; i++) {
         struct error_row row = {.target = plan->error_targets.data[i],
                                 .stage = plan->errors.data[i].stage,

@@ -20,6 +20,8 @@ struct emit_options {
     bool with_declared;                  /* packages that lock files only declare: of folders, not of images */
     bool show_secrets;
     const struct vuln_db *db;            /* NULL: no matching */
+    const struct err *db_damage;         /* why not, when one was named: becomes an error row with `db_name` as target */
+    struct span db_name;
     const struct secret_engine *secret_engine;
     int64_t scanned_at;
     bool (*stop)(void *context);         /* asked between images */

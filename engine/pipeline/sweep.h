@@ -39,6 +39,8 @@ struct sweep_options {
     struct codec_limits codec_limits;
     const struct secret_engine *secret_engine; /* needed with `secrets` */
     const struct vuln_db *db;      /* or NULL */
+    const struct err *db_damage;   /* why not, when a database was named; it becomes an error row */
+    struct span db_name;
     struct span sweep_id;
     int64_t scanned_at;
     uint64_t progress_ms;          /* 0: no progress */

@@ -193,23 +193,37 @@ with http_server(lambda h: h.reply(200, b'{"repositories":["a"]}', Link='</v2/_c
 
 # ---- databases ----
 
-for name, body, words in [("foreign", b"SQLite format 3\0" + b"\0" * 4096, ["database", "expected"]), ("empty", b"", ["database"]),
-                          ("short", b"TRAWLVDB", ["database"])]:
+good = Layout("good-database")
+good.image([good_layer(good)], "good")
+good_target = good.close()
+
+
+def bad_database(what, path, code, words):
+    """The sweep goes on without matching; one row, the message and the exit status say so."""
+    run, out = sweep(good_target, "--db", path, quiet=False)
+    equal(run.status, 3, what)
+    errors = rows_of(out, "error")
+    if equal([(r["code"], r["stage"], r["target"]) for r in errors], [(code, "match", path)], what):
+        for word in words:
+            check(word in errors[0]["message"], f"{what}: {errors[0]['message']!r} names {word!r}")
+        check("vulnerabilities were not looked for" in run.out, what + ": the summary says so")
+    equal([r["name"] for r in rows_of(out, "package")], ["aaa"], what + ": the rest of the sweep")
+
+
+for name, body in [("foreign", b"SQLite format 3\0" + b"\0" * 4096), ("empty", b""), ("short", b"TRAWLVDB")]:
     path = folder(name + ".db")
     with open(path, "wb") as file:
         file.write(body)
-    run = Run("sweep", target, "--db", path, "-o", folder("never"))
-    equal(run.status, 2, f"database that is {name}")
-    for word in words:
-        check(word in run.err, f"database that is {name}: {run.err!r} names {word!r}")
+    bad_database(f"database that is {name}", path, "FORMAT", ["database", path])
 feed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "demo-feed")
 whole_db = folder("whole.db")
 equal(Run("db", "build", feed, "-o", whole_db).status, 0, "db build")
+with open(whole_db, "rb") as file:
+    whole = file.read()
 for part in (1, 2, 3):
     path = folder("truncated.db")
-    with open(whole_db, "rb") as source, open(path, "wb") as file:
-        file.write(source.read()[:os.path.getsize(whole_db) * part // 4])
-    run = Run("sweep", target, "--db", path, "-o", folder("never"))
-    equal(run.status, 2, f"database cut at {part}/4")
-    check("database" in run.err, run.err)
+    with open(path, "wb") as file:
+        file.write(whole[:len(whole) * part // 4])
+    bad_database(f"database cut at {part}/4", path, "FORMAT", ["bytes"])
+equal(Run("sweep", good_target, "--db", "/nowhere.db", "-o", folder("never")).status, 2, "a database that is not there is a usage error")
 done()
