@@ -51,6 +51,9 @@ int file_read_at(int directory, const char *path, bool follow, struct buf *buf, 
     AUTO_CLOSE int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0)
         return open_report(path, err);
+    struct stat status;
+    if (!follow && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)))
+        return err_set(err, ERR_IO, 0, "%s: expected a regular file", path);
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK); /* O_NONBLOCK was only for opening: a FIFO must not hang us there */
@@ -58,7 +61,7 @@ int file_read_at(int directory, const char *path, bool follow, struct buf *buf, 
 }
 
 int file_map_open(const char *path, struct file_map *ret_map, struct err *err) {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us: it is refused below */
     struct stat status;
     if (fd < 0)
         return open_report(path, err);

@@ -7,7 +7,8 @@
 
 /* Reads a whole regular file or pipe into `buf` (appending); LIMIT when it is larger than the buffer's ceiling, NOTFOUND, IO. */
 int file_read(const char *path, struct buf *buf, struct err *err);
-/* The same relative to a directory; symlinks at the last component are followed only with `follow`. */
+/* The same relative to a directory. Without `follow` the name is a stranger's: a link at its last component is not followed, and only a
+ * regular file is read, for a pipe would keep us waiting. */
 int file_read_at(int directory, const char *path, bool follow, struct buf *buf, struct err *err);
 
 struct file_map {

@@ -1,6 +1,7 @@
 /* OCI image layouts: a folder with oci-layout, index.json and blobs/ALGORITHM/HEX. Spec: OCI image-spec image-layout.md.
  * Blob paths are made from parsed digests only, so no name of the layout ever becomes a path. */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -105,10 +106,17 @@ static void oci_stream(struct source *source, const struct source_reference *ref
     struct oci_source *oci = (struct oci_source *)source;
     (void)reference;
     char path[LAYOUT_PATH_SIZE];
-    int fd = openat(oci->folder, layout_blob_path(&descriptor->digest, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        struct err err = {0};
+    struct stat status;
+    struct err err = {0};
+    /* A pipe or a device in a blob's place must not hang the loop. */
+    int fd = openat(oci->folder, layout_blob_path(&descriptor->digest, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
         (void)err_set(&err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%.26s…: %s", path, strerror(errno));
+    else if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        (void)err_set(&err, ERR_FORMAT, 0, "%.26s…: expected a regular file", path);
+    if (err.code != ERR_NONE) {
+        if (fd >= 0)
+            (void)close(fd);
         stream_end(stream, &err);
         return;
     }
