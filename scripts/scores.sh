@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 shared=${TRAWL_SHARED:-$here/../shared}
 case $1 in /*) binary=$1 ;; *) binary=$PWD/$1 ;; esac
 passed=0 failed=0 skipped=0
-if nm "$binary" 2>/dev/null | grep -q __asan_init; then
+if nm "$binary" 2>/dev/null | grep -q -E '__[at]san_init'; then
     echo 'SKIP scores: they are of the release build'
     echo 'scores: 0 passed, 0 failed, 1 skipped'
     exit 0

@@ -13,13 +13,15 @@ if [ -d "$shared/corpora" ]; then
     export TRAWL_SHARED TRAWL_CORPORA
 fi
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+part=$(mktemp)
+trap 'rm -f "$log" "$part"' EXIT
 failed_targets=
 for target in test-unit test-fuzz test-e2e test-scores; do
     echo "== $target"
-    "$make" --no-print-directory "$target" 2>&1 | tee -a "$log"
+    "$make" --no-print-directory "$target" 2>&1 | tee "$part"
+    cat "$part" >>"$log"
     # The status of make is lost in the pipe: each target's own summary line is what counts.
-    tail -n 5 "$log" | grep -q -E "^[a-z0-9]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped" || failed_targets="$failed_targets $target"
+    grep -q -E '^(units|fuzz|e2e|scores): [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$part" || failed_targets="$failed_targets $target"
 done
 sums=$(awk '/^(units|fuzz|e2e|scores): [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ {p += $2; f += $4; s += $6} END {print p + 0, f + 0, s + 0}' "$log")
 # shellcheck disable=SC2086 # three numbers

@@ -59,7 +59,8 @@ def done():
 
 
 def is_sanitized():
-    return b"__asan_init" in subprocess.run(["nm", TRAWL], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+    symbols = subprocess.run(["nm", TRAWL], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+    return b"__asan_init" in symbols or b"__tsan_init" in symbols
 
 
 # ---- images ----
