@@ -237,6 +237,7 @@ static void cancel_all(struct loop *loop) {
         if (item->kind != ITEM_FREE)
             loop_cancel(loop, loop_handle(item));
     }
+    loop->wake_handle = 0;
 }
 
 void loop_close(struct loop *loop) {
@@ -278,7 +279,7 @@ const char *loop_refusal(const struct loop *loop) {
 /* Watches. */
 
 uint64_t loop_watch(struct loop *loop, int fd, unsigned events, loop_watch_fn fn, void *context) {
-    assert(fn != NULL && (events & ~(unsigned)(LOOP_IN | LOOP_OUT)) == 0);
+    assert(fd >= 0 && fn != NULL && (events & ~(unsigned)(LOOP_IN | LOOP_OUT)) == 0);
     struct loop_item *item = item_new(loop, ITEM_WATCH, context);
     if (item == NULL)
         return 0;
@@ -436,7 +437,16 @@ bool loop_transfer_waits(const struct loop_item *item) {
            !S_ISDIR(status.st_mode);
 }
 
+/* Whether the call would not block at this moment: the descriptor may be a blocking one, and another reader may have taken
+ * since what made it ready. */
+static bool peer_is_ready(const struct loop_item *item) {
+    struct pollfd poll_fd = {.fd = item->fd, .events = item->kind == ITEM_READ ? POLLIN : POLLOUT};
+    return poll(&poll_fd, 1, 0) != 0;
+}
+
 ssize_t loop_transfer_now(const struct loop_item *item, bool waits) {
+    if (waits && !peer_is_ready(item))
+        return -EAGAIN;
     bool positioned = !waits && item->offset != LOOP_STREAM;
     off_t offset = positioned ? (off_t)item->offset : 0;
     /* A blocking pipe that polls as writable has room for PIPE_BUF bytes: more could block the loop. */

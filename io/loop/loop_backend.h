@@ -121,7 +121,7 @@ bool loop_ready(struct loop *loop, const struct loop_item *item, ssize_t result)
 
 /* A transfer by plain system calls. Does it wait for its peer (pipe, socket, …) rather than for a disk? */
 bool loop_transfer_waits(const struct loop_item *item);
-/* Moves what can be moved now; bytes or -errno. `waits` as told above. */
+/* Moves what can be moved now; bytes or -errno, -EAGAIN where it would wait. `waits` as told above. */
 ssize_t loop_transfer_now(const struct loop_item *item, bool waits);
 
 /* LOOP_ bits to poll(2)'s and back; epoll's and the ring's are the same numbers. */
