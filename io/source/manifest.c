@@ -46,6 +46,8 @@ static int descriptor_read(const struct doc *object, const char *where, struct d
 
 static int descriptors_read(struct arena *arena, const struct doc *array, const char *where, size_t count_max,
                             struct manifest *manifest, struct err *err) {
+    if (doc_is(array, DOC_NULL))
+        return 0; /* Go's encoder writes an empty list so: new layouts of umoci and images without layers have it */
     if (!doc_is(array, DOC_ARRAY))
         return field_bad(where, "list", "an array", err);
     if (array->count > count_max)

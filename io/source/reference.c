@@ -42,15 +42,29 @@ bool reference_tag_is_valid(struct span tag) {
     return true;
 }
 
+/* A name or an IPv4 address, or an IPv6 address in brackets; and a port. */
 static bool registry_is_valid(struct span host) {
-    if (host.size == 0)
+    size_t close_at = host.size > 0 && host.data[0] == '[' ? span_index(host, ']', 1) : 0;
+    if (close_at == SIZE_MAX)
         return false;
-    for (size_t i = 0; i < host.size; i++) {
-        uint8_t c = host.data[i];
-        if (!text_is_alnum(c) && c != '.' && c != '-' && c != ':' && c != '[' && c != ']')
+    size_t colon = span_index(host, ':', close_at);
+    struct span port = colon == SIZE_MAX ? (struct span){NULL, 0} : span_from(host, colon + 1);
+    struct span name = colon == SIZE_MAX ? host : span_slice(host, 0, colon);
+    uint64_t number = 0;
+    if (colon != SIZE_MAX && (!text_u64(port, 10, UINT16_MAX, &number) || number == 0))
+        return false;
+    if (close_at > 0) {
+        for (size_t i = 1; i < close_at; i++) {
+            if (!text_is_alnum(name.data[i]) && name.data[i] != ':' && name.data[i] != '.')
+                return false;
+        }
+        return close_at > 1 && close_at + 1 == name.size;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        if (!text_is_alnum(name.data[i]) && name.data[i] != '.' && name.data[i] != '-')
             return false;
     }
-    return true;
+    return name.size > 0 && text_is_alnum(name.data[0]);
 }
 
 int reference_parse(struct span text, struct reference *ret_reference, struct err *err) {

@@ -41,6 +41,8 @@ static void kinds(void **state) {
          "\"application/vnd.docker.container.image.v1+json\",\"digest\":\"" DIGEST "\",\"size\":1},\"layers\":[" DESCRIPTOR "]}",
          MANIFEST_IMAGE, 1},
         {"{\"manifests\":[" DESCRIPTOR "]}", MANIFEST_INDEX, 1},
+        {"{\"manifests\":null}", MANIFEST_INDEX, 0}, /* Go's empty list */
+        {"{\"config\":" DESCRIPTOR ",\"layers\":null}", MANIFEST_IMAGE, 0},
         {"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"" DIGEST "\",\"size\":2},\"layers\":[]}", MANIFEST_ARTIFACT, 0},
         {"{\"artifactType\":\"x/y\",\"config\":" DESCRIPTOR ",\"layers\":[]}", MANIFEST_ARTIFACT, 0},
         {"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":\"" DIGEST "\",\"size\":2},\"layers\":[" DESCRIPTOR "]}",

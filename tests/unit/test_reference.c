@@ -23,6 +23,9 @@ static void accepted(void **state) {
         {"localhost/x:y", "localhost", "x", "y", "localhost/x:y"},
         {"127.0.0.1:5000/a/b/c:1.0-rc_1", "127.0.0.1:5000", "a/b/c", "1.0-rc_1", "127.0.0.1:5000/a/b/c:1.0-rc_1"},
         {"[::1]:5000/a:b", "[::1]:5000", "a", "b", "[::1]:5000/a:b"},
+        {"[fe80::1]:65535/a", "[fe80::1]:65535", "a", "latest", "[fe80::1]:65535/a:latest"},
+        {"[2001:db8::1]/a", "[2001:db8::1]", "a", "latest", "[2001:db8::1]/a:latest"},
+        {"my-host.io:1/a", "my-host.io:1", "a", "latest", "my-host.io:1/a:latest"},
         {"host:5000/a", "host:5000", "a", "latest", "host:5000/a:latest"},
         {"h.io/a__b/c--d.e:T", "h.io", "a__b/c--d.e", "T", "h.io/a__b/c--d.e:T"},
         {"h.io/a@sha256:" HEX64, "h.io", "a", "", "h.io/a@sha256:" HEX64},
@@ -48,7 +51,8 @@ static void refused(void **state) {
     static const char *const cases[] = {
         "", ":", "/", "a/", "/a", "h.io/", "h.io/A", "h.io/a:", "h.io/a:-x", "h.io/a: b", "h.io/a//b", "h.io/a/../b",
         "h.io/..", "h.io/.a", "h.io/a.", "h.io/a___b", "h.io/a..b", "h.io/a-_b", "h.io/a@sha256:abc", ("h.io/a@" HEX64), "h.io/a@sha256:../x",
-        "ho st/a:b", "h.io/a\nb", "h.io/a?x=y", "user@h.io/a", "h.io/a:b@", "http://h.io/a",
+        "h.io:/a", ":5000/a", "h.io:0/a", "h.io:65536/a", "h.io:5000:5000/a", "h.io:http/a", "[::1/a:b", "[]:5000/a", "[::1]x:5/a", "[h.io-]:5/a",
+        "-.io/a", ".h.io/a", "h[1].io/a", "ho st/a:b", "h.io/a\nb", "h.io/a?x=y", "user@h.io/a", "h.io/a:b@", "http://h.io/a",
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct reference reference;
