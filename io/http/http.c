@@ -109,7 +109,11 @@ static int host_find(struct http *http, const char *url, struct http_host **ret_
     struct span text = span_text(url);
     size_t scheme = span_find(text, span_text("://"), 0);
     if (scheme == SIZE_MAX || (!span_starts(text, "http://") && !span_starts(text, "https://")))
-        return err_set(err, ERR_USAGE, 0, "'%.80s': expected an http or https URL", url);
+        return err_set(err, ERR_USAGE, 0, "URL: expected http or https at its start"); /* it may hold a password: not shown */
+    for (const char *byte = url; *byte != '\0'; byte++) {
+        if ((unsigned char)*byte <= ' ' || *byte == 0x7f)
+            return err_set(err, ERR_USAGE, 0, "URL: expected no space and no control character in it");
+    }
     size_t end = scheme + 3 + strcspn(url + scheme + 3, "/?#");
     if (memchr(url + scheme + 3, '@', end - scheme - 3) != NULL)
         return err_set(err, ERR_USAGE, 0, "URL: expected no user or password in it");
@@ -350,6 +354,9 @@ void http_close(struct http *http) {
 }
 
 static int header_add(struct http_request *request, const char *line, struct err *err) {
+    /* A token comes from a server: a line end in it would be a header of that server's choice. */
+    if (strpbrk(line, "\r\n") != NULL)
+        return err_set(err, ERR_USAGE, 0, "header: expected one line, found a line end in it");
     struct curl_slist *list = curl_slist_append(request->headers, line);
     if (list == NULL)
         return err_set(err, ERR_NOMEM, 0, "http: out of memory");

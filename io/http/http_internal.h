@@ -33,7 +33,7 @@ struct http_request {
     enum request_state state;
     CURL *easy;
 
-    char *url, *authorization, *username, *password;
+    char *url, *username, *password;
     struct curl_slist *headers; /* with Authorization where there is one */
     bool head;
     uint64_t bytes_max;
@@ -48,6 +48,7 @@ struct http_request {
     uint64_t progress_mark;     /* `delivered` when attempts were last counted from zero */
     uint64_t skip;              /* of this attempt's body: bytes that the consumer has already */
     uint64_t taken;             /* of the piece that curl will deliver again after a pause */
+    uint64_t error_bytes;       /* of this attempt's error page */
     bool paused, resume_wanted, cancel_wanted, stalled;
     uint64_t activity_ns;
     uint64_t timer;             /* backoff */

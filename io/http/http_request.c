@@ -111,8 +111,13 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
     struct span bytes = span_make(data, total);
     request->activity_ns = clock_ns();
     request->http->stats.body_bytes += total - size_min((size_t)request->taken, total);
-    if (request->status < 200 || request->status > 299)
-        return total; /* an error page */
+    if (request->cancel_wanted)
+        return body_fail(request, true, ERR_CANCELED, "canceled");
+    if (request->status < 200 || request->status > 299) {
+        /* An error page: read to its end so that the connection can be used again, unless it has none. */
+        request->error_bytes += total;
+        return request->error_bytes > LIMIT_HTTP_ERROR_BYTES ? 0 : total;
+    }
     if (request->skip == UINT64_MAX && !resume_check(request))
         return body_fail(request, false, ERR_NET, "the server continued the body at another offset than asked");
     /* What an earlier delivery of this same piece took, then what an earlier attempt delivered. */
@@ -121,7 +126,7 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
     uint64_t known = request->skip < bytes.size ? request->skip : bytes.size;
     request->skip -= known;
     bytes = span_from(bytes, (size_t)known);
-    request->taken = 0;
+    request->taken -= again;
     if (bytes.size == 0)
         return total;
     if (request->bytes_max != 0 && bytes.size > request->bytes_max - size_min((size_t)request->delivered, (size_t)request->bytes_max)) {
@@ -210,6 +215,8 @@ void request_attempt(struct http_request *request) {
     request->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : curl_easy_init();
     request->status = 0;
     request->taken = 0;
+    request->error_bytes = 0;
+    request->retry_after_ms = 0;
     request->skip = request->delivered > 0 ? UINT64_MAX : 0; /* UINT64_MAX: told by the response */
     request->paused = request->stalled = false;
     request->failure = (struct err){.code = ERR_NONE};
@@ -272,7 +279,7 @@ static bool failure_of(const struct http_request *request, CURLcode code, struct
                       request->http->options.stall_timeout_ms, request->delivered);
         return true;
     }
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && status >= 400)) {
         bool again = status == 408 || status == 429 || status >= 500;
         enum err_code kind = status == 401 || status == 403   ? ERR_AUTH
                              : status == 404 || status == 410 ? ERR_NOTFOUND
@@ -336,8 +343,8 @@ void request_settle(struct http_request *request, CURLcode code) {
     struct err err = {0};
     bool ok = code == CURLE_OK && request->status >= 200 && request->status <= 299 && !request->stalled &&
               request->failure.code == ERR_NONE;
-    /* A server that ignores the range and then sends less than we already had. */
-    if (ok && request->skip != 0 && request->skip != UINT64_MAX) {
+    /* A server that ignores the range and then sends less than we already had, or nothing at all. */
+    if (ok && !request->head && request->skip != 0) {
         ok = false;
         (void)err_set(&request->failure, ERR_NET, 0, "the body became shorter between two attempts");
     }
@@ -359,13 +366,13 @@ void request_settle(struct http_request *request, CURLcode code) {
 }
 
 static void request_free(struct http_request *request) {
-    if (request->authorization != NULL)
-        explicit_bzero(request->authorization, strlen(request->authorization));
+    /* One of the lines may hold a token. */
+    for (struct curl_slist *line = request->headers; line != NULL; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
     if (request->password != NULL)
         explicit_bzero(request->password, strlen(request->password));
     curl_slist_free_all(request->headers);
     mem_free(request->url);
-    mem_free(request->authorization);
     mem_free(request->username);
     mem_free(request->password);
     buf_release(&request->buffer);

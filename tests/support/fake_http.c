@@ -157,6 +157,12 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
         return send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\nContent-Length: 5\r\nWWW-Authenticate: Bearer realm=\"r\"\r\n\r\nerror", part_number(&rest));
     if (span_is(kind, "flaky"))
         return answer_flaky(server, fd, path, rest);
+    if (span_is(kind, "endless")) {
+        bool ok = send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\n\r\n", part_number(&rest));
+        while (ok)
+            ok = send_pattern(fd, 0, 4096);
+        return false;
+    }
     if (span_is(kind, "stall"))
         return answer_stall(server, fd);
     if (span_is(kind, "drip")) {

@@ -5,6 +5,7 @@
  *   /norange/SIZE/STEP      the first time closes after STEP bytes, then sends all, whatever the Range says
  *   /badrange/SIZE/STEP     the first time closes after STEP bytes, then continues at another offset than asked
  *   /status/CODE            that status, with a body
+ *   /endless/CODE           that status, with a body that has no end
  *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes
  *   /drop                   closes at once
  *   /stall                  ten bytes of a hundred, then silence

@@ -201,7 +201,7 @@ static void refusals(void **state) {
         const char *path;
         enum err_code code;
     } cases[] = {{"/status/401", ERR_AUTH}, {"/status/403", ERR_AUTH}, {"/status/404", ERR_NOTFOUND}, {"/status/410", ERR_NOTFOUND},
-                 {"/status/400", ERR_UNSUPPORTED}, {"/ftp", ERR_UNSUPPORTED}, {"/loop", ERR_LIMIT}};
+                 {"/status/400", ERR_UNSUPPORTED}, {"/endless/404", ERR_NOTFOUND}, {"/ftp", ERR_UNSUPPORTED}, {"/loop", ERR_LIMIT}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct story story = fetch(f, cases[i].path, (struct story){0});
         if (story.err.code != cases[i].code)
@@ -212,18 +212,26 @@ static void refusals(void **state) {
     struct story story = fetch(f, "/status/401?token=hidden", (struct story){0});
     assert_string_equal(story.authenticate, "Bearer realm=\"r\"");
     assert_null(strstr(story.err.text, "hidden"));
-    static const char *const urls[] = {"ftp://127.0.0.1/x", "127.0.0.1/x", "http://user:pass@127.0.0.1/x", ""};
+    static const char *const urls[] = {"ftp://127.0.0.1/x", "127.0.0.1/x", "ftp://user:hidden@127.0.0.1/x", "http://user:hidden@127.0.0.1/x",
+                                       "http://127.0.0.1/x\r\ny: z", "http://127.0.0.1/a b", ""};
     for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
         struct err err = {0};
         struct http_spec spec = {.url = urls[i], .done = on_done, .context = &story};
         assert_int_equal(http_start(f->http, &spec, NULL, &err), -1);
         assert_int_equal(err.code, ERR_USAGE);
+        assert_null(strstr(err.text, "hidden"));
     }
-    struct err err = {0};
-    const char *const smuggled[] = {"authorization: Bearer x", NULL};
-    struct http_spec spec = {.url = url_of(f, "/ok/1"), .headers = smuggled, .done = on_done, .context = &story};
-    assert_int_equal(http_start(f->http, &spec, NULL, &err), -1);
-    assert_int_equal(err.code, ERR_USAGE);
+    const char *const smuggled[] = {"authorization: Bearer x", NULL}, *const split[] = {"accept: a\r\nhost: b", NULL};
+    const struct http_spec specs[] = {{.headers = smuggled}, {.headers = split}, {.authorization = "Bearer made-up\r\nhost: b"}};
+    for (size_t i = 0; i < ARRAY_COUNT(specs); i++) {
+        struct err err = {0};
+        struct http_spec spec = specs[i];
+        spec.url = url_of(f, "/ok/1");
+        spec.done = on_done;
+        spec.context = &story;
+        assert_int_equal(http_start(f->http, &spec, NULL, &err), -1);
+        assert_int_equal(err.code, ERR_USAGE);
+    }
 }
 
 static void ceilings(void **state) {
