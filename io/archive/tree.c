@@ -162,6 +162,14 @@ static int entry_visit(struct walk *walk, int parent, const char *name, struct e
     return entry.kind == TAR_DIRECTORY ? level_enter(walk, parent, name, err) : 0;
 }
 
+/* The name that did not fit any more. One deep folder must not hide what stands beside it: the walk goes on. */
+static int path_report(struct walk *walk, struct err *err) {
+    struct err limit = {0};
+    (void)err_set(&limit, ERR_LIMIT, 0, "path longer than %zu bytes, not followed further", LIMIT_PATH_BYTES);
+    walk->path.failed = false;
+    return walk->handler->problem(walk->context, &limit, buf_span(&walk->path), 0, err);
+}
+
 static int walk_run(struct walk *walk, struct err *err) {
     while (walk->levels.count > 0) {
         struct level *level = &walk->levels.data[walk->levels.count - 1];
@@ -177,8 +185,11 @@ static int walk_run(struct walk *walk, struct err *err) {
         if (walk->path.size > 0)
             buf_byte(&walk->path, '/');
         buf_text(&walk->path, name);
-        if (walk->path.failed)
-            return err_set(err, ERR_LIMIT, 0, "path longer than %zu bytes", LIMIT_PATH_BYTES);
+        if (walk->path.failed) {
+            if (path_report(walk, err) < 0)
+                return -1;
+            continue;
+        }
         if (entry_visit(walk, dirfd(level->folder), name, err) < 0)
             return -1;
     }

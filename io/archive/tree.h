@@ -10,9 +10,9 @@
 
 #include "io/archive/tar.h"
 
-/* What cannot be read (permissions, vanished files) goes to the handler's problem() and the walk goes on. `stop` may be NULL;
- * when another thread sets it the walk ends with CANCELED. Errors: NOTFOUND or IO for the root itself, LIMIT, NOMEM, CANCELED, or a
- * callback's own. Offsets in entries are 0. */
+/* What cannot be read (permissions, vanished files, folders too deep, paths too long) goes to the handler's problem() and the walk
+ * goes on. `stop` may be NULL; when another thread sets it the walk ends with CANCELED. Errors: NOTFOUND or IO for the root itself,
+ * NOMEM, CANCELED, or a callback's own. Offsets in entries are 0. */
 int tree_walk(const char *root, const struct tar_handler *handler, void *context, const _Atomic bool *stop,
               struct err *err);
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/limits.h"
 #include "io/archive/tree.h"
 #include "io/file/file.h"
 
@@ -107,6 +108,36 @@ static void walk_ends(void **state) {
     buf_release(&events);
 }
 
+/* A folder so deep that its path is above the limit hides nothing of what is sorted after it. */
+static void walk_goes_on(void **state) {
+    enum { NAME_SIZE = 250, DEPTH = LIMIT_PATH_BYTES / NAME_SIZE + 1 };
+    char name[NAME_SIZE + 1];
+    int folders[DEPTH + 1];
+    struct buf events;
+    struct err err = {0};
+    (void)state;
+    memset(name, 'L', NAME_SIZE); /* sorts before the others */
+    name[NAME_SIZE] = '\0';
+    folders[0] = open(root, O_RDONLY | O_DIRECTORY);
+    for (size_t i = 0; i < DEPTH; i++) {
+        assert_int_equal(mkdirat(folders[i], name, 0700), 0);
+        folders[i + 1] = openat(folders[i], name, O_RDONLY | O_DIRECTORY);
+        assert_true(folders[i + 1] >= 0);
+    }
+    buf_init(&events, 0);
+    assert_int_equal(tree_walk(root, &handler, &events, NULL, &err), 0);
+    buf_byte(&events, '\0');
+    assert_non_null(strstr((const char *)events.data, "problem LLL"));
+    assert_non_null(strstr((const char *)events.data, " LIMIT\n"));
+    assert_non_null(strstr((const char *)events.data, "fifo pipe 0\n"));
+    buf_release(&events);
+    (void)close(folders[DEPTH]);
+    for (size_t i = DEPTH; i > 0; i--) {
+        assert_int_equal(unlinkat(folders[i - 1], name, AT_REMOVEDIR), 0);
+        (void)close(folders[i - 1]);
+    }
+}
+
 static void reading(void **state) {
     struct buf bytes;
     struct err err = {0};
@@ -152,6 +183,6 @@ static void replacing(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(walk), cmocka_unit_test(walk_ends), cmocka_unit_test(reading), cmocka_unit_test(replacing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(walk), cmocka_unit_test(walk_ends), cmocka_unit_test(walk_goes_on), cmocka_unit_test(reading), cmocka_unit_test(replacing)};
     return cmocka_run_group_tests(tests, begin, end);
 }
