@@ -30,13 +30,9 @@ static void *account(void *data) {
     return data;
 }
 
-void *mem_alloc(size_t size) {
-    return must_fail() ? NULL : account(malloc(size == 0 ? 1 : size));
-}
+void *mem_alloc(size_t size) { return must_fail() ? NULL : account(malloc(size == 0 ? 1 : size)); }
 
-void *mem_zalloc(size_t size) {
-    return must_fail() ? NULL : account(calloc(1, size == 0 ? 1 : size));
-}
+void *mem_zalloc(size_t size) { return must_fail() ? NULL : account(calloc(1, size == 0 ? 1 : size)); }
 
 void *mem_array(size_t count, size_t size) {
     size_t bytes;
@@ -75,9 +71,7 @@ char *mem_text(const void *data, size_t size) {
     return text;
 }
 
-size_t mem_in_use(void) {
-    return atomic_load_explicit(&bytes_in_use, memory_order_relaxed);
-}
+size_t mem_in_use(void) { return atomic_load_explicit(&bytes_in_use, memory_order_relaxed); }
 
 void mem_fail_after(uint64_t countdown, bool forever) {
     atomic_store_explicit(&fail_forever, forever, memory_order_relaxed);

@@ -26,9 +26,9 @@ void arena_release(struct arena *arena);
 /* Forgets everything but keeps one block for reuse. */
 void arena_reset(struct arena *arena);
 
-void *arena_alloc(struct arena *arena, size_t size);                 /* uninitialised */
-void *arena_zalloc(struct arena *arena, size_t size);                /* zeroed */
-void *arena_array(struct arena *arena, size_t count, size_t size);   /* zeroed, overflow-checked */
+void *arena_alloc(struct arena *arena, size_t size);               /* uninitialised */
+void *arena_zalloc(struct arena *arena, size_t size);              /* zeroed */
+void *arena_array(struct arena *arena, size_t count, size_t size); /* zeroed, overflow-checked */
 
 /* A copy of the bytes that lives as long as the arena. On failure `data` is NULL and size 0; an empty span copies to a
  * non-NULL empty one, so `copy.data == NULL` is always the failure. The copy is NUL-terminated for C interfaces. */

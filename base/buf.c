@@ -5,9 +5,7 @@
 #include "base/overflow.h"
 #include "base/text.h"
 
-void buf_init(struct buf *buf, size_t size_max) {
-    *buf = (struct buf){.size_max = size_max};
-}
+void buf_init(struct buf *buf, size_t size_max) { *buf = (struct buf){.size_max = size_max}; }
 
 void buf_release(struct buf *buf) {
     if (buf == NULL)
@@ -53,9 +51,7 @@ void buf_add(struct buf *buf, struct span s) {
     buf->size += s.size;
 }
 
-void buf_text(struct buf *buf, const char *text) {
-    buf_add(buf, span_text(text));
-}
+void buf_text(struct buf *buf, const char *text) { buf_add(buf, span_text(text)); }
 
 void buf_byte(struct buf *buf, uint8_t byte) {
     if (buf_reserve(buf, 1))

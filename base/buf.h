@@ -1,8 +1,8 @@
 /* A growable byte buffer with a ceiling.
  *
- * Appends never half-happen: when memory or the ceiling is short the bytes stay as they were, `failed` is set, and every
- * later append is ignored. Check `failed` once at the end of a group, as with struct reader. The data moves on growth:
- * keep offsets, not pointers. */
+ * Appends never half-happen: when memory or the ceiling is short the bytes stay as they were, `failed` is set, and
+ * every later append is ignored. Check `failed` once at the end of a group, as with struct reader. The data moves on
+ * growth: keep offsets, not pointers. */
 #ifndef TRAWL_BUF_H
 #define TRAWL_BUF_H
 
@@ -38,9 +38,7 @@ void buf_format(struct buf *buf, const char *format, ...) __attribute__((format(
 /* The text as a JSON string literal with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void buf_json_text(struct buf *buf, struct span s);
 
-static inline struct span buf_span(const struct buf *buf) {
-    return (struct span){buf->data, buf->size};
-}
+static inline struct span buf_span(const struct buf *buf) { return (struct span){buf->data, buf->size}; }
 
 #define AUTO_BUF AUTO(buf_release)
 

@@ -9,9 +9,7 @@ uint64_t clock_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-int64_t clock_utc_s(void) {
-    return (int64_t)time(NULL);
-}
+int64_t clock_utc_s(void) { return (int64_t)time(NULL); }
 
 static bool digits(struct reader *r, size_t count, uint64_t max, int64_t *ret_value) {
     uint64_t value;
@@ -31,9 +29,7 @@ static int64_t days_from_date(int64_t year, int64_t month, int64_t day) {
     return era * 146097 + day_of_era - 719468;
 }
 
-static bool separator(struct reader *r, uint8_t byte) {
-    return read_u8(r) == byte && !r->failed;
-}
+static bool separator(struct reader *r, uint8_t byte) { return read_u8(r) == byte && !r->failed; }
 
 bool clock_parse(struct span text, int64_t *ret_utc_s) {
     struct reader r = reader_init(text);
@@ -70,7 +66,9 @@ bool clock_parse(struct span text, int64_t *ret_utc_s) {
 }
 
 const char *clock_text(int64_t utc_s, char *out) {
-    time_t seconds = (time_t)(utc_s < CLOCK_TEXT_MIN ? CLOCK_TEXT_MIN : utc_s > CLOCK_TEXT_MAX ? CLOCK_TEXT_MAX : utc_s);
+    time_t seconds = (time_t)(utc_s < CLOCK_TEXT_MIN   ? CLOCK_TEXT_MIN
+                              : utc_s > CLOCK_TEXT_MAX ? CLOCK_TEXT_MAX
+                                                       : utc_s);
     struct tm parts = {0};
     (void)gmtime_r(&seconds, &parts); /* fails only for years beyond an int */
     /* strftime's %Y has no four digits for the year 444. */

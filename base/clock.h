@@ -4,8 +4,8 @@
 
 #include "base/span.h"
 
-uint64_t clock_ns(void);       /* monotonic nanoseconds */
-int64_t clock_utc_s(void);     /* seconds since 1970-01-01T00:00:00Z */
+uint64_t clock_ns(void);   /* monotonic nanoseconds */
+int64_t clock_utc_s(void); /* seconds since 1970-01-01T00:00:00Z */
 
 /* "2024-05-01T12:00:00Z", with fractions and offsets accepted, or a date alone. False when it is not one. */
 bool clock_parse(struct span text, int64_t *ret_utc_s);
@@ -14,8 +14,8 @@ bool clock_parse(struct span text, int64_t *ret_utc_s);
 #define CLOCK_TEXT_MIN INT64_C(-62167219200)
 #define CLOCK_TEXT_MAX INT64_C(253402300799)
 #define CLOCK_TEXT_SIZE 32
-/* "2024-05-01T12:00:00Z" into `out` of CLOCK_TEXT_SIZE bytes; returns `out`. A time beyond those years is written as the
- * nearest that they have. */
+/* "2024-05-01T12:00:00Z" into `out` of CLOCK_TEXT_SIZE bytes; returns `out`. A time beyond those years is written as
+ * the nearest that they have. */
 const char *clock_text(int64_t utc_s, char *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Files that are part of the binary: the secret rules and the help texts. scripts/embed.sh makes the tables at build time. */
+/* Files that are part of the binary: the secret rules and the help texts. scripts/embed.sh makes the tables at build
+ * time. */
 #ifndef TRAWL_EMBED_H
 #define TRAWL_EMBED_H
 

@@ -37,14 +37,20 @@ void err_prefix(struct err *err, const char *format, ...) {
 
 const char *err_code_name(enum err_code code) {
     static const char *const names[ERR_CODE_COUNT] = {
-        [ERR_NONE] = "NONE",         [ERR_NOMEM] = "NOMEM",       [ERR_IO] = "IO",
-        [ERR_NET] = "NET",           [ERR_AUTH] = "AUTH",         [ERR_NOTFOUND] = "NOTFOUND",
-        [ERR_FORMAT] = "FORMAT",     [ERR_LIMIT] = "LIMIT",       [ERR_DIGEST] = "DIGEST",
-        [ERR_UNSUPPORTED] = "UNSUPPORTED", [ERR_CANCELED] = "CANCELED", [ERR_USAGE] = "USAGE",
+        [ERR_NONE] = "NONE",
+        [ERR_NOMEM] = "NOMEM",
+        [ERR_IO] = "IO",
+        [ERR_NET] = "NET",
+        [ERR_AUTH] = "AUTH",
+        [ERR_NOTFOUND] = "NOTFOUND",
+        [ERR_FORMAT] = "FORMAT",
+        [ERR_LIMIT] = "LIMIT",
+        [ERR_DIGEST] = "DIGEST",
+        [ERR_UNSUPPORTED] = "UNSUPPORTED",
+        [ERR_CANCELED] = "CANCELED",
+        [ERR_USAGE] = "USAGE",
     };
     return code < ERR_CODE_COUNT ? names[code] : "NONE";
 }
 
-bool err_is_retryable(enum err_code code) {
-    return code == ERR_NET || code == ERR_IO;
-}
+bool err_is_retryable(enum err_code code) { return code == ERR_NET || code == ERR_IO; }

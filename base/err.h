@@ -2,7 +2,8 @@
  *
  * A function that can fail takes `struct err *err` last, returns 0 or -1, leaves `*err` untouched on success and
  * sets it exactly once on failure. The struct is a value: no allocation, so it works after out-of-memory. Callers
- * pass a failure on, or add the name of their own object with err_wrap(). The one who decides what happens next logs. */
+ * pass a failure on, or add the name of their own object with err_wrap(). The one who decides what happens next logs.
+ */
 #ifndef TRAWL_ERR_H
 #define TRAWL_ERR_H
 
@@ -30,8 +31,8 @@ struct err {
     char text[240];
 };
 
-/* Sets the error; the value is -1, so that `return err_set(err, code, sys, "…", …)` is the idiom. `err` may be NULL. The
- * text is cut to fit. */
+/* Sets the error; the value is -1, so that `return err_set(err, code, sys, "…", …)` is the idiom. `err` may be NULL.
+ * The text is cut to fit. */
 #define err_set(...) (err_fill(__VA_ARGS__), err_result())
 
 /* Prefixes the text with the caller's object and ": "; keeps code and sys; the value is -1. */
@@ -41,9 +42,7 @@ struct err {
 void err_fill(struct err *err, enum err_code code, int sys, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static inline int err_result(void) {
-    return -1;
-}
+static inline int err_result(void) { return -1; }
 
 /* The code's name as it stands in error rows and logs: "FORMAT", "LIMIT", …. */
 const char *err_code_name(enum err_code code);

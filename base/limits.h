@@ -13,28 +13,30 @@
 /* Registry objects. The distribution specification tells registries to accept 4 MiB manifests. */
 #define LIMIT_MANIFEST_BYTES (4 * LIMIT_MIB)
 #define LIMIT_CONFIG_BYTES (8 * LIMIT_MIB)
-#define LIMIT_INDEX_DEPTH ((size_t)4)          /* an index of an index of …: buildx makes 2 */
-#define LIMIT_INDEX_MANIFESTS ((size_t)4096)   /* manifests in one index */
-#define LIMIT_LAYERS ((size_t)1024)            /* layers in one manifest; Docker stops at 127 */
-#define LIMIT_REDIRECTS 8L                     /* registry → blob store takes 1 or 2 */
-#define LIMIT_HTTP_PROGRESS LIMIT_MIB          /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB
-                                                * may break more often than a manifest, yet each break must have moved us */
+#define LIMIT_INDEX_DEPTH ((size_t)4)        /* an index of an index of …: buildx makes 2 */
+#define LIMIT_INDEX_MANIFESTS ((size_t)4096) /* manifests in one index */
+#define LIMIT_LAYERS ((size_t)1024)          /* layers in one manifest; Docker stops at 127 */
+#define LIMIT_REDIRECTS 8L                   /* registry → blob store takes 1 or 2 */
+#define LIMIT_HTTP_PROGRESS                                                                                            \
+    LIMIT_MIB /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB                         \
+               * may break more often than a manifest, yet each break must have moved us */
 #define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB) /* an error's body read so that its connection can be used again */
-#define LIMIT_PAGES ((size_t)100000)           /* pages of one listing: 10 million names at 100 a page */
-#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)      /* one page of a listing; docker-registry sends 1000 names */
-#define LIMIT_TARGETS ((size_t)10000000)       /* lines of a list file */
+#define LIMIT_PAGES ((size_t)100000)            /* pages of one listing: 10 million names at 100 a page */
+#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)       /* one page of a listing; docker-registry sends 1000 names */
+#define LIMIT_TARGETS ((size_t)10000000)        /* lines of a list file */
 
 /* Layers. The largest public layers unpack to some 40 GiB and hold 2 million entries. */
 #define LIMIT_LAYER_BYTES ((uint64_t)1 << 40)
 #define LIMIT_LAYER_ENTRIES ((uint64_t)20000000)
-#define LIMIT_RATIO ((uint64_t)1100)           /* unpacked / packed: deflate's own ceiling is 1032; zstd goes far beyond */
+#define LIMIT_RATIO ((uint64_t)1100) /* unpacked / packed: deflate's own ceiling is 1032; zstd goes far beyond */
 #define LIMIT_RATIO_FLOOR_BYTES (64 * (uint64_t)LIMIT_MIB) /* below this much output the ratio is not looked at */
-#define LIMIT_PATH_BYTES ((size_t)16384)       /* PATH_MAX is 4096, nested archives join paths */
-#define LIMIT_PAX_BYTES (LIMIT_MIB)            /* one extended header; xattrs of 64 KiB each occur */
-#define LIMIT_ZSTD_WINDOW_LOG 27               /* 128 MiB, what zstd --ultra -22 asks for; each codec may hold one */
+#define LIMIT_PATH_BYTES ((size_t)16384)                   /* PATH_MAX is 4096, nested archives join paths */
+#define LIMIT_PAX_BYTES (LIMIT_MIB)                        /* one extended header; xattrs of 64 KiB each occur */
+#define LIMIT_ZSTD_WINDOW_LOG 27 /* 128 MiB, what zstd --ultra -22 asks for; each codec may hold one */
 #define LIMIT_ZSTD_WINDOW_BYTES ((uint64_t)1 << LIMIT_ZSTD_WINDOW_LOG)
 
-/* Archives of images. A mirror kept as one oci-archive has some 100,000 blobs; a member costs about 200 bytes of memory. */
+/* Archives of images. A mirror kept as one oci-archive has some 100,000 blobs; a member costs about 200 bytes of
+ * memory. */
 #define LIMIT_ARCHIVE_MEMBERS ((size_t)1000000)
 #define LIMIT_ARCHIVE_INDEX_BYTES (256 * LIMIT_MIB)
 
@@ -44,7 +46,7 @@
 #define LIMIT_WINDOW_OVERLAP (64 * LIMIT_KIB)  /* the longest secret with its context that no boundary may cut */
 #define LIMIT_FINDINGS_PER_FILE ((size_t)1000) /* a file with more is one error row and the first thousand */
 #define LIMIT_PACKAGES_PER_FILE ((size_t)200000)
-#define LIMIT_LINK_DEPTH ((size_t)40)          /* Linux' own MAXSYMLINKS */
+#define LIMIT_LINK_DEPTH ((size_t)40) /* Linux' own MAXSYMLINKS */
 
 /* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
 #define LIMIT_PURL_BYTES (16 * LIMIT_KIB)
@@ -53,20 +55,23 @@
 /* Secret rules. A thousand services with a few token kinds each; a PEM key of 16384 bits has 13 KiB. */
 #define LIMIT_SECRET_RULES ((size_t)20000)
 #define LIMIT_SECRET_RULE_FILE_BYTES (4 * LIMIT_MIB)
-#define LIMIT_SECRET_RULES_BYTES (256 * LIMIT_MIB)  /* all rules of a run, parsed */
-#define LIMIT_SECRET_MATCH_BYTES ((size_t)16384)    /* well under LIMIT_WINDOW_OVERLAP, with its context */
+#define LIMIT_SECRET_RULES_BYTES (256 * LIMIT_MIB) /* all rules of a run, parsed */
+#define LIMIT_SECRET_MATCH_BYTES ((size_t)16384)   /* well under LIMIT_WINDOW_OVERLAP, with its context */
 #define LIMIT_SECRET_EXAMPLE_BYTES ((size_t)16384)
-#define LIMIT_SECRET_LITERAL_HITS ((size_t)1 << 20) /* of one body: 8 MiB a thread; a body of nothing but literals has that many */
-#define LIMIT_SECRET_WORK_RATIO ((uint64_t)128)     /* bytes of windows one rule may try, per byte of body; honest files need 2 */
+#define LIMIT_SECRET_LITERAL_HITS                                                                                      \
+    ((size_t)1 << 20) /* of one body: 8 MiB a thread; a body of nothing but literals has that many */
+#define LIMIT_SECRET_WORK_RATIO                                                                                        \
+    ((uint64_t)128) /* bytes of windows one rule may try, per byte of body; honest files need 2 */
 #define LIMIT_SECRET_WORK_FLOOR ((uint64_t)4 * LIMIT_MIB) /* allowed to every body, however small */
 
 /* Vulnerability feeds. The largest archive of one ecosystem seen holds 21,000 records and unpacks to 130 MiB. */
-#define LIMIT_FEED_MEMBERS ((size_t)4000000)       /* members of one archive */
-#define LIMIT_FEED_DOCUMENT_BYTES (64 * LIMIT_MIB)  /* one document, or line of NDJSON; its tree is some ten times as large */
+#define LIMIT_FEED_MEMBERS ((size_t)4000000) /* members of one archive */
+#define LIMIT_FEED_DOCUMENT_BYTES                                                                                      \
+    (64 * LIMIT_MIB) /* one document, or line of NDJSON; its tree is some ten times as large */
 #define LIMIT_FEED_BYTES (64 * (uint64_t)LIMIT_GIB) /* what one archive unpacks to */
-#define LIMIT_VULNDB_ROWS ((size_t)100000000)      /* ranges: 14 ecosystems have 250,000 */
-#define LIMIT_RANGE_EVENTS ((size_t)4096)         /* of one range; real ones have tens */
-#define LIMIT_SUMMARY_BYTES ((size_t)300)          /* of an advisory's one-line summary; the rest is cut */
+#define LIMIT_VULNDB_ROWS ((size_t)100000000)       /* ranges: 14 ecosystems have 250,000 */
+#define LIMIT_RANGE_EVENTS ((size_t)4096)           /* of one range; real ones have tens */
+#define LIMIT_SUMMARY_BYTES ((size_t)300)           /* of an advisory's one-line summary; the rest is cut */
 
 /* `trawl match`: a line of its input; a query is some hundred bytes. */
 #define LIMIT_MATCH_LINE_BYTES (64 * LIMIT_KIB)
@@ -78,6 +83,6 @@
 #define LIMIT_ROW_BYTES (16 * LIMIT_MIB)
 #define LIMIT_SHARD_FRAME_BYTES (LIMIT_ROW_BYTES + LIMIT_MIB)
 #define LIMIT_SHARD_MANIFEST_BYTES (64 * LIMIT_MIB) /* a list file is one target; a million single ones fit */
-#define LIMIT_EXPORT_TABLE_ROWS ((uint64_t)10000) /* per table and severity on a terminal: nobody scrolls further */
+#define LIMIT_EXPORT_TABLE_ROWS ((uint64_t)10000)   /* per table and severity on a terminal: nobody scrolls further */
 
 #endif

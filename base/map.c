@@ -4,9 +4,7 @@
 #include "base/hash/xxh.h"
 #include "base/overflow.h"
 
-void map_init(struct map *map, uint64_t seed) {
-    *map = (struct map){.seed = seed};
-}
+void map_init(struct map *map, uint64_t seed) { *map = (struct map){.seed = seed}; }
 
 void map_release(struct map *map) {
     if (map == NULL)
@@ -16,9 +14,7 @@ void map_release(struct map *map) {
     map->capacity = map->count = 0;
 }
 
-static uint64_t key_hash(const struct map *map, struct span key) {
-    return xxh64_seeded(key, map->seed) | 1;
-}
+static uint64_t key_hash(const struct map *map, struct span key) { return xxh64_seeded(key, map->seed) | 1; }
 
 /* The slot that holds the key or the free one where it belongs. The table is never full. */
 static struct map_entry *slot_find(struct map_entry *entries, size_t capacity, struct span key, uint64_t hash) {

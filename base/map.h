@@ -24,8 +24,8 @@ void map_release(struct map *map);
 /* The value, or NULL when the key is not there. */
 void *map_get(const struct map *map, struct span key);
 
-/* The place of the key's value, made with NULL in it where the key is new; NULL when memory is short. Valid until the next
- * call. `*ret_new` (may be NULL) says whether it was new. */
+/* The place of the key's value, made with NULL in it where the key is new; NULL when memory is short. Valid until the
+ * next call. `*ret_new` (may be NULL) says whether it was new. */
 void **map_put(struct map *map, struct span key, bool *ret_new);
 
 #endif

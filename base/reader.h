@@ -13,13 +13,9 @@ struct reader {
     bool failed;
 };
 
-static inline struct reader reader_init(struct span bytes) {
-    return (struct reader){.bytes = bytes};
-}
+static inline struct reader reader_init(struct span bytes) { return (struct reader){.bytes = bytes}; }
 
-static inline size_t reader_left(const struct reader *r) {
-    return r->failed ? 0 : r->bytes.size - r->offset;
-}
+static inline size_t reader_left(const struct reader *r) { return r->failed ? 0 : r->bytes.size - r->offset; }
 
 static inline struct span read_bytes(struct reader *r, size_t size) {
     if (r->failed || size > r->bytes.size - r->offset) {
@@ -31,9 +27,7 @@ static inline struct span read_bytes(struct reader *r, size_t size) {
     return s;
 }
 
-static inline void read_skip(struct reader *r, size_t size) {
-    (void)read_bytes(r, size);
-}
+static inline void read_skip(struct reader *r, size_t size) { (void)read_bytes(r, size); }
 
 /* Moves to an absolute offset; the end itself is allowed. */
 static inline void read_seek(struct reader *r, size_t offset) {

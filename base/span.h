@@ -14,7 +14,8 @@ struct span {
 #define SPAN_FORMAT(s) (int)((s).size > INT_MAX ? INT_MAX : (s).size), (const char *)(s).data
 
 /* A span over a string literal, usable in static initialisers. */
-#define SPAN_LITERAL(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+#define SPAN_LITERAL(literal)                                                                                          \
+    { (const uint8_t *)(literal), sizeof(literal) - 1 }
 
 static inline struct span span_make(const void *data, size_t size) {
     return (struct span){(const uint8_t *)data, size};
@@ -32,17 +33,13 @@ static inline struct span span_slice(struct span s, size_t offset, size_t size) 
     return (struct span){s.data + offset, size < left ? size : left};
 }
 
-static inline struct span span_from(struct span s, size_t offset) {
-    return span_slice(s, offset, SIZE_MAX);
-}
+static inline struct span span_from(struct span s, size_t offset) { return span_slice(s, offset, SIZE_MAX); }
 
 static inline bool span_equal(struct span a, struct span b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-static inline bool span_is(struct span s, const char *text) {
-    return span_equal(s, span_text(text));
-}
+static inline bool span_is(struct span s, const char *text) { return span_equal(s, span_text(text)); }
 
 static inline bool span_starts(struct span s, const char *prefix) {
     size_t size = strlen(prefix);

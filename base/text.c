@@ -144,7 +144,10 @@ const char *text_quote(struct span s, char *out, size_t out_size) {
         } else {
             length = 1;
             if (byte == '\n' || byte == '\t' || byte == '\\')
-                piece_size = (size_t)snprintf(piece, sizeof piece, "\\%c", byte == '\n' ? 'n' : byte == '\t' ? 't' : '\\');
+                piece_size = (size_t)snprintf(piece, sizeof piece, "\\%c",
+                                              byte == '\n'   ? 'n'
+                                              : byte == '\t' ? 't'
+                                                             : '\\');
             else
                 piece_size = (size_t)snprintf(piece, sizeof piece, "\\x%02x", byte);
         }

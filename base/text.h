@@ -27,8 +27,8 @@ bool text_u64(struct span s, unsigned base, uint64_t max, uint64_t *ret_value);
 /* Bytes with a suffix: 512, 64K, 256M, 2G, 1T, also KiB/MiB/GiB and KB (all powers of 1024). */
 bool text_size(struct span s, uint64_t *ret_bytes);
 
-struct span text_trim(struct span s);                       /* without white space at both ends */
-bool text_equal_nocase(struct span a, struct span b);       /* ASCII letters folded */
+struct span text_trim(struct span s);                 /* without white space at both ends */
+bool text_equal_nocase(struct span a, struct span b); /* ASCII letters folded */
 
 /* Cuts `*rest` at the first `byte`: returns what is before it and leaves what is after it. Without one, returns all and
  * leaves `*rest` empty with data NULL. */
@@ -40,8 +40,8 @@ size_t text_utf8_length(struct span s);
 bool text_is_utf8(struct span s);
 
 /* Makes untrusted text fit to print on a terminal or in an error: controls, quotes, backslashes and bytes that are not
- * UTF-8 become \n, \t, \xNN; longer than fits ends in "…". Writes a NUL-terminated string into `out` of `out_size` bytes (at
- * least 8) and returns `out`. */
+ * UTF-8 become \n, \t, \xNN; longer than fits ends in "…". Writes a NUL-terminated string into `out` of `out_size`
+ * bytes (at least 8) and returns `out`. */
 const char *text_quote(struct span s, char *out, size_t out_size);
 
 /* Shell-style match of the whole text: `*` any run without '/', `**` any run, `?` one byte but '/', `[a-z]` a class.

@@ -1,5 +1,5 @@
-/* A growable array of one type. VEC(struct x) is an anonymous struct type for a field or a variable; zero-initialised it is
- * an empty array. Elements move on growth. */
+/* A growable array of one type. VEC(struct x) is an anonymous struct type for a field or a variable; zero-initialised
+ * it is an empty array. Elements move on growth. */
 #ifndef TRAWL_VEC_H
 #define TRAWL_VEC_H
 

@@ -7,8 +7,8 @@ static const char *const file_names[DDL_COUNT] = {
     [DDL_POSTGRES] = "postgres.sql",
 };
 
-/* BigQuery's INT64 and PostgreSQL's bigint are signed: all counts, offsets and sizes of ours stay below 2^63. A list is REPEATED in
- * BigQuery, and a map is JSON there and in PostgreSQL, as the NDJSON and CSV exports write it. */
+/* BigQuery's INT64 and PostgreSQL's bigint are signed: all counts, offsets and sizes of ours stay below 2^63. A list is
+ * REPEATED in BigQuery, and a map is JSON there and in PostgreSQL, as the NDJSON and CSV exports write it. */
 static const char *const types[DDL_COUNT][COLUMN_TYPE_COUNT] = {
     [DDL_BIGQUERY] = {"STRING", "INT64", "TIMESTAMP", "FLOAT64", "BOOL", "STRING", "JSON"},
     [DDL_CLICKHOUSE] = {"String", "UInt64", "DateTime", "Float64", "Bool", "Array(String)", "Map(String, String)"},
@@ -65,8 +65,9 @@ static void table_sql(struct buf *buf, enum ddl_dialect dialect, const struct ta
         return;
     }
     buf_text(buf, ");\n");
-    /* Of the key only its first column, a digest or a target: a PostgreSQL index refuses values beyond 2.7 kB, and a path may
-     * be longer. Not a primary key, since several sweeps share a table. DuckDB's zone maps need none on sorted rows. */
+    /* Of the key only its first column, a digest or a target: a PostgreSQL index refuses values beyond 2.7 kB, and a
+     * path may be longer. Not a primary key, since several sweeps share a table. DuckDB's zone maps need none on sorted
+     * rows. */
     if (dialect == DDL_POSTGRES) {
         buf_format(buf, "CREATE INDEX IF NOT EXISTS \"%s_key\" ON \"%s\" (", info->name, info->name);
         key_names(buf, dialect, info, 1);

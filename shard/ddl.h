@@ -1,4 +1,5 @@
-/* What creates the tables in a warehouse, made from base/model/table.h: the same column names and order as the shards. */
+/* What creates the tables in a warehouse, made from base/model/table.h: the same column names and order as the shards.
+ */
 #ifndef TRAWL_DDL_H
 #define TRAWL_DDL_H
 

@@ -3,7 +3,8 @@
 #include "base/reader.h"
 #include "base/text.h"
 
-/* The MessagePack types that a row may hold. Everything else (bin, ext, float32, negative text lengths there are none) is FORMAT. */
+/* The MessagePack types that a row may hold. Everything else (bin, ext, float32, negative text lengths there are none)
+ * is FORMAT. */
 enum {
     MSGPACK_NIL = 0xc0,
     MSGPACK_FALSE = 0xc2,
@@ -73,8 +74,8 @@ static size_t count_read(struct reader *r, uint8_t fix, uint8_t wide16) {
     return 0;
 }
 
-/* Runs over one value of the column's type; false when it is not one. Texts are counted against the bytes by reading them: a
- * count of four billion over an empty rest ends at the first one. */
+/* Runs over one value of the column's type; false when it is not one. Texts are counted against the bytes by reading
+ * them: a count of four billion over an empty rest ends at the first one. */
 static bool value_check(struct reader *r, const struct column *column) {
     if (column->nullable && reader_left(r) > 0 && r->bytes.data[r->offset] == MSGPACK_NIL) {
         read_skip(r, 1);
@@ -118,9 +119,12 @@ static bool value_check(struct reader *r, const struct column *column) {
 
 int row_view_parse(enum table table, struct span bytes, struct row_view *ret_view, struct err *err) {
     static const char *const expected[COLUMN_TYPE_COUNT] = {
-        [COLUMN_TEXT] = "UTF-8 text",   [COLUMN_U64] = "a non-negative integer",
-        [COLUMN_TIME] = "an integer",   [COLUMN_F64] = "a float64",
-        [COLUMN_BOOL] = "a boolean",    [COLUMN_TEXT_LIST] = "a list of UTF-8 text",
+        [COLUMN_TEXT] = "UTF-8 text",
+        [COLUMN_U64] = "a non-negative integer",
+        [COLUMN_TIME] = "an integer",
+        [COLUMN_F64] = "a float64",
+        [COLUMN_BOOL] = "a boolean",
+        [COLUMN_TEXT_LIST] = "a list of UTF-8 text",
         [COLUMN_TEXT_MAP] = "a map of UTF-8 text",
     };
     const struct table_info *info = table_info(table);
@@ -130,10 +134,10 @@ int row_view_parse(enum table table, struct span bytes, struct row_view *ret_vie
         size_t begin = r.offset;
         if (!value_check(&r, &info->columns[i])) {
             if (begin == bytes.size)
-                return err_set(err, ERR_FORMAT, 0, "%s.%s: expected %s, found the end", info->name, info->columns[i].name,
-                               expected[info->columns[i].type]);
-            return err_set(err, ERR_FORMAT, 0, "%s.%s: expected %s, found msgpack byte 0x%02x and what follows", info->name,
-                           info->columns[i].name, expected[info->columns[i].type], bytes.data[begin]);
+                return err_set(err, ERR_FORMAT, 0, "%s.%s: expected %s, found the end", info->name,
+                               info->columns[i].name, expected[info->columns[i].type]);
+            return err_set(err, ERR_FORMAT, 0, "%s.%s: expected %s, found msgpack byte 0x%02x and what follows",
+                           info->name, info->columns[i].name, expected[info->columns[i].type], bytes.data[begin]);
         }
         ret_view->columns[i] = span_slice(bytes, begin, r.offset - begin);
     }

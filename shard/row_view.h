@@ -1,8 +1,9 @@
-/* One encoded row seen column by column: what the reader hands out, what exporters take, and a way to see a row in memory as
- * the same. A view borrows the bytes it was made over and allocates nothing.
+/* One encoded row seen column by column: what the reader hands out, what exporters take, and a way to see a row in
+ * memory as the same. A view borrows the bytes it was made over and allocates nothing.
  *
  * row_view_parse() checks everything once (types against the table's schema, lengths, UTF-8); the accessors then only
- * decode. Column indexes are those of base/model/table.h; an accessor of the wrong type is a bug of the caller (assert). */
+ * decode. Column indexes are those of base/model/table.h; an accessor of the wrong type is a bug of the caller
+ * (assert). */
 #ifndef TRAWL_ROW_VIEW_H
 #define TRAWL_ROW_VIEW_H
 
@@ -11,12 +12,12 @@
 
 struct row_view {
     enum table table;
-    struct span bytes;                       /* the whole row */
-    struct span columns[TABLE_COLUMNS_MAX];  /* each column as it is encoded */
+    struct span bytes;                      /* the whole row */
+    struct span columns[TABLE_COLUMNS_MAX]; /* each column as it is encoded */
 };
 
-/* The row at the start of `bytes`; `ret_view->bytes.size` says how far it reaches. FORMAT: a value of another type than the
- * table's column, a cut value, text that is not UTF-8, nil where the table has none; the text names the column. */
+/* The row at the start of `bytes`; `ret_view->bytes.size` says how far it reaches. FORMAT: a value of another type than
+ * the table's column, a cut value, text that is not UTF-8, nil where the table has none; the text names the column. */
 int row_view_parse(enum table table, struct span bytes, struct row_view *ret_view, struct err *err);
 
 /* A row in memory, after row_end(). Valid until the row's next row_begin(). */

@@ -1,5 +1,5 @@
-/* The folder of a sweep, through its descriptor: nothing is followed out of it, and what becomes visible is whole and durable.
- * `name` arguments are single components, relative to `folder`. */
+/* The folder of a sweep, through its descriptor: nothing is followed out of it, and what becomes visible is whole and
+ * durable. `name` arguments are single components, relative to `folder`. */
 #ifndef TRAWL_SHARD_FOLDER_H
 #define TRAWL_SHARD_FOLDER_H
 

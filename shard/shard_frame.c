@@ -31,14 +31,14 @@ int frame_encode(struct buf *out, struct span content, struct err *err) {
 }
 
 struct frame_reader {
-    int fd;              /* or -1: all bytes are in `input` from the start */
+    int fd; /* or -1: all bytes are in `input` from the start */
     char *name;
     LZ4F_dctx *decoder;
-    uint8_t *buffer;     /* FRAME_INPUT_BYTES, only with a descriptor */
-    struct span input;   /* read and not yet decoded */
-    struct buf content;  /* at most LIMIT_SHARD_FRAME_BYTES + 1 */
-    uint64_t offset;     /* behind the last whole frame */
-    uint64_t used;       /* bytes decoded so far */
+    uint8_t *buffer;    /* FRAME_INPUT_BYTES, only with a descriptor */
+    struct span input;  /* read and not yet decoded */
+    struct buf content; /* at most LIMIT_SHARD_FRAME_BYTES + 1 */
+    uint64_t offset;    /* behind the last whole frame */
+    uint64_t used;      /* bytes decoded so far */
 };
 
 int frame_reader_new(int fd, struct span bytes, const char *name, struct frame_reader **ret_reader, struct err *err) {
@@ -71,9 +71,7 @@ void frame_reader_free(struct frame_reader *reader) {
     mem_free(reader);
 }
 
-uint64_t frame_offset(const struct frame_reader *reader) {
-    return reader->offset;
-}
+uint64_t frame_offset(const struct frame_reader *reader) { return reader->offset; }
 
 static int torn(const struct frame_reader *reader, const char *why, struct err *err) {
     return err_set(err, ERR_FORMAT, 0, "%s: torn at offset %" PRIu64 ": %s", reader->name, reader->offset, why);
@@ -113,7 +111,8 @@ static int decode_step(struct frame_reader *reader, bool *ret_done, struct err *
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", reader->name);
     room = content->capacity - content->size;
     size_t taken = reader->input.size;
-    size_t hint = LZ4F_decompress(reader->decoder, content->data + content->size, &room, reader->input.data, &taken, NULL);
+    size_t hint =
+        LZ4F_decompress(reader->decoder, content->data + content->size, &room, reader->input.data, &taken, NULL);
     if (LZ4F_isError(hint))
         return torn(reader, LZ4F_getErrorName(hint), err);
     content->size += room;

@@ -53,12 +53,14 @@ void shard_manifest_format(struct buf *buf, const struct shard_manifest *manifes
     buf_text(buf, manifest->total_count == 0 ? "},\n  \"tables\": {" : "\n  },\n  \"tables\": {");
     for (enum table table = 0; table < TABLE_COUNT; table++) {
         const struct shard_files *files = &manifest->tables[table];
-        buf_format(buf, "%s\n    \"%s\": {\"rows\": %" PRIu64 ", \"files\": [", table == 0 ? "" : ",", table_info(table)->name,
-                   files->rows);
+        buf_format(buf, "%s\n    \"%s\": {\"rows\": %" PRIu64 ", \"files\": [", table == 0 ? "" : ",",
+                   table_info(table)->name, files->rows);
         for (size_t i = 0; i < files->count; i++) {
             const struct shard_file *file = &files->files[i];
             char path[SHARD_PATH_SIZE];
-            buf_format(buf, "%s\n      {\"path\": \"%s\", \"rows\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"xxh64\": \"%016" PRIx64 "\"}",
+            buf_format(buf,
+                       "%s\n      {\"path\": \"%s\", \"rows\": %" PRIu64 ", \"bytes\": %" PRIu64
+                       ", \"xxh64\": \"%016" PRIx64 "\"}",
                        i == 0 ? "" : ",", shard_path(table, file->part, path), file->rows, file->bytes, file->xxh64);
         }
         buf_text(buf, "]}");
@@ -112,7 +114,8 @@ static int count_take(const struct doc *object, const char *name, uint64_t *ret_
 }
 
 /* Only names of the layout pass, in their order: no path of a manifest leads anywhere else. */
-static int file_take(const struct doc *item, enum table table, size_t index, struct shard_file *ret_file, struct err *err) {
+static int file_take(const struct doc *item, enum table table, size_t index, struct shard_file *ret_file,
+                     struct err *err) {
     char path[SHARD_PATH_SIZE];
     struct span found, hash;
     struct shard_file file = {.part = (uint32_t)index};
@@ -186,8 +189,8 @@ int shard_manifest_parse(struct arena *arena, struct span json, struct shard_man
     if (count_take(root, "schema_version", &manifest.schema_version, err) < 0)
         return -1;
     if (manifest.schema_version > TABLE_SCHEMA_VERSION)
-        return err_set(err, ERR_UNSUPPORTED, 0, "%s: schema version %" PRIu64 " is newer than this trawl's %d", manifest_name,
-                       manifest.schema_version, TABLE_SCHEMA_VERSION);
+        return err_set(err, ERR_UNSUPPORTED, 0, "%s: schema version %" PRIu64 " is newer than this trawl's %d",
+                       manifest_name, manifest.schema_version, TABLE_SCHEMA_VERSION);
     if (text_take(root, "sweep_id", &manifest.sweep_id, err) < 0 ||
         text_take(root, "tool_version", &manifest.tool_version, err) < 0 ||
         text_take(root, "rules_digest", &manifest.rules_digest, err) < 0 ||

@@ -5,7 +5,8 @@
 #include "shard/shard_folder.h"
 #include "shard/shard_frame.h"
 
-/* Rows are gathered to this before they become a frame: LZ4 gains nothing from more, and a torn tail loses no more than this. */
+/* Rows are gathered to this before they become a frame: LZ4 gains nothing from more, and a torn tail loses no more than
+ * this. */
 #define PART_FRAME_BYTES LIMIT_MIB
 
 static const char temporary_name[] = ".part.tmp";

@@ -1,5 +1,5 @@
-/* One table's parts as they are written: rows in order go into frames, frames into files of bounded size. A part is written
- * under a temporary name and renamed when it is whole and synced. */
+/* One table's parts as they are written: rows in order go into frames, frames into files of bounded size. A part is
+ * written under a temporary name and renamed when it is whole and synced. */
 #ifndef TRAWL_SHARD_PART_H
 #define TRAWL_SHARD_PART_H
 
@@ -12,14 +12,14 @@ struct file_hash;
 struct shard_part {
     enum table table;
     uint64_t bytes_max;
-    int folder;                    /* the table's own */
-    int fd;                        /* of the part being written, or -1 */
-    struct file_hash *hash;        /* of its bytes */
-    struct shard_file file;        /* what it will be listed as */
-    struct buf rows;               /* of the frame to come */
-    uint64_t row_count;            /* in `rows` */
+    int folder;             /* the table's own */
+    int fd;                 /* of the part being written, or -1 */
+    struct file_hash *hash; /* of its bytes */
+    struct shard_file file; /* what it will be listed as */
+    struct buf rows;        /* of the frame to come */
+    uint64_t row_count;     /* in `rows` */
     struct buf frame;
-    VEC(struct shard_file) files;  /* whole ones */
+    VEC(struct shard_file) files; /* whole ones */
 };
 
 /* `sweep_folder` is only used during the call. */

@@ -12,7 +12,7 @@ struct shard_reader {
     char *name;
     enum table table;
     struct frame_reader *frames;
-    struct span rest;      /* rows of the present frame still to come */
+    struct span rest; /* rows of the present frame still to come */
     uint64_t rows;
     uint64_t frame_offset; /* where the present frame begins */
     struct err failure;    /* repeats once set */
@@ -73,8 +73,8 @@ int shard_reader_next(struct shard_reader *reader, struct row_view *ret_view, st
             return 0;
     }
     if (got > 0 && row_view_parse(reader->table, reader->rest, ret_view, &reader->failure) < 0)
-        got = err_wrap(&reader->failure, "%s: row %" PRIu64 ", in the frame at offset %" PRIu64, reader->name, reader->rows,
-                       reader->frame_offset);
+        got = err_wrap(&reader->failure, "%s: row %" PRIu64 ", in the frame at offset %" PRIu64, reader->name,
+                       reader->rows, reader->frame_offset);
     if (got < 0) {
         if (err != NULL)
             *err = reader->failure;
@@ -85,13 +85,9 @@ int shard_reader_next(struct shard_reader *reader, struct row_view *ret_view, st
     return 1;
 }
 
-uint64_t shard_reader_rows(const struct shard_reader *reader) {
-    return reader->rows;
-}
+uint64_t shard_reader_rows(const struct shard_reader *reader) { return reader->rows; }
 
-uint64_t shard_reader_offset(const struct shard_reader *reader) {
-    return frame_offset(reader->frames);
-}
+uint64_t shard_reader_offset(const struct shard_reader *reader) { return frame_offset(reader->frames); }
 
 bool shard_path_table(const char *path, enum table *ret_table) {
     struct span folder = span_text(path);
@@ -103,7 +99,8 @@ bool shard_path_table(const char *path, enum table *ret_table) {
     return table_find(slash == SIZE_MAX ? folder : span_from(folder, slash + 1), ret_table);
 }
 
-void shard_table_init(struct shard_table *rows, const char *folder, const struct shard_manifest *manifest, enum table table) {
+void shard_table_init(struct shard_table *rows, const char *folder, const struct shard_manifest *manifest,
+                      enum table table) {
     *rows = (struct shard_table){.folder = folder, .manifest = manifest, .table = table};
 }
 
@@ -114,7 +111,8 @@ void shard_table_release(struct shard_table *rows) {
     rows->reader = NULL;
 }
 
-static int part_open(const char *folder, enum table table, uint32_t part, struct shard_reader **ret_reader, struct err *err) {
+static int part_open(const char *folder, enum table table, uint32_t part, struct shard_reader **ret_reader,
+                     struct err *err) {
     char path[SHARD_PATH_SIZE], whole[PATH_MAX];
     int size = snprintf(whole, sizeof whole, "%s/%s", folder, shard_path(table, part, path));
     if (size < 0 || (size_t)size >= sizeof whole)
@@ -138,8 +136,8 @@ int shard_table_next(struct shard_table *rows, struct row_view *ret_view, struct
         if (got != 0 && found <= file->rows)
             return got;
         if (found != file->rows)
-            return err_set(err, ERR_FORMAT, 0, "%s: the manifest has %" PRIu64 " rows, the file %s %" PRIu64, rows->reader->name,
-                           file->rows, got != 0 ? "at least" : "only", found);
+            return err_set(err, ERR_FORMAT, 0, "%s: the manifest has %" PRIu64 " rows, the file %s %" PRIu64,
+                           rows->reader->name, file->rows, got != 0 ? "at least" : "only", found);
         shard_reader_close(rows->reader);
         rows->reader = NULL;
     }
@@ -168,17 +166,19 @@ static int bytes_verify(int fd, const char *name, const struct shard_file *file,
     if (result < 0)
         return -1;
     if (bytes != file->bytes)
-        return err_set(err, ERR_DIGEST, 0, "%s: the manifest has %" PRIu64 " bytes, the file %" PRIu64, name, file->bytes, bytes);
+        return err_set(err, ERR_DIGEST, 0, "%s: the manifest has %" PRIu64 " bytes, the file %" PRIu64, name,
+                       file->bytes, bytes);
     if (found != file->xxh64)
-        return err_set(err, ERR_DIGEST, 0, "%s: the manifest has XXH64 %016" PRIx64 ", the file %016" PRIx64, name, file->xxh64,
-                       found);
+        return err_set(err, ERR_DIGEST, 0, "%s: the manifest has XXH64 %016" PRIx64 ", the file %016" PRIx64, name,
+                       file->xxh64, found);
     if (lseek(fd, 0, SEEK_SET) != 0)
         return err_set(err, ERR_IO, errno, "%s: seek: %s", name, strerror(errno));
     return 0;
 }
 
 /* The key and the row behind it, of which each must be greater than the one before. */
-static int rows_verify(struct shard_reader *reader, const struct shard_file *file, struct buf keys[static 2], struct err *err) {
+static int rows_verify(struct shard_reader *reader, const struct shard_file *file, struct buf keys[static 2],
+                       struct err *err) {
     struct row_view view;
     int got;
     while ((got = shard_reader_next(reader, &view, err)) > 0) {
@@ -195,8 +195,8 @@ static int rows_verify(struct shard_reader *reader, const struct shard_file *fil
     if (got < 0)
         return -1;
     if (reader->rows != file->rows)
-        return err_set(err, ERR_FORMAT, 0, "%s: the manifest has %" PRIu64 " rows, the file %" PRIu64, reader->name, file->rows,
-                       reader->rows);
+        return err_set(err, ERR_FORMAT, 0, "%s: the manifest has %" PRIu64 " rows, the file %" PRIu64, reader->name,
+                       file->rows, reader->rows);
     return 0;
 }
 

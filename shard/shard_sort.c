@@ -42,23 +42,23 @@ struct merge {
     struct run_source **heap; /* the smallest body first */
     size_t source_count;
     size_t heap_count;
-    bool advance;             /* the first of the heap has been handed out */
-    struct buf last;          /* the body handed out last, to see duplicates */
+    bool advance;    /* the first of the heap has been handed out */
+    struct buf last; /* the body handed out last, to see duplicates */
     bool last_is_set;
 };
 
 struct shard_sort {
     int folder;
     size_t memory_bytes;
-    struct arena arena;        /* the records */
+    struct arena arena; /* the records */
     VEC(struct entry) entries;
-    struct buf key;            /* scratch */
-    VEC(struct run) runs;      /* levels never rise from front to back */
+    struct buf key;       /* scratch */
+    VEC(struct run) runs; /* levels never rise from front to back */
     uint64_t duplicates;
     uint64_t spills;
     bool finished;
-    size_t next;               /* of entries, when nothing was spilled */
-    struct merge merge;        /* otherwise */
+    size_t next;        /* of entries, when nothing was spilled */
+    struct merge merge; /* otherwise */
 };
 
 int shard_sort_new(int folder, size_t memory_bytes, struct shard_sort **ret_sort, struct err *err) {
@@ -95,8 +95,8 @@ void shard_sort_free(struct shard_sort *sort) {
     mem_free(sort);
 }
 
-/* Most tables lead with a digest, whose "sha256:" would fill the prefix without deciding anything: it becomes a class of its
- * own between what sorts before and what sorts after such a text. */
+/* Most tables lead with a digest, whose "sha256:" would fill the prefix without deciding anything: it becomes a class
+ * of its own between what sorts before and what sorts after such a text. */
 static uint64_t key_prefix(struct span key) {
     static const struct span common = SPAN_LITERAL("sha256:");
     assert(key.size >= 2);
@@ -127,7 +127,8 @@ static bool entry_is_after(const struct entry *a, const struct entry *b) {
     return span_compare(record_body(a->record), record_body(b->record)) > 0;
 }
 
-/* Bottom-up merge sort: rows come nearly sorted (one image's after another), and halves already in order are not merged. */
+/* Bottom-up merge sort: rows come nearly sorted (one image's after another), and halves already in order are not
+ * merged. */
 static int entries_sort(struct shard_sort *sort, struct err *err) {
     size_t count = sort->entries.count;
     struct entry *from = sort->entries.data;
@@ -324,7 +325,8 @@ static int merge_next(struct merge *merge, uint64_t *duplicates, struct span *re
     }
 }
 
-static int runs_merge_into(struct shard_sort *sort, struct merge *merge, size_t count, unsigned level, struct err *err) {
+static int runs_merge_into(struct shard_sort *sort, struct merge *merge, size_t count, unsigned level,
+                           struct err *err) {
     AUTO_RUN_WRITER struct run_writer writer = {.fd = -1};
     if (merge_begin(merge, sort, count, err) < 0 || run_begin(sort, &writer, err) < 0)
         return -1;
@@ -376,7 +378,8 @@ static int spill(struct shard_sort *sort, struct err *err) {
     vec_release(&sort->entries);
     arena_release(&sort->arena);
     size_t count = sort->runs.count;
-    while (count >= SHARD_MERGE_WAYS && sort->runs.data[count - SHARD_MERGE_WAYS].level == sort->runs.data[count - 1].level) {
+    while (count >= SHARD_MERGE_WAYS &&
+           sort->runs.data[count - SHARD_MERGE_WAYS].level == sort->runs.data[count - 1].level) {
         if (runs_merge(sort, err) < 0)
             return -1;
         count = sort->runs.count;
@@ -450,10 +453,6 @@ int shard_sort_next(struct shard_sort *sort, enum table *ret_table, struct span 
     return 1;
 }
 
-uint64_t shard_sort_duplicates(const struct shard_sort *sort) {
-    return sort->duplicates;
-}
+uint64_t shard_sort_duplicates(const struct shard_sort *sort) { return sort->duplicates; }
 
-uint64_t shard_sort_spills(const struct shard_sort *sort) {
-    return sort->spills;
-}
+uint64_t shard_sort_spills(const struct shard_sort *sort) { return sort->spills; }

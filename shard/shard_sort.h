@@ -1,10 +1,10 @@
-/* An external merge sort of rows within a memory budget. Rows of all tables go in in any order; they come out table after
- * table, each in its order (shard/sort_key.h), exact duplicates once.
+/* An external merge sort of rows within a memory budget. Rows of all tables go in in any order; they come out table
+ * after table, each in its order (shard/sort_key.h), exact duplicates once.
  *
- * Rows gather in memory; when the budget is full they are sorted and spilled as one run: LZ4 frames in a file of the sweep's
- * folder whose name is removed as soon as it is open, so that no path of failure, not even a kill, leaves one behind.
- * SHARD_MERGE_WAYS runs of one level are merged into a run of the next, so that both open files and read buffers stay few
- * and each row is rewritten only once per level: 16 × 16 runs of 256 MiB are 64 GiB of rows. */
+ * Rows gather in memory; when the budget is full they are sorted and spilled as one run: LZ4 frames in a file of the
+ * sweep's folder whose name is removed as soon as it is open, so that no path of failure, not even a kill, leaves one
+ * behind. SHARD_MERGE_WAYS runs of one level are merged into a run of the next, so that both open files and read
+ * buffers stay few and each row is rewritten only once per level: 16 × 16 runs of 256 MiB are 64 GiB of rows. */
 #ifndef TRAWL_SHARD_SORT_H
 #define TRAWL_SHARD_SORT_H
 
@@ -24,7 +24,8 @@ int shard_sort_add(struct shard_sort *sort, const struct row_view *view, struct 
 /* Ends the adding; once. IO, NOMEM. */
 int shard_sort_finish(struct shard_sort *sort, struct err *err);
 
-/* After that: 1 and the next row, valid until the next call; 0 at the end; <0 IO, FORMAT (a run that changed under us), NOMEM. */
+/* After that: 1 and the next row, valid until the next call; 0 at the end; <0 IO, FORMAT (a run that changed under us),
+ * NOMEM. */
 int shard_sort_next(struct shard_sort *sort, enum table *ret_table, struct span *ret_row, struct err *err);
 
 uint64_t shard_sort_duplicates(const struct shard_sort *sort);

@@ -96,7 +96,8 @@ static int layout_clear(int folder, struct err *err) {
     return 0;
 }
 
-int shard_set_open(const char *folder, const struct shard_options *options, struct shard_set **ret_set, struct err *err) {
+int shard_set_open(const char *folder, const struct shard_options *options, struct shard_set **ret_set,
+                   struct err *err) {
     AUTO_SHARD_SET struct shard_set *set = mem_zalloc(sizeof *set);
     if (set == NULL)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", folder);

@@ -1,5 +1,5 @@
-/* Writes a sweep's rows: sorts each table by its key within a memory budget, drops exact duplicates, and cuts the result into
- * parts of bounded size. FORMAT.md is the contract of the files.
+/* Writes a sweep's rows: sorts each table by its key within a memory budget, drops exact duplicates, and cuts the
+ * result into parts of bounded size. FORMAT.md is the contract of the files.
  *
  *     shard_set_open(folder, &options, &set, err)
  *     shard_add(set, &row, err) …                         any table, any order
@@ -8,8 +8,8 @@
  *     shard_manifest_write(folder, &manifest, err)        the sweep is finished
  *     shard_set_free(set)                                 gives up the lock
  *
- * One thread at a time. The same rows in any order give the same bytes. Memory: `memory_bytes` while rows are added; while
- * runs are merged some 16 read buffers of 200 KiB and one frame each way (shard_sort.h has the reckoning). */
+ * One thread at a time. The same rows in any order give the same bytes. Memory: `memory_bytes` while rows are added;
+ * while runs are merged some 16 read buffers of 200 KiB and one frame each way (shard_sort.h has the reckoning). */
 #ifndef TRAWL_SHARD_WRITE_H
 #define TRAWL_SHARD_WRITE_H
 
@@ -31,13 +31,14 @@ struct shard_totals {
 
 struct shard_set;
 
-/* Makes the folder where it is missing, takes its lock, and removes what an unfinished sweep left: only files of the known
- * layout, others stay. USAGE "…: holds a finished sweep; choose another folder", IO (also: another process is
+/* Makes the folder where it is missing, takes its lock, and removes what an unfinished sweep left: only files of the
+ * known layout, others stay. USAGE "…: holds a finished sweep; choose another folder", IO (also: another process is
  * writing there), NOMEM. */
-int shard_set_open(const char *folder, const struct shard_options *options, struct shard_set **ret_set, struct err *err);
+int shard_set_open(const char *folder, const struct shard_options *options, struct shard_set **ret_set,
+                   struct err *err);
 
-/* Takes a finished row (after row_end()), copying it. LIMIT (LIMIT_ROW_BYTES), IO (spilling), NOMEM. After an error of spilling
- * the set is only good for shard_set_free(). */
+/* Takes a finished row (after row_end()), copying it. LIMIT (LIMIT_ROW_BYTES), IO (spilling), NOMEM. After an error of
+ * spilling the set is only good for shard_set_free(). */
 int shard_add(struct shard_set *set, const struct row *row, struct err *err);
 /* The same for rows that come out of a reader. */
 struct row_view;

@@ -1,7 +1,7 @@
 #include "shard/sort_key.h"
 
-/* A zero byte inside a text becomes 00 ff and its end 00 00: so a text sorts before every longer one that begins with it,
- * whatever stands behind it in the key. */
+/* A zero byte inside a text becomes 00 ff and its end 00 00: so a text sorts before every longer one that begins with
+ * it, whatever stands behind it in the key. */
 static void key_add_text(struct buf *buf, struct span text) {
     for (;;) {
         size_t zero = span_index(text, 0, 0);

@@ -38,7 +38,8 @@ int digest_parse(struct span text, struct digest *ret_digest, struct err *err) {
     struct span hex = text;
     struct span name = text_cut(&hex, ':');
     if (hex.size == 0 || !algorithm_is_well_formed(name))
-        return err_set(err, ERR_FORMAT, 0, "digest '%s': expected algorithm:hex", text_quote(text, quoted, sizeof quoted));
+        return err_set(err, ERR_FORMAT, 0, "digest '%s': expected algorithm:hex",
+                       text_quote(text, quoted, sizeof quoted));
     struct digest digest = {.algorithm = DIGEST_NONE};
     for (enum digest_algorithm a = DIGEST_SHA256; a < DIGEST_ALGORITHM_COUNT; a++) {
         if (span_is(name, algorithms[a].name))
@@ -76,9 +77,7 @@ const char *digest_text(const struct digest *digest, char *out) {
     return out;
 }
 
-bool digest_equal(const struct digest *a, const struct digest *b) {
-    return digest_compare(a, b) == 0;
-}
+bool digest_equal(const struct digest *a, const struct digest *b) { return digest_compare(a, b) == 0; }
 
 int digest_compare(const struct digest *a, const struct digest *b) {
     if (a->algorithm != b->algorithm)
@@ -148,8 +147,7 @@ int digest_of(enum digest_algorithm algorithm, struct span s, struct digest *ret
 int digest_hmac(struct span key, struct span s, struct digest *ret_digest, struct err *err) {
     struct digest digest = {.algorithm = DIGEST_SHA256};
     unsigned size = 0;
-    if (key.size > INT_MAX ||
-        HMAC(EVP_sha256(), key.data, (int)key.size, s.data, s.size, digest.bytes, &size) == NULL)
+    if (key.size > INT_MAX || HMAC(EVP_sha256(), key.data, (int)key.size, s.data, s.size, digest.bytes, &size) == NULL)
         return err_set(err, ERR_NOMEM, 0, "hmac: OpenSSL refused");
     *ret_digest = digest;
     return 0;

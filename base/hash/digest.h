@@ -18,8 +18,8 @@ struct digest {
 /* Bytes of the algorithm's value: 32, 64, or 0 for none. */
 size_t digest_size(enum digest_algorithm algorithm);
 
-/* FORMAT when the text is not `algorithm:hex` in lower case of the right length; UNSUPPORTED when the syntax is right and
- * the algorithm is not one of ours. Anything else, paths included, never passes. */
+/* FORMAT when the text is not `algorithm:hex` in lower case of the right length; UNSUPPORTED when the syntax is right
+ * and the algorithm is not one of ours. Anything else, paths included, never passes. */
 int digest_parse(struct span text, struct digest *ret_digest, struct err *err);
 /* Into `out` of DIGEST_TEXT_SIZE bytes; returns `out`. */
 const char *digest_text(const struct digest *digest, char *out);

@@ -11,13 +11,9 @@
 
 _Static_assert(sizeof(struct hash_key) == XXH3_SECRET_DEFAULT_SIZE, "the key is XXH3's default secret size");
 
-uint64_t xxh64_seeded(struct span s, uint64_t seed) {
-    return XXH3_64bits_withSeed(s.data, s.size, seed);
-}
+uint64_t xxh64_seeded(struct span s, uint64_t seed) { return XXH3_64bits_withSeed(s.data, s.size, seed); }
 
-uint64_t xxh64_file(struct span s, uint64_t seed) {
-    return XXH64(s.data, s.size, seed);
-}
+uint64_t xxh64_file(struct span s, uint64_t seed) { return XXH64(s.data, s.size, seed); }
 
 int hash_key_init(struct hash_key *ret_key, struct span seed, struct err *err) {
     struct hash_key key;
@@ -64,9 +60,7 @@ void body_hash_begin(struct body_hash *hash) {
     (void)XXH3_128bits_reset_withSecret(hash->state, hash->key->bytes, sizeof hash->key->bytes);
 }
 
-void body_hash_add(struct body_hash *hash, struct span s) {
-    (void)XXH3_128bits_update(hash->state, s.data, s.size);
-}
+void body_hash_add(struct body_hash *hash, struct span s) { (void)XXH3_128bits_update(hash->state, s.data, s.size); }
 
 struct hash128 body_hash_end(const struct body_hash *hash) {
     XXH128_hash_t value = XXH3_128bits_digest(hash->state);
@@ -102,10 +96,6 @@ void file_hash_free(struct file_hash *hash) {
     mem_free(hash);
 }
 
-void file_hash_add(struct file_hash *hash, struct span s) {
-    (void)XXH64_update(hash->state, s.data, s.size);
-}
+void file_hash_add(struct file_hash *hash, struct span s) { (void)XXH64_update(hash->state, s.data, s.size); }
 
-uint64_t file_hash_end(const struct file_hash *hash) {
-    return XXH64_digest(hash->state);
-}
+uint64_t file_hash_end(const struct file_hash *hash) { return XXH64_digest(hash->state); }

@@ -1,4 +1,5 @@
-/* XXH3 and XXH64 behind our own header. Not for trust: nobody may choose the input of a seeded table without the seed. */
+/* XXH3 and XXH64 behind our own header. Not for trust: nobody may choose the input of a seeded table without the seed.
+ */
 #ifndef TRAWL_XXH_H
 #define TRAWL_XXH_H
 
@@ -9,9 +10,7 @@ struct hash128 {
     uint64_t low, high;
 };
 
-static inline bool hash128_equal(struct hash128 a, struct hash128 b) {
-    return a.low == b.low && a.high == b.high;
-}
+static inline bool hash128_equal(struct hash128 a, struct hash128 b) { return a.low == b.low && a.high == b.high; }
 
 uint64_t xxh64_seeded(struct span s, uint64_t seed); /* XXH3-64 with a seed: tables and path fingerprints */
 uint64_t xxh64_file(struct span s, uint64_t seed);   /* classic XXH64, the checksum of `xxhsum -H64`: the manifest's */

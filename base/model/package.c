@@ -1,9 +1,9 @@
 #include "base/model/package.h"
 
 static const char *const type_names[PACKAGE_TYPE_COUNT] = {
-    [PACKAGE_DEB] = "deb",     [PACKAGE_APK] = "apk",         [PACKAGE_RPM] = "rpm",     [PACKAGE_PYPI] = "pypi",
-    [PACKAGE_NPM] = "npm",     [PACKAGE_GOLANG] = "golang",   [PACKAGE_MAVEN] = "maven", [PACKAGE_GEM] = "gem",
-    [PACKAGE_CARGO] = "cargo", [PACKAGE_COMPOSER] = "composer", [PACKAGE_NUGET] = "nuget", [PACKAGE_OPKG] = "opkg",
+    [PACKAGE_DEB] = "deb",         [PACKAGE_APK] = "apk",           [PACKAGE_RPM] = "rpm",     [PACKAGE_PYPI] = "pypi",
+    [PACKAGE_NPM] = "npm",         [PACKAGE_GOLANG] = "golang",     [PACKAGE_MAVEN] = "maven", [PACKAGE_GEM] = "gem",
+    [PACKAGE_CARGO] = "cargo",     [PACKAGE_COMPOSER] = "composer", [PACKAGE_NUGET] = "nuget", [PACKAGE_OPKG] = "opkg",
     [PACKAGE_GENERIC] = "generic",
 };
 

@@ -39,7 +39,7 @@ struct package {
 
 /* What a distribution calls itself, from os-release. Empty spans where it does not say. */
 struct distro {
-    struct span id;               /* "debian", "alpine", "ubuntu" */
+    struct span id; /* "debian", "alpine", "ubuntu" */
     struct span id_like;
     struct span version_id;       /* "12", "3.18.4", "22.04" */
     struct span version_codename; /* "bookworm" */

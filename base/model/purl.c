@@ -5,16 +5,17 @@
 
 /* What a type says about its parts. */
 enum {
-    SPACE_LOWER = 1 << 0,      /* the namespace has no case */
-    NAME_LOWER = 1 << 1,       /* the name has no case */
-    NAME_DASH = 1 << 2,        /* '_' in the name is '-' */
-    VERSION_LOWER = 1 << 3,    /* the version has no case */
+    SPACE_LOWER = 1 << 0,   /* the namespace has no case */
+    NAME_LOWER = 1 << 1,    /* the name has no case */
+    NAME_DASH = 1 << 2,     /* '_' in the name is '-' */
+    VERSION_LOWER = 1 << 3, /* the version has no case */
     SPACE_REQUIRED = 1 << 4,
     SPACE_PROHIBITED = 1 << 5,
 };
 
-/* The type definitions of purl-spec. `SPACE_REQUIRED` stands only where nothing in use leaves it out: "pkg:golang/stdlib" and
- * system packages of unknown distributions are common, so their types let it go. Types that are not here have no rules. */
+/* The type definitions of purl-spec. `SPACE_REQUIRED` stands only where nothing in use leaves it out:
+ * "pkg:golang/stdlib" and system packages of unknown distributions are common, so their types let it go. Types that are
+ * not here have no rules. */
 static const struct {
     const char *type;
     unsigned rules;
@@ -64,10 +65,9 @@ static unsigned rules_of(struct span type) {
 
 /* ---- writing ---- */
 
-/* Unreserved characters of RFC 3986 and the colon stand as they are; everything else is percent-encoded byte by byte. */
-static bool is_plain(uint8_t c) {
-    return text_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == ':';
-}
+/* Unreserved characters of RFC 3986 and the colon stand as they are; everything else is percent-encoded byte by byte.
+ */
+static bool is_plain(uint8_t c) { return text_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == ':'; }
 
 enum { FOLD_NONE = 0, FOLD_LOWER = 1, FOLD_DASH = 2, KEEP_SLASH = 4 };
 
@@ -99,8 +99,7 @@ static void write_head(struct buf *buf, struct span type, struct span space, str
         write_part(buf, space, KEEP_SLASH | ((rules & SPACE_LOWER) != 0 ? FOLD_LOWER : 0));
         buf_byte(buf, '/');
     }
-    write_part(buf, name,
-               ((rules & NAME_LOWER) != 0 ? FOLD_LOWER : 0) | ((rules & NAME_DASH) != 0 ? FOLD_DASH : 0));
+    write_part(buf, name, ((rules & NAME_LOWER) != 0 ? FOLD_LOWER : 0) | ((rules & NAME_DASH) != 0 ? FOLD_DASH : 0));
     if (version.size > 0) {
         buf_byte(buf, '@');
         write_part(buf, version, (rules & VERSION_LOWER) != 0 ? FOLD_LOWER : 0);
@@ -194,9 +193,7 @@ static int fail(struct span text, const char *why, struct err *err) {
     return err_set(err, ERR_FORMAT, 0, "purl %s: %s", text_quote(text, quoted, sizeof quoted), why);
 }
 
-static int out_of_memory(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "purl: out of memory");
-}
+static int out_of_memory(struct err *err) { return err_set(err, ERR_NOMEM, 0, "purl: out of memory"); }
 
 /* Percent-decodes into the arena; `*ret_bad` says that an escape is none. */
 static bool decode(struct arena *arena, struct span part, struct span *ret_part, bool *ret_bad) {
@@ -321,7 +318,8 @@ static int normalise_qualifiers(struct purl *purl, struct arena *arena, struct e
     for (size_t i = 0; i < purl->qualifier_count; i++) {
         struct purl_qualifier qualifier = purl->qualifiers[i];
         if (!is_key(qualifier.key, ".-_"))
-            return fail(purl->name, "a qualifier's key has characters other than letters, digits, '.', '-' and '_'", err);
+            return fail(purl->name, "a qualifier's key has characters other than letters, digits, '.', '-' and '_'",
+                        err);
         if (qualifier.value.size == 0)
             continue;
         if (!fold(arena, &qualifier.key, true, false))
@@ -374,7 +372,8 @@ int purl_normalise(struct purl *purl, struct arena *arena, struct err *err) {
     return 0;
 }
 
-/* The '@' before the version: the last one, but not one that begins a segment that others follow, as in "@scope/name". */
+/* The '@' before the version: the last one, but not one that begins a segment that others follow, as in "@scope/name".
+ */
 static size_t find_version(struct span text) {
     size_t at = span_index_last(text, '@');
     if (at != SIZE_MAX && span_index(text, '/', at) != SIZE_MAX && (at == 0 || text.data[at - 1] == '/'))

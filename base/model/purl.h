@@ -17,7 +17,7 @@ struct purl {
     struct span namespace; /* segments joined with '/'; npm scopes with their '@' */
     struct span name;
     struct span version;
-    struct span subpath;   /* segments joined with '/' */
+    struct span subpath;               /* segments joined with '/' */
     struct purl_qualifier *qualifiers; /* sorted by key, values not empty */
     size_t qualifier_count;
 };
@@ -34,8 +34,8 @@ int purl_normalise(struct purl *purl, struct arena *arena, struct err *err);
 void purl_write(const struct purl *purl, struct buf *buf);
 
 /* Appends the purl of a package found in an image of that distribution (NULL: unknown). System packages carry the
- * distribution as namespace and as qualifier: "pkg:deb/debian/apt@1.6.3?arch=amd64&distro=debian-12". Where the distribution
- * is unknown both are left out. buf->failed tells of a lack of memory. */
+ * distribution as namespace and as qualifier: "pkg:deb/debian/apt@1.6.3?arch=amd64&distro=debian-12". Where the
+ * distribution is unknown both are left out. buf->failed tells of a lack of memory. */
 void purl_make(const struct package *package, const struct distro *distro, struct buf *buf);
 
 #endif

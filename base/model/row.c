@@ -2,9 +2,7 @@
 
 #include "base/text.h"
 
-void row_init(struct row *row) {
-    *row = (struct row){.table = TABLE_COUNT};
-}
+void row_init(struct row *row) { *row = (struct row){.table = TABLE_COUNT}; }
 
 void row_release(struct row *row) {
     if (row != NULL)

@@ -7,8 +7,8 @@
  *     if (row_end(&row, err) < 0) …        all columns there, memory sufficed
  *     shard_add(shards, &row, err);
  *
- * Each call asserts that its type is the next column's. `sweep_id` is written by row_begin(). A row object is reused for many
- * rows. Text that is not UTF-8 is escaped byte by byte as \xNN, so that every reader can load every row.
+ * Each call asserts that its type is the next column's. `sweep_id` is written by row_begin(). A row object is reused
+ * for many rows. Text that is not UTF-8 is escaped byte by byte as \xNN, so that every reader can load every row.
  * Encoding: the MessagePack specification; a row is its columns' values one after another, nothing around them. */
 #ifndef TRAWL_ROW_H
 #define TRAWL_ROW_H
@@ -19,9 +19,9 @@
 
 struct row {
     enum table table;
-    size_t column;                                /* the next one */
-    struct buf bytes;                             /* the encoded row */
-    uint32_t offsets[TABLE_COLUMNS_MAX + 1];      /* where each column begins; the end after row_end() */
+    size_t column;                           /* the next one */
+    struct buf bytes;                        /* the encoded row */
+    uint32_t offsets[TABLE_COLUMNS_MAX + 1]; /* where each column begins; the end after row_end() */
 };
 
 void row_init(struct row *row);

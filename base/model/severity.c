@@ -12,7 +12,9 @@ bool severity_parse(struct span text, enum severity *ret_severity) {
     static const struct {
         const char *word;
         enum severity severity;
-    } synonyms[] = {{"moderate", SEVERITY_MEDIUM}, {"important", SEVERITY_HIGH}, {"none", SEVERITY_NEGLIGIBLE},
+    } synonyms[] = {{"moderate", SEVERITY_MEDIUM},
+                    {"important", SEVERITY_HIGH},
+                    {"none", SEVERITY_NEGLIGIBLE},
                     {"untriaged", SEVERITY_UNKNOWN}};
     for (enum severity s = SEVERITY_UNKNOWN; s < SEVERITY_COUNT; s++) {
         if (text_equal_nocase(text, span_text(names[s]))) {

@@ -23,10 +23,10 @@ enum table {
 };
 
 enum column_type {
-    COLUMN_TEXT,      /* str, UTF-8 */
-    COLUMN_U64,       /* non-negative integer */
-    COLUMN_TIME,      /* integer, UTC seconds */
-    COLUMN_F64,       /* float64 */
+    COLUMN_TEXT, /* str, UTF-8 */
+    COLUMN_U64,  /* non-negative integer */
+    COLUMN_TIME, /* integer, UTC seconds */
+    COLUMN_F64,  /* float64 */
     COLUMN_BOOL,
     COLUMN_TEXT_LIST, /* array of str */
     COLUMN_TEXT_MAP,  /* map of str to str */

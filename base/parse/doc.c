@@ -46,13 +46,9 @@ bool doc_i64(const struct doc *value, int64_t *ret_value) {
     return true;
 }
 
-bool doc_is(const struct doc *value, enum doc_kind kind) {
-    return value != NULL && value->kind == kind;
-}
+bool doc_is(const struct doc *value, enum doc_kind kind) { return value != NULL && value->kind == kind; }
 
-const struct doc *doc_first(const struct doc *parent) {
-    return parent == NULL ? NULL : parent->first;
-}
+const struct doc *doc_first(const struct doc *parent) { return parent == NULL ? NULL : parent->first; }
 
 void doc_append(struct doc *parent, struct doc *child) {
     if (parent->last == NULL)

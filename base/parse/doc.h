@@ -11,14 +11,14 @@ enum doc_kind { DOC_NULL, DOC_BOOL, DOC_NUMBER, DOC_STRING, DOC_ARRAY, DOC_OBJEC
 
 struct doc {
     enum doc_kind kind;
-    uint32_t line;          /* 1-based line where the value begins; 0 when the parser does not know */
-    bool boolean;           /* DOC_BOOL */
-    struct span key;        /* the member's name, when the parent is an object */
-    struct span text;       /* DOC_STRING: the value; DOC_NUMBER and DOC_BOOL: as it was written */
-    struct doc *first;      /* children of arrays and objects, in document order */
+    uint32_t line;     /* 1-based line where the value begins; 0 when the parser does not know */
+    bool boolean;      /* DOC_BOOL */
+    struct span key;   /* the member's name, when the parent is an object */
+    struct span text;  /* DOC_STRING: the value; DOC_NUMBER and DOC_BOOL: as it was written */
+    struct doc *first; /* children of arrays and objects, in document order */
     struct doc *last;
-    struct doc *next;       /* sibling */
-    size_t count;           /* children */
+    struct doc *next; /* sibling */
+    size_t count;     /* children */
 };
 
 struct doc_limits {
@@ -34,16 +34,16 @@ struct doc_limits doc_limits_default(void);
 const struct doc *doc_get(const struct doc *object, const char *name);
 const struct doc *doc_get_last(const struct doc *object, const char *name);
 
-struct span doc_text(const struct doc *value);                       /* empty unless a string */
-struct span doc_scalar(const struct doc *value);                     /* string, number or boolean as written */
-bool doc_i64(const struct doc *value, int64_t *ret_value);           /* a number that is a whole one in range */
+struct span doc_text(const struct doc *value);             /* empty unless a string */
+struct span doc_scalar(const struct doc *value);           /* string, number or boolean as written */
+bool doc_i64(const struct doc *value, int64_t *ret_value); /* a number that is a whole one in range */
 bool doc_is(const struct doc *value, enum doc_kind kind);
 
 /* `for (const struct doc *item = doc_first(array); item != NULL; item = item->next)` */
 const struct doc *doc_first(const struct doc *parent);
 
-/* RFC 8259 JSON; a leading UTF-8 byte order mark is skipped, strings need not be valid UTF-8, text after the value is an error.
- * FORMAT (where and why), LIMIT (depth, nodes), NOMEM (the arena's ceiling). No recursion. Over yajl. */
+/* RFC 8259 JSON; a leading UTF-8 byte order mark is skipped, strings need not be valid UTF-8, text after the value is
+ * an error. FORMAT (where and why), LIMIT (depth, nodes), NOMEM (the arena's ceiling). No recursion. Over yajl. */
 int json_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root, struct err *err);
 
 /* The first document of a YAML 1.1 stream. Aliases are counted as copies against `nodes_max`, tags are ignored, scalars

@@ -46,9 +46,7 @@ static struct doc *node_add(struct build *build, enum doc_kind kind, struct span
     return node;
 }
 
-static int on_null(void *context) {
-    return node_add(context, DOC_NULL, (struct span){NULL, 0}, false) != NULL;
-}
+static int on_null(void *context) { return node_add(context, DOC_NULL, (struct span){NULL, 0}, false) != NULL; }
 
 static int on_boolean(void *context, int value) {
     struct doc *node = node_add(context, DOC_BOOL, span_text(value ? "true" : "false"), false);
@@ -106,16 +104,24 @@ static int failure_report(struct build *build, yajl_handle parser, struct span t
     size_t offset = yajl_get_bytes_consumed(parser);
     unsigned char *why = yajl_get_error(parser, 0, text.data, text.size);
     size_t why_size = why == NULL ? 0 : strcspn((const char *)why, "\n");
-    err_set(err, ERR_FORMAT, 0, "json: %.*s near offset %zu", (int)why_size, why == NULL ? "" : (const char *)why, offset);
+    err_set(err, ERR_FORMAT, 0, "json: %.*s near offset %zu", (int)why_size, why == NULL ? "" : (const char *)why,
+            offset);
     yajl_free_error(parser, why);
     return -1;
 }
 
-int json_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root, struct err *err) {
+int json_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root,
+               struct err *err) {
     static const yajl_callbacks callbacks = {
-        .yajl_null = on_null,          .yajl_boolean = on_boolean, .yajl_number = on_number,
-        .yajl_string = on_string,      .yajl_start_map = on_object, .yajl_map_key = on_key,
-        .yajl_end_map = on_close,      .yajl_start_array = on_array, .yajl_end_array = on_close,
+        .yajl_null = on_null,
+        .yajl_boolean = on_boolean,
+        .yajl_number = on_number,
+        .yajl_string = on_string,
+        .yajl_start_map = on_object,
+        .yajl_map_key = on_key,
+        .yajl_end_map = on_close,
+        .yajl_start_array = on_array,
+        .yajl_end_array = on_close,
     };
     if (span_starts(text, "\xef\xbb\xbf"))
         text = span_from(text, 3);

@@ -37,7 +37,8 @@ static int node_new(struct build *build, enum doc_kind kind, size_t line, struct
     return 0;
 }
 
-/* Puts a finished node where it belongs: the root, an array's next item, a mapping's next key or the value of the key. */
+/* Puts a finished node where it belongs: the root, an array's next item, a mapping's next key or the value of the key.
+ */
 static int node_place(struct build *build, struct doc *node, struct err *err) {
     if (build->open.count == 0) {
         if (build->root == NULL)
@@ -52,7 +53,8 @@ static int node_place(struct build *build, struct doc *node, struct err *err) {
     struct span *key = &build->keys.data[build->keys.count - 1];
     if (key->data == NULL) {
         if (node->kind == DOC_ARRAY || node->kind == DOC_OBJECT)
-            return err_set(err, ERR_UNSUPPORTED, 0, "yaml line %u: expected a scalar key, found a collection", node->line);
+            return err_set(err, ERR_UNSUPPORTED, 0, "yaml line %u: expected a scalar key, found a collection",
+                           node->line);
         static const uint8_t nothing[1] = "";
         *key = node->kind == DOC_NULL ? span_text("null") : doc_scalar(node);
         if (key->data == NULL)
@@ -144,8 +146,8 @@ static int alias_copy(struct build *build, const struct doc *from, struct doc **
     return result;
 }
 
-static int collection_open(struct build *build, enum doc_kind kind, const yaml_event_t *event, const yaml_char_t *anchor,
-                           struct err *err) {
+static int collection_open(struct build *build, enum doc_kind kind, const yaml_event_t *event,
+                           const yaml_char_t *anchor, struct err *err) {
     if (build->open.count >= build->limits.depth_max)
         return limit_report(build, err);
     struct doc *node;
@@ -178,7 +180,7 @@ static int alias_add(struct build *build, const yaml_event_t *event, struct err 
             return err_set(err, ERR_FORMAT, 0, "yaml line %zu: alias to a value that contains it",
                            event->start_mark.line + 1);
     }
-    struct doc *copy;
+    struct doc *copy = NULL;
     if (alias_copy(build, from, &copy, err) < 0)
         return -1;
     return node_place(build, copy, err);
@@ -211,7 +213,8 @@ static int event_take(struct build *build, const yaml_event_t *event, struct err
     return 1;
 }
 
-int yaml_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root, struct err *err) {
+int yaml_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root,
+               struct err *err) {
     yaml_parser_t parser;
     if (yaml_parser_initialize(&parser) != 1)
         return err_set(err, ERR_NOMEM, 0, "yaml: out of memory");

@@ -2,8 +2,8 @@
  *
  *     bench_capacity THREADS       prints "1.93"
  *
- * Virtual machines are often given less than their processors' number says, and not the same from second to second; a rate with several
- * threads means little without this figure from the same run. */
+ * Virtual machines are often given less than their processors' number says, and not the same from second to second; a
+ * rate with several threads means little without this figure from the same run. */
 #include <pthread.h>
 
 #include "base/clock.h"

@@ -2,8 +2,9 @@
  *
  *     bench_roofline REPEATS LAYER…
  *
- * Loads and unpacks all layers (gzip or zstd tars) into memory, then times each step of a scan alone over all of them: the median of
- * REPEATS runs, in GB/s of unpacked bytes. The last line, "roofline SECONDS BYTES", is the sum of the steps that a sweep does. */
+ * Loads and unpacks all layers (gzip or zstd tars) into memory, then times each step of a scan alone over all of them:
+ * the median of REPEATS runs, in GB/s of unpacked bytes. The last line, "roofline SECONDS BYTES", is the sum of the
+ * steps that a sweep does. */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash/digest.h"
@@ -57,7 +58,8 @@ static int list_entry(void *context, const struct tar_entry *entry, struct err *
     layers->entry_count++;
     if (entry->kind != TAR_FILE || entry->sparse || entry->stored_bytes == 0 || entry->whiteout != TAR_WHITEOUT_NONE)
         return TAR_SKIP;
-    struct body body = {arena_copy(&layers->arena, entry->path), span_slice(layers->at, (size_t)entry->data_offset, (size_t)entry->stored_bytes)};
+    struct body body = {arena_copy(&layers->arena, entry->path),
+                        span_slice(layers->at, (size_t)entry->data_offset, (size_t)entry->stored_bytes)};
     must(body.path.data != NULL && vec_push(&layers->bodies, body), layers, "out of memory");
     layers->body_bytes += body.bytes.size;
     return TAR_SKIP;
@@ -221,16 +223,17 @@ int main(int argc, char **argv) {
     layers.classify = mem_alloc(sizeof *layers.classify);
     must(layers.classify != NULL, &layers, "out of memory");
     classify_init(layers.classify);
-    must(hash_key_random(&layers.key, &layers.err) == 0 && codec_new(&layers.codec, &layers.err) == 0 && tar_new(&layers.tar, &layers.err) == 0 &&
-             secret_rules_load(true, NULL, 0, &rules, &layers.err) == 0 &&
+    must(hash_key_random(&layers.key, &layers.err) == 0 && codec_new(&layers.codec, &layers.err) == 0 &&
+             tar_new(&layers.tar, &layers.err) == 0 && secret_rules_load(true, NULL, 0, &rules, &layers.err) == 0 &&
              secret_engine_new(rules, span_text("bench"), &layers.engine, &layers.err) == 0 &&
              secret_scratch_new(layers.engine, &layers.scratch, &layers.err) == 0,
          &layers, "set-up");
     for (int i = 2; i < argc; i++)
         layer_load(&layers, argv[i]);
-    (void)printf("%d layers, %.1f MB packed, %.1f MB unpacked, %" PRIu64 " entries, %zu bodies of %.1f MB; one core, median of %zu\n", argc - 2,
-                 (double)layers.packed_bytes / 1e6, (double)layers.unpacked_bytes / 1e6, layers.entry_count, layers.bodies.count,
-                 (double)layers.body_bytes / 1e6, repeats);
+    (void)printf("%d layers, %.1f MB packed, %.1f MB unpacked, %" PRIu64
+                 " entries, %zu bodies of %.1f MB; one core, median of %zu\n",
+                 argc - 2, (double)layers.packed_bytes / 1e6, (double)layers.unpacked_bytes / 1e6, layers.entry_count,
+                 layers.bodies.count, (double)layers.body_bytes / 1e6, repeats);
     double sum = 0;
     sum += step_time(&layers, "inflate (gzip, zstd)", step_inflate, repeats);
     sum += step_time(&layers, "SHA-256 of the packed bytes", step_digest, repeats);

@@ -40,9 +40,7 @@ static void folder_remove(const char *folder) {
     (void)rmdir(folder);
 }
 
-static double seconds_since(uint64_t begin_ns) {
-    return (double)(clock_ns() - begin_ns) / 1e9;
-}
+static double seconds_since(uint64_t begin_ns) { return (double)(clock_ns() - begin_ns) / 1e9; }
 
 static void best(double *seconds, double now) {
     if (*seconds <= 0 || now < *seconds)
@@ -135,7 +133,8 @@ int main(int argc, char **argv) {
         buf_release(&packed);
         for (size_t i = 0; i < files->count; i++) {
             char path[SHARD_PATH_SIZE], whole[512];
-            (void)snprintf(whole, sizeof whole, "%s/%s", folder, shard_path(TABLE_VULNERABILITY, files->files[i].part, path));
+            (void)snprintf(whole, sizeof whole, "%s/%s", folder,
+                           shard_path(TABLE_VULNERABILITY, files->files[i].part, path));
             (void)unlink(whole);
         }
         shard_set_free(set);
@@ -147,12 +146,14 @@ int main(int argc, char **argv) {
     double gb = (double)row_bytes / 1e9;
     (void)printf("rows           %" PRIu64 " written, %.0f bytes each, %.2f GB, packed %.1f %%\n", rows,
                  (double)row_bytes / (double)rows, gb, 100 * (double)file_bytes / (double)row_bytes);
-    (void)printf("make rows      %6.2f s  %8.0f rows/s (of the bench, part of the next two)\n", make_s, (double)count / make_s);
+    (void)printf("make rows      %6.2f s  %8.0f rows/s (of the bench, part of the next two)\n", make_s,
+                 (double)count / make_s);
     (void)printf("add            %6.2f s  %8.0f rows/s\n", add_s - make_s, (double)count / (add_s - make_s));
     (void)printf("add and finish %6.2f s  %8.0f rows/s  %5.2f GB/s  (sorted, packed, synced)\n", write_s - make_s,
                  (double)count / (write_s - make_s), gb / (write_s - make_s));
     (void)printf("read           %6.2f s  %8.0f rows/s  %5.2f GB/s\n", read_s, (double)rows / read_s, gb / read_s);
-    (void)printf("verify         %6.2f s  %8.0f rows/s  %5.2f GB/s\n", verify_s, (double)rows / verify_s, gb / verify_s);
+    (void)printf("verify         %6.2f s  %8.0f rows/s  %5.2f GB/s\n", verify_s, (double)rows / verify_s,
+                 gb / verify_s);
     (void)printf("bare lz4 pack  %6.2f s  %5.2f GB/s   writing takes %.1f times as long\n", encode_s, gb / encode_s,
                  (write_s - make_s) / encode_s);
     (void)printf("bare lz4 open  %6.2f s  %5.2f GB/s   reading takes %.1f times as long\n", decode_s, gb / decode_s,

@@ -1,6 +1,6 @@
-/* bench_unpack FILE: each step of unpacking a layer alone, on the same bytes. FILE is a gzip, zstd or plain tar. The file is
- * unpacked to memory first; then gzip (the file itself where it is gzip, else packed anew), zstd and the tar walk are timed.
- * One line each: step, unpacked bytes, seconds (the median of five), GB/s of unpacked bytes. */
+/* bench_unpack FILE: each step of unpacking a layer alone, on the same bytes. FILE is a gzip, zstd or plain tar. The
+ * file is unpacked to memory first; then gzip (the file itself where it is gzip, else packed anew), zstd and the tar
+ * walk are timed. One line each: step, unpacked bytes, seconds (the median of five), GB/s of unpacked bytes. */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "io/archive/tar.h"

@@ -53,7 +53,8 @@ static int rows_export(struct exporter *exporter, const char *folder, const stru
     return 0;
 }
 
-static int folder_export(struct arena *arena, const char *folder, const struct export_options *options, struct err *err) {
+static int folder_export(struct arena *arena, const char *folder, const struct export_options *options,
+                         struct err *err) {
     struct shard_manifest manifest;
     bool picked[TABLE_COUNT];
     AUTO_FILE FILE *opened = NULL;
@@ -61,7 +62,8 @@ static int folder_export(struct arena *arena, const char *folder, const struct e
     if (tables_pick(&options->tables, picked, err) < 0 || shard_manifest_read(arena, folder, &manifest, err) < 0)
         return -1;
     bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;
-    struct exporter_options export_options = {.out = stdout, .width = terminal_width(STDOUT_FILENO), .manifest = &manifest};
+    struct exporter_options export_options = {
+        .out = stdout, .width = terminal_width(STDOUT_FILENO), .manifest = &manifest};
     /* Before the file is made, so that a misspelt format does not leave an empty one. */
     if (exporter_open(options->format, &export_options, &exporter, err) < 0)
         return -1;

@@ -17,8 +17,8 @@ static bool is_folder(const char *path) {
 static int file_table(const char *path, enum table *ret_table, struct err *err) {
     if (shard_path_table(path, ret_table))
         return 0;
-    return err_set(err, ERR_USAGE, 0, "%.160s: a shard's folder names its table (secret/part-00000.msgpack.lz4), found none",
-                   path);
+    return err_set(err, ERR_USAGE, 0,
+                   "%.160s: a shard's folder names its table (secret/part-00000.msgpack.lz4), found none", path);
 }
 
 static void text_line(const char *name, struct span text) {
@@ -57,8 +57,8 @@ static int folder_list(struct arena *arena, const char *folder, struct err *err)
         const struct shard_files *files = &manifest.tables[table];
         char path[SHARD_PATH_SIZE];
         for (size_t i = 0; i < files->count; i++)
-            (void)printf("%12" PRIu64 " %14" PRIu64 "  %016" PRIx64 "  %s\n", files->files[i].rows, files->files[i].bytes,
-                         files->files[i].xxh64, shard_path(table, files->files[i].part, path));
+            (void)printf("%12" PRIu64 " %14" PRIu64 "  %016" PRIx64 "  %s\n", files->files[i].rows,
+                         files->files[i].bytes, files->files[i].xxh64, shard_path(table, files->files[i].part, path));
         if (files->count == 0)
             (void)printf("%12d %14d  %-16s  %s/\n", 0, 0, "-", table_info(table)->name);
     }

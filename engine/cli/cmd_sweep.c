@@ -9,9 +9,7 @@
 #define EXIT_INTERRUPTED 130
 #define TOTALS_NAMED 24
 
-static int shard_put(void *context, const struct row *row, struct err *err) {
-    return shard_add(context, row, err);
-}
+static int shard_put(void *context, const struct row *row, struct err *err) { return shard_add(context, row, err); }
 
 /* "20240501T120000Z-3f9c21ab": sorts by time, and two sweeps of one second differ. */
 static const char *sweep_id_make(struct scan *scan) {

@@ -107,9 +107,8 @@ static int scheme_unknown(const char *name, struct err *err) {
 static int vercmp_run(int argc, char **argv, struct arena *arena, struct vercmp *vercmp, struct err *err) {
     struct text_list operands = {0};
     bool help = false;
-    const struct option options[] = {{"range", 0, OPTION_FLAG, &vercmp->ranges},
-                                     {"valid", 0, OPTION_FLAG, &vercmp->validity},
-                                     OPTION_END};
+    const struct option options[] = {
+        {"range", 0, OPTION_FLAG, &vercmp->ranges}, {"valid", 0, OPTION_FLAG, &vercmp->validity}, OPTION_END};
     if (options_parse(arena, "vercmp", options, argc, argv, &operands, &help, err) < 0)
         return -1;
     if (help)

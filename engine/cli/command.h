@@ -8,10 +8,10 @@
 
 enum exit_status {
     EXIT_DONE = 0,
-    EXIT_FINDINGS = 1,  /* findings at or above --fail-on */
-    EXIT_USAGE = 2,     /* command line or configuration */
-    EXIT_PARTIAL = 3,   /* done with errors: some targets partial or failed */
-    EXIT_NOTHING = 4    /* nothing could be done */
+    EXIT_FINDINGS = 1, /* findings at or above --fail-on */
+    EXIT_USAGE = 2,    /* command line or configuration */
+    EXIT_PARTIAL = 3,  /* done with errors: some targets partial or failed */
+    EXIT_NOTHING = 4   /* nothing could be done */
 };
 
 /* `argv[0]` is the command's name. Returns an exit status. */

@@ -10,7 +10,8 @@ const struct command commands[] = {
 };
 
 static void overview_print(FILE *out) {
-    (void)fputs("trawl: a batch fleet scanner for container images\n\nusage: trawl COMMAND [OPTION…] [OPERAND…]\n\n", out);
+    (void)fputs("trawl: a batch fleet scanner for container images\n\nusage: trawl COMMAND [OPTION…] [OPERAND…]\n\n",
+                out);
     for (const struct command *command = commands; command->name != NULL; command++)
         (void)fprintf(out, "  %-10s %s\n", command->name, command->summary);
     (void)fputs("\n`trawl COMMAND --help` explains one of them.\n", out);

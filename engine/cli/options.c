@@ -99,7 +99,8 @@ static int environment_fill(struct arena *arena, const struct option *options, s
     return 0;
 }
 
-static int file_option_fill(struct arena *arena, const struct option *option, const struct doc *value, struct err *err) {
+static int file_option_fill(struct arena *arena, const struct option *option, const struct doc *value,
+                            struct err *err) {
     static const char origin[] = "trawl.yaml:";
     if (doc_is(value, DOC_ARRAY) && option->kind == OPTION_LIST) {
         for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {

@@ -15,8 +15,8 @@ static void line_make(const struct sweep_progress *now, char *line, size_t size)
     uint64_t per_second = now->phase_ms == 0 ? 0 : now->bytes_done * 1000 / now->phase_ms;
     switch (now->phase) {
     case SWEEP_LISTING:
-        (void)snprintf(line, size, "listing: %" PRIu64 " references found, %" PRIu64 " images read, %.0f s", now->images_found,
-                       now->images_read, (double)now->elapsed_ms / 1000);
+        (void)snprintf(line, size, "listing: %" PRIu64 " references found, %" PRIu64 " images read, %.0f s",
+                       now->images_found, now->images_read, (double)now->elapsed_ms / 1000);
         return;
     case SWEEP_COMPOSING:
         (void)snprintf(line, size, "composing images and writing rows");
@@ -26,10 +26,10 @@ static void line_make(const struct sweep_progress *now, char *line, size_t size)
     }
     if (per_second > 0 && now->bytes_total > now->bytes_done)
         units_duration((now->bytes_total - now->bytes_done) * 1000 / per_second, left);
-    (void)snprintf(line, size, "scanning: %" PRIu64 "/%" PRIu64 " layers, %s of %s, %s/s%s%s%s, %" PRIu64 " secrets", now->layers_done,
-                   now->layers_total, units_bytes(now->bytes_done, done), units_bytes(now->bytes_total, total),
-                   units_bytes(per_second, rate), left[0] == '\0' ? "" : ", ", left, left[0] == '\0' ? "" : " left",
-                   now->secrets_found);
+    (void)snprintf(line, size, "scanning: %" PRIu64 "/%" PRIu64 " layers, %s of %s, %s/s%s%s%s, %" PRIu64 " secrets",
+                   now->layers_done, now->layers_total, units_bytes(now->bytes_done, done),
+                   units_bytes(now->bytes_total, total), units_bytes(per_second, rate), left[0] == '\0' ? "" : ", ",
+                   left, left[0] == '\0' ? "" : " left", now->secrets_found);
 }
 
 void progress_show(void *context, const struct sweep_progress *now) {

@@ -29,9 +29,7 @@ static int file_add(struct folder_files *files, const char *path, struct err *er
     return 0;
 }
 
-static int compare_texts(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int compare_texts(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static int folder_add(struct folder_files *files, const char *path, struct err *err) {
     AUTO_DIR DIR *folder = opendir(path);

@@ -108,8 +108,8 @@ static int password_read(struct scan *scan, struct err *err) {
     return result;
 }
 
-/* A file that is not there is a mistake on the command line. One that is damaged, or another program's, came about at night: the
- * sweep goes on without matching, and a row and the exit status say so. */
+/* A file that is not there is a mistake on the command line. One that is damaged, or another program's, came about at
+ * night: the sweep goes on without matching, and a row and the exit status say so. */
 static int database_open(struct scan *scan, enum cpu_level level, struct err *err) {
     struct err damage = {0};
     if (scan->db_path == NULL)
@@ -129,8 +129,9 @@ static int database_open(struct scan *scan, enum cpu_level level, struct err *er
     return 0;
 }
 
-/* Without a key of the user's the fingerprints are keyed with a constant: the same secret has the same fingerprint in every sweep, and
- * whoever can guess a secret can check the guess. A key of one's own takes that away; the manual says so. */
+/* Without a key of the user's the fingerprints are keyed with a constant: the same secret has the same fingerprint in
+ * every sweep, and whoever can guess a secret can check the guess. A key of one's own takes that away; the manual says
+ * so. */
 static int secrets_open(struct scan *scan, struct err *err) {
     static const char default_key[] = "trawl fingerprint key, version 1";
     if (!scan->sweep.secrets)
@@ -169,7 +170,8 @@ static int settings_read(struct scan *scan, struct err *err) {
         cpu_level_parse(span_text(scan->simd == NULL ? "auto" : scan->simd), &level, err) < 0)
         return -1;
     if (scan->fail_on != NULL && !severity_parse(span_text(scan->fail_on), &scan->fail_severity))
-        return err_set(err, ERR_USAGE, 0, "option --fail-on: expected critical, high, medium, low or negligible, found '%s'",
+        return err_set(err, ERR_USAGE, 0,
+                       "option --fail-on: expected critical, high, medium, low or negligible, found '%s'",
                        text_quote(span_text(scan->fail_on), quoted, sizeof quoted));
     scan->has_fail_on = scan->fail_on != NULL;
     if (scan->exit_code > 255)
@@ -197,11 +199,12 @@ static int settings_read(struct scan *scan, struct err *err) {
         sweep->codec_limits.unpacked_bytes_max = scan->layer_bytes_max;
     if (scan->ratio_max > 0)
         sweep->codec_limits.ratio_max = scan->ratio_max;
-    sweep->http = (struct http_options){.ca_file = scan->ca_file,
-                                        .insecure = scan->insecure,
-                                        .stall_timeout_ms = (unsigned)(scan->timeout_s > 86400 ? 86400000 : scan->timeout_s * 1000),
-                                        .attempts_max = (unsigned)(scan->http_attempts > 100 ? 100 : scan->http_attempts),
-                                        .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
+    sweep->http = (struct http_options){
+        .ca_file = scan->ca_file,
+        .insecure = scan->insecure,
+        .stall_timeout_ms = (unsigned)(scan->timeout_s > 86400 ? 86400000 : scan->timeout_s * 1000),
+        .attempts_max = (unsigned)(scan->http_attempts > 100 ? 100 : scan->http_attempts),
+        .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
     if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
         return -1;
     return 0;
@@ -275,7 +278,8 @@ int scan_to_terminal(struct scan *scan) {
     if (scan->output != NULL) {
         file = fopen(scan->output, "we");
         if (file == NULL)
-            return command_fail(scan->command, (err_set(&err, ERR_USAGE, errno, "%s: %s", scan->output, strerror(errno)), &err));
+            return command_fail(scan->command,
+                                (err_set(&err, ERR_USAGE, errno, "%s: %s", scan->output, strerror(errno)), &err));
     }
     struct exporter_options options = {.out = file == NULL ? stdout : file, .width = terminal_width()};
     if (exporter_open(scan->format == NULL ? "table" : scan->format, &options, &exporter, &err) < 0)

@@ -23,7 +23,7 @@ struct scan {
     struct sweep_options sweep;
     struct file_map db_map;
     struct vuln_db db;
-    struct err db_damage;          /* why there is no database although one was named */
+    struct err db_damage; /* why there is no database although one was named */
     struct secret_rules *secret_rules;
     struct secret_engine *secret_engine;
     char *password;
@@ -33,7 +33,8 @@ struct scan {
     struct totals totals;
 };
 
-/* Reads the options and opens what they name: database, rules, signals. On failure prints why and sets `*ret_status`; false also after
+/* Reads the options and opens what they name: database, rules, signals. On failure prints why and sets `*ret_status`;
+ * false also after
  * --help. scan_close() in any case. */
 bool scan_open(struct scan *scan, const char *command, int argc, char **argv, int *ret_status);
 void scan_close(struct scan *scan);

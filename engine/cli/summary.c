@@ -30,11 +30,12 @@ static void worst_print(FILE *out, const struct totals *totals) {
     for (size_t i = 0; i < totals->worst_image_count; i++) {
         const struct worst_image *image = &totals->worst_images[i];
         char name[120];
-        (void)fprintf(out, "  %18" PRIu64 "%10" PRIu64 "%8" PRIu64 "%8" PRIu64 "%10" PRIu64 "  %s%s%.*s\n", image->vulnerabilities[SEVERITY_CRITICAL],
-                      image->vulnerabilities[SEVERITY_HIGH], image->vulnerabilities[SEVERITY_MEDIUM],
-                      image->vulnerabilities[SEVERITY_LOW] + image->vulnerabilities[SEVERITY_NEGLIGIBLE], image->secrets,
-                      text_quote(image->reference, name, sizeof name), image->architecture.size > 0 ? " " : "",
-                      SPAN_FORMAT(image->architecture));
+        (void)fprintf(out, "  %18" PRIu64 "%10" PRIu64 "%8" PRIu64 "%8" PRIu64 "%10" PRIu64 "  %s%s%.*s\n",
+                      image->vulnerabilities[SEVERITY_CRITICAL], image->vulnerabilities[SEVERITY_HIGH],
+                      image->vulnerabilities[SEVERITY_MEDIUM],
+                      image->vulnerabilities[SEVERITY_LOW] + image->vulnerabilities[SEVERITY_NEGLIGIBLE],
+                      image->secrets, text_quote(image->reference, name, sizeof name),
+                      image->architecture.size > 0 ? " " : "", SPAN_FORMAT(image->architecture));
     }
 }
 
@@ -45,8 +46,9 @@ static void secrets_print(FILE *out, const struct totals *totals) {
     for (size_t i = 0; i < totals->top_secret_count; i++) {
         const struct total_secret *secret = &totals->top_secrets[i];
         char redacted[64], location[120], reference[120];
-        (void)fprintf(out, "  %-8s %3.0f%%  %.*s  %s\n                 %.*s at %s in %s\n", severity_name(secret->severity), 100 * secret->confidence,
-                      SPAN_FORMAT(secret->rule), text_quote(secret->redacted, redacted, sizeof redacted), SPAN_FORMAT(secret->state),
+        (void)fprintf(out, "  %-8s %3.0f%%  %.*s  %s\n                 %.*s at %s in %s\n",
+                      severity_name(secret->severity), 100 * secret->confidence, SPAN_FORMAT(secret->rule),
+                      text_quote(secret->redacted, redacted, sizeof redacted), SPAN_FORMAT(secret->state),
                       text_quote(secret->location, location, sizeof location),
                       text_quote(secret->reference, reference, sizeof reference));
     }
@@ -60,22 +62,25 @@ static void errors_print(FILE *out, const struct totals *totals) {
     for (size_t i = 0; i < totals->first_error_count; i++) {
         const struct total_error *error = &totals->first_errors[i];
         char target[120], message[280];
-        (void)fprintf(out, "  %s: %.*s: %s\n", text_quote(error->target, target, sizeof target), SPAN_FORMAT(error->stage),
-                      text_quote(error->message, message, sizeof message));
+        (void)fprintf(out, "  %s: %.*s: %s\n", text_quote(error->target, target, sizeof target),
+                      SPAN_FORMAT(error->stage), text_quote(error->message, message, sizeof message));
     }
 }
 
-void summary_print(FILE *out, const struct totals *totals, const char *folder, const char *unmatched, uint64_t elapsed_ms) {
+void summary_print(FILE *out, const struct totals *totals, const char *folder, const char *unmatched,
+                   uint64_t elapsed_ms) {
     char a[UNITS_SIZE], b[UNITS_SIZE], c[UNITS_SIZE], d[UNITS_SIZE];
     (void)fprintf(out, "\n  %-16s %8s  %s done, %s partial, %s failed", "images", units_count(totals->images, a),
-                  units_count(totals->images_done, b), units_count(totals->images_partial, c), units_count(totals->images_failed, d));
+                  units_count(totals->images_done, b), units_count(totals->images_partial, c),
+                  units_count(totals->images_failed, d));
     if (totals->images_skipped > 0)
         (void)fprintf(out, ", %s skipped", units_count(totals->images_skipped, a));
     uint64_t shared = totals->layer_references > totals->layers ? totals->layer_references - totals->layers : 0;
-    (void)fprintf(out, "\n  %-16s %8s  %s read, %s shared\n", "layers", units_count(totals->layer_references, a), units_count(totals->layers, b),
-                  units_count(shared, c));
-    (void)fprintf(out, "  %-16s %8s  read, %s unpacked, %s saved by sharing\n", "bytes", units_bytes(totals->bytes_read, a),
-                  units_bytes(totals->bytes_unpacked, b), units_bytes(totals->bytes_saved, c));
+    (void)fprintf(out, "\n  %-16s %8s  %s read, %s shared\n", "layers", units_count(totals->layer_references, a),
+                  units_count(totals->layers, b), units_count(shared, c));
+    (void)fprintf(out, "  %-16s %8s  read, %s unpacked, %s saved by sharing\n", "bytes",
+                  units_bytes(totals->bytes_read, a), units_bytes(totals->bytes_unpacked, b),
+                  units_bytes(totals->bytes_saved, c));
     (void)fprintf(out, "  %-16s %8s  in %s distinct sets\n", "packages", units_count(totals->packages, a),
                   units_count(totals->package_sets, b));
     if (unmatched == NULL)
@@ -84,8 +89,8 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
         (void)fprintf(out, "  %-16s %8s  not looked for: %s\n", "vulnerabilities", "-", unmatched);
     severities_print(out, "secrets", totals->secrets);
     if (totals->secrets_unlikely > 0)
-        (void)fprintf(out, "  %-16s %8s  more in the rows, of less than %.0f%% confidence\n", "", units_count(totals->secrets_unlikely, a),
-                      100 * TOTALS_CONFIDENCE);
+        (void)fprintf(out, "  %-16s %8s  more in the rows, of less than %.0f%% confidence\n", "",
+                      units_count(totals->secrets_unlikely, a), 100 * TOTALS_CONFIDENCE);
     worst_print(out, totals);
     secrets_print(out, totals);
     errors_print(out, totals);
@@ -93,8 +98,9 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
         (void)fprintf(out, "\nrows are in %s\n", folder);
     char e[UNITS_SIZE], f[UNITS_SIZE];
     double seconds = elapsed_ms == 0 ? 0.001 : (double)elapsed_ms / 1000;
-    (void)fprintf(out, "swept %s images, %s layers (%s new), %s in %s (%.2f GiB/s), %s failed\n", units_count(totals->images, a),
-                  units_count(totals->layer_references, b), units_count(totals->layers, c), units_bytes(totals->bytes_unpacked, d),
-                  units_duration(elapsed_ms, e), (double)totals->bytes_unpacked / seconds / (1024.0 * 1024 * 1024),
+    (void)fprintf(out, "swept %s images, %s layers (%s new), %s in %s (%.2f GiB/s), %s failed\n",
+                  units_count(totals->images, a), units_count(totals->layer_references, b),
+                  units_count(totals->layers, c), units_bytes(totals->bytes_unpacked, d), units_duration(elapsed_ms, e),
+                  (double)totals->bytes_unpacked / seconds / (1024.0 * 1024 * 1024),
                   units_count(totals->images_failed, f));
 }

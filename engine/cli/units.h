@@ -6,8 +6,8 @@
 
 #define UNITS_SIZE 32
 
-const char *units_bytes(uint64_t bytes, char *out);        /* "312 B", "41.2 GiB" */
-const char *units_count(uint64_t count, char *out);        /* "1,204" */
+const char *units_bytes(uint64_t bytes, char *out);           /* "312 B", "41.2 GiB" */
+const char *units_count(uint64_t count, char *out);           /* "1,204" */
 const char *units_duration(uint64_t milliseconds, char *out); /* "0.3 s", "58 s", "12 min", "3 h 20 min" */
 
 #endif

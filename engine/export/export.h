@@ -5,7 +5,8 @@
  *     exporter_finish(exporter, err)                 what stands at the end; flushes
  *     exporter_free(exporter)
  *
- * To add a format: export_<format>.c with `const struct exporter_kind exporter_<format>`, and its row in exporter.def. */
+ * To add a format: export_<format>.c with `const struct exporter_kind exporter_<format>`, and its row in exporter.def.
+ */
 #ifndef TRAWL_EXPORT_H
 #define TRAWL_EXPORT_H
 
@@ -21,8 +22,8 @@ struct exporter_options {
 
 struct exporter;
 
-/* What a format is made of. `state` is what begin() made; end() is called once after the last row of a run without errors;
- * release() always. Each function may be NULL. */
+/* What a format is made of. `state` is what begin() made; end() is called once after the last row of a run without
+ * errors; release() always. Each function may be NULL. */
 struct exporter_kind {
     const char *name;
     const char *extension;
@@ -38,7 +39,8 @@ extern const struct exporter_kind *const exporter_kinds[];
 /* USAGE when there is no such format: the text lists them. */
 int exporter_open(const char *format, const struct exporter_options *options, struct exporter **ret_exporter,
                   struct err *err);
-/* Rows of a table should come together; only the table format holds rows back. IO, NOMEM, USAGE (csv: a second table). */
+/* Rows of a table should come together; only the table format holds rows back. IO, NOMEM, USAGE (csv: a second table).
+ */
 int export_row(struct exporter *exporter, const struct row_view *view, struct err *err);
 int exporter_finish(struct exporter *exporter, struct err *err);
 void exporter_free(struct exporter *exporter);

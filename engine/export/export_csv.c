@@ -1,6 +1,6 @@
-/* RFC 4180 with a header line, one table. An empty field is nil and "" is an empty text, as PostgreSQL's COPY … CSV reads
- * them; lists and maps are JSON in a field, times RFC 3339. Values are exact: what a spreadsheet makes of a field that begins
- * with '=' is the spreadsheet's doing, so do not open rows of strangers with one. */
+/* RFC 4180 with a header line, one table. An empty field is nil and "" is an empty text, as PostgreSQL's COPY … CSV
+ * reads them; lists and maps are JSON in a field, times RFC 3339. Values are exact: what a spreadsheet makes of a field
+ * that begins with '=' is the spreadsheet's doing, so do not open rows of strangers with one. */
 #include "engine/export/export.h"
 
 struct csv {

@@ -1,4 +1,5 @@
-/* One row a line: {"table":"secret","sweep_id":…} with the columns by name, in the table's order. The format that scripts read. */
+/* One row a line: {"table":"secret","sweep_id":…} with the columns by name, in the table's order. The format that
+ * scripts read. */
 #include "engine/export/export.h"
 
 static int ndjson_begin(const struct exporter_options *options, void **ret_state, struct err *err) {
@@ -10,7 +11,8 @@ static int ndjson_begin(const struct exporter_options *options, void **ret_state
     return 0;
 }
 
-static int ndjson_row(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err) {
+static int ndjson_row(void *state, const struct exporter_options *options, const struct row_view *view,
+                      struct err *err) {
     struct buf *line = state;
     const struct table_info *info = table_info(view->table);
     buf_reset(line);

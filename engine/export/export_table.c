@@ -1,6 +1,6 @@
-/* Aligned tables for a terminal: of each table the columns that a person asks for first, the worst severity first, fitted to
- * the width. Rows are held until the end, since widths are known only then; what is held is bounded, and what was left out
- * is said. */
+/* Aligned tables for a terminal: of each table the columns that a person asks for first, the worst severity first,
+ * fitted to the width. Rows are held until the end, since widths are known only then; what is held is bounded, and what
+ * was left out is said. */
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/model/severity.h"
@@ -8,11 +8,11 @@
 #include "base/text.h"
 #include "engine/export/export.h"
 
-#define SHOWN_MAX 9        /* columns */
-#define WIDTH_LEAST 8      /* no column is cut below this */
+#define SHOWN_MAX 9   /* columns */
+#define WIDTH_LEAST 8 /* no column is cut below this */
 #define WIDTH_DEFAULT 100
-#define CELL_BYTES 512     /* a quoted value is cut to this; wider than any terminal */
-#define DIGEST_SHOWN 19    /* "sha256:" and 12 digits */
+#define CELL_BYTES 512  /* a quoted value is cut to this; wider than any terminal */
+#define DIGEST_SHOWN 19 /* "sha256:" and 12 digits */
 
 /* Column names of base/model/table.h; tests/unit/test_export.c checks that each exists. */
 static const char *const shown[TABLE_COUNT][SHOWN_MAX + 1] = {
@@ -35,13 +35,13 @@ struct line {
 
 struct bucket {
     struct line *first, *last;
-    uint64_t count;      /* with those left out */
+    uint64_t count; /* with those left out */
 };
 
 struct sheet {
     size_t columns[SHOWN_MAX];
     size_t column_count;
-    size_t severity;     /* the column, or SIZE_MAX */
+    size_t severity; /* the column, or SIZE_MAX */
     size_t widths[SHOWN_MAX];
     struct bucket buckets[SEVERITY_COUNT];
 };
@@ -202,8 +202,9 @@ static void header_add(struct buf *buf, const struct table_info *info, const str
         char name[64];
         size_t size = size_min(strlen(column->name), sizeof name);
         for (size_t c = 0; c < size; c++)
-            name[c] = column->name[c] == '_' ? ' ' : text_is_lower((uint8_t)column->name[c]) ? (char)(column->name[c] - 32)
-                                                                                             : column->name[c];
+            name[c] = column->name[c] == '_'                    ? ' '
+                      : text_is_lower((uint8_t)column->name[c]) ? (char)(column->name[c] - 32)
+                                                                : column->name[c];
         cell_add(buf, column, span_make(name, size), sheet->widths[i], i + 1 == sheet->column_count);
     }
     buf_byte(buf, '\n');

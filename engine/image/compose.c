@@ -38,8 +38,8 @@ static bool same_package(const struct package *a, const struct package *b) {
            span_equal(a->architecture, b->architecture);
 }
 
-/* A package database is rewritten whole whenever one package changes, so the layer that holds the file is rarely the one that
- * installed the package: walk down through the file's older versions for as long as they say the same. */
+/* A package database is rewritten whole whenever one package changes, so the layer that holds the file is rarely the
+ * one that installed the package: walk down through the file's older versions for as long as they say the same. */
 static size_t layer_of_origin(const struct layer_result *const *layers, size_t index, const struct package *package) {
     size_t origin = index;
     for (size_t below = index; below-- > 0;) {
@@ -80,7 +80,8 @@ static int packages_compose(const struct layer_result *const *layers, size_t lay
                 continue;
             struct composed_package composed = {package, layer_of_origin(layers, index, package)};
             if (!vec_push(&composition->packages, composed))
-                return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu packages", composition->packages.count);
+                return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu packages",
+                               composition->packages.count);
         }
     }
     return 0;
@@ -95,7 +96,8 @@ static int secrets_compose(const struct layer_result *const *layers, size_t laye
             const struct layer_secret *secret = &layers[index]->secrets.data[i];
             enum cover cover = cover_above(layers, layer_count, index, secret->path);
             if (!vec_push(&composition->secrets, ((struct composed_secret){secret, index, states[cover]})))
-                return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu secrets", composition->secrets.count);
+                return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu secrets",
+                               composition->secrets.count);
         }
     }
     return 0;
@@ -223,7 +225,8 @@ static void candidate_add(const struct layer_result *const *layers, size_t layer
 }
 
 /* The release file of the highest rank says what the image is; the others fill in what it does not say. */
-static void distro_compose(const struct layer_result *const *layers, size_t layer_count, struct composition *composition) {
+static void distro_compose(const struct layer_result *const *layers, size_t layer_count,
+                           struct composition *composition) {
     struct candidate candidates[CANDIDATES_MAX];
     size_t count = 0;
     for (size_t index = layer_count; index-- > 0;) {

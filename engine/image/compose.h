@@ -1,6 +1,6 @@
-/* Layers to image: which packages a container of it would show and which layer brought them, what it calls itself, and what
- * became of each secret. Spec: OCI image-spec layer.md, "Applying Changesets": whiteouts and opaque directories hide what
- * lower layers hold and nothing of their own layer. */
+/* Layers to image: which packages a container of it would show and which layer brought them, what it calls itself, and
+ * what became of each secret. Spec: OCI image-spec layer.md, "Applying Changesets": whiteouts and opaque directories
+ * hide what lower layers hold and nothing of their own layer. */
 #ifndef TRAWL_COMPOSE_H
 #define TRAWL_COMPOSE_H
 
@@ -25,8 +25,8 @@ struct composition {
     struct distro distro;                  /* borrowed; all empty when the image does not say */
 };
 
-/* `layers` lowest first; a NULL one (it failed) counts as empty. `with_declared` also keeps what lock files only declare.
- * The composition borrows from the layers. NOMEM. */
+/* `layers` lowest first; a NULL one (it failed) counts as empty. `with_declared` also keeps what lock files only
+ * declare. The composition borrows from the layers. NOMEM. */
 int compose(const struct layer_result *const *layers, size_t layer_count, bool with_declared,
             struct composition *ret_composition, struct err *err);
 void composition_release(struct composition *composition);

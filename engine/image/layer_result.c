@@ -11,7 +11,7 @@ const char *scan_status_name(enum scan_status status) {
 }
 
 const char *stage_name(enum stage stage) {
-    static const char *const names[STAGE_COUNT] = {"resolve", "manifest", "config",  "fetch",   "verify", "inflate",
+    static const char *const names[STAGE_COUNT] = {"resolve", "manifest", "config", "fetch",   "verify", "inflate",
                                                    "walk",    "package",  "secret", "compose", "match"};
     return names[stage];
 }
@@ -60,10 +60,11 @@ void layer_result_error(struct layer_result *result, enum stage stage, struct sp
                                 .code = err->code,
                                 .message = arena_copy(&result->arena, span_text(err->text))};
     if (result->errors.count == ERRORS_MAX)
-        error = (struct layer_error){.stage = stage,
-                                     .code = ERR_LIMIT,
-                                     .path = span_text(""),
-                                     .message = span_text("more than 1000 errors in this layer: the rest is not listed")};
+        error =
+            (struct layer_error){.stage = stage,
+                                 .code = ERR_LIMIT,
+                                 .path = span_text(""),
+                                 .message = span_text("more than 1000 errors in this layer: the rest is not listed")};
     if (error.path.data != NULL && error.message.data != NULL)
         (void)vec_push(&result->errors, error);
 }
@@ -122,9 +123,7 @@ void layer_result_seal(struct layer_result *result) {
         SORT(result->opaques, number_order);
 }
 
-uint64_t path_fingerprint(struct span path) {
-    return xxh64_seeded(path, 0x7472617770617468U) & ~(uint64_t)1;
-}
+uint64_t path_fingerprint(struct span path) { return xxh64_seeded(path, 0x7472617770617468U) & ~(uint64_t)1; }
 
 static bool holds(const uint64_t *data, size_t count, uint64_t value) {
     return count > 0 && bsearch(&value, data, count, sizeof value, number_order) != NULL;
@@ -141,7 +140,7 @@ enum cover layer_result_cover(const struct layer_result *upper, struct span path
             return COVER_DELETED;
         if (!whole && holds(upper->opaques.data, upper->opaques.count, fingerprint))
             return holds(upper->paths.data, upper->paths.count, path_fingerprint(path)) ? COVER_OVERWRITTEN
-                                                                                       : COVER_DELETED;
+                                                                                        : COVER_DELETED;
         bool is_file = holds(upper->paths.data, upper->paths.count, fingerprint);
         bool is_directory = whole && holds(upper->paths.data, upper->paths.count, fingerprint | 1);
         if (end > 0 && (is_file || is_directory))

@@ -1,6 +1,6 @@
-/* What a scan of one layer found: a pure function of the layer's bytes, the analyser and the profile. It knows nothing of
- * images; engine/image/compose.h puts layers together. All text and arrays live in the result's own arena, so a result is one
- * thing to hand from a scan thread to the loop and to release. */
+/* What a scan of one layer found: a pure function of the layer's bytes, the analyser and the profile. It knows nothing
+ * of images; engine/image/compose.h puts layers together. All text and arrays live in the result's own arena, so a
+ * result is one thing to hand from a scan thread to the loop and to release. */
 #ifndef TRAWL_LAYER_RESULT_H
 #define TRAWL_LAYER_RESULT_H
 
@@ -33,7 +33,7 @@ const char *stage_name(enum stage stage);
 
 struct layer_secret {
     struct span path;
-    uint64_t line, column;        /* 1-based */
+    uint64_t line, column; /* 1-based */
     uint64_t byte_offset, byte_length;
     struct span rule, provider;
     enum severity severity;
@@ -43,9 +43,9 @@ struct layer_secret {
 
 struct layer_error {
     enum stage stage;
-    struct span path;       /* or empty: the layer itself */
+    struct span path; /* or empty: the layer itself */
     bool has_offset;
-    uint64_t byte_offset;   /* in the unpacked layer */
+    uint64_t byte_offset; /* in the unpacked layer */
     enum err_code code;
     struct span message;
 };
@@ -65,22 +65,22 @@ struct layer_release {
 struct layer_result {
     struct arena arena;
     struct digest digest;
-    struct digest diff_id;       /* DIGEST_NONE unless it was asked for */
+    struct digest diff_id; /* DIGEST_NONE unless it was asked for */
     struct span media_type;
     uint64_t compressed_bytes, unpacked_bytes;
-    uint64_t file_count;         /* entries that are not whiteouts */
-    uint64_t body_count;         /* regular files with bytes */
-    uint64_t body_seen_count;    /* bodies that occurred before in this same layer */
+    uint64_t file_count;      /* entries that are not whiteouts */
+    uint64_t body_count;      /* regular files with bytes */
+    uint64_t body_seen_count; /* bodies that occurred before in this same layer */
     uint64_t scan_ms;
     enum scan_status status;
-    VEC(struct package) packages;      /* sorted by path, type, name, version, architecture */
-    VEC(struct layer_secret) secrets;  /* sorted by path, offset, rule */
-    VEC(struct layer_error) errors;    /* in the order they happened */
-    VEC(struct layer_link) links;      /* sorted by path */
-    VEC(struct layer_release) releases;/* sorted by path */
-    VEC(uint64_t) paths;               /* path_fingerprint() of every entry, sorted; bit 0 says directory */
-    VEC(uint64_t) whiteouts;           /* of the removed paths, sorted */
-    VEC(uint64_t) opaques;             /* of the opaque directories, sorted */
+    VEC(struct package) packages;       /* sorted by path, type, name, version, architecture */
+    VEC(struct layer_secret) secrets;   /* sorted by path, offset, rule */
+    VEC(struct layer_error) errors;     /* in the order they happened */
+    VEC(struct layer_link) links;       /* sorted by path */
+    VEC(struct layer_release) releases; /* sorted by path */
+    VEC(uint64_t) paths;                /* path_fingerprint() of every entry, sorted; bit 0 says directory */
+    VEC(uint64_t) whiteouts;            /* of the removed paths, sorted */
+    VEC(uint64_t) opaques;              /* of the opaque directories, sorted */
 };
 
 struct layer_result *layer_result_new(const struct digest *digest); /* NULL: out of memory */

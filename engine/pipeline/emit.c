@@ -155,10 +155,11 @@ static void secret_note(struct emit_run *run, const struct planned_image *image,
                         const char *state, struct span location) {
     struct totals *totals = run->totals;
     bool is_new = false;
-    if (secret->confidence < TOTALS_CONFIDENCE || map_put(&run->fingerprints, secret->fingerprint, &is_new) == NULL || !is_new)
+    if (secret->confidence < TOTALS_CONFIDENCE || map_put(&run->fingerprints, secret->fingerprint, &is_new) == NULL ||
+        !is_new)
         return;
-    struct total_secret entry = {secret->rule, secret->redacted, location, image->reference.text, span_text(state),
-                                 secret->severity, secret->confidence};
+    struct total_secret entry = {secret->rule,     secret->redacted, location,          image->reference.text,
+                                 span_text(state), secret->severity, secret->confidence};
     size_t place = totals->top_secret_count;
     while (place > 0 && secret_is_worse(&entry, &totals->top_secrets[place - 1]))
         place--;
@@ -287,7 +288,8 @@ static void image_count(struct emit_run *run, const struct planned_image *image,
     totals->images_partial += image->status == SCAN_PARTIAL;
     totals->images_failed += image->status == SCAN_FAILED;
     totals->images_skipped += image->status == SCAN_SKIPPED;
-    struct worst_image entry = {.reference = image->reference.text, .architecture = image->platform.architecture, .secrets = secrets};
+    struct worst_image entry = {
+        .reference = image->reference.text, .architecture = image->platform.architecture, .secrets = secrets};
     uint64_t weight = secrets;
     for (size_t s = 0; s < SEVERITY_COUNT; s++) {
         entry.vulnerabilities[s] = vulnerabilities[s];
@@ -300,7 +302,8 @@ static void image_count(struct emit_run *run, const struct planned_image *image,
         const struct worst_image *other = &totals->worst_images[place - 1];
         int order = 0;
         for (size_t s = SEVERITY_COUNT; order == 0 && s-- > 0;)
-            order = (entry.vulnerabilities[s] > other->vulnerabilities[s]) - (entry.vulnerabilities[s] < other->vulnerabilities[s]);
+            order = (entry.vulnerabilities[s] > other->vulnerabilities[s]) -
+                    (entry.vulnerabilities[s] < other->vulnerabilities[s]);
         if (order < 0 || (order == 0 && entry.secrets <= other->secrets))
             break;
         place--;
@@ -333,7 +336,8 @@ static int image_secrets_emit(struct emit_run *run, struct planned_image *image,
     for (size_t i = 0; i < count; i++) {
         *secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
         if (secret_emit(run, &image->config_descriptor.digest, &found[i].secret, err) < 0 ||
-            image_secret_emit(run, image, image_digest, &found[i].secret, found[i].secret.path, found[i].state, NULL, err) < 0)
+            image_secret_emit(run, image, image_digest, &found[i].secret, found[i].secret.path, found[i].state, NULL,
+                              err) < 0)
             return -1;
     }
     return 0;
@@ -385,7 +389,10 @@ static int plan_emit(struct emit_run *run, struct err *err) {
     struct plan *plan = run->plan;
     const struct err *damage = run->options->db_damage;
     if (damage != NULL) {
-        struct error_row row = {.target = run->options->db_name, .stage = STAGE_MATCH, .code = damage->code, .message = span_text(damage->text)};
+        struct error_row row = {.target = run->options->db_name,
+                                .stage = STAGE_MATCH,
+                                .code = damage->code,
+                                .message = span_text(damage->text)};
         if (error_emit(run, &row, err) < 0)
             return -1;
     }
@@ -418,7 +425,8 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     map_init(&run.fingerprints, (uint64_t)(uintptr_t)plan);
     int result = package_sets_new(options, sink, &totals, &plan->arena, &run.sets, err);
     if (result == 0 && options->secrets)
-        result = image_secrets_new(options->secret_engine, options->show_secrets, &plan->arena, &run.config_secrets, err);
+        result =
+            image_secrets_new(options->secret_engine, options->show_secrets, &plan->arena, &run.config_secrets, err);
     if (result == 0)
         result = plan_emit(&run, err);
     package_sets_free(run.sets);

@@ -1,5 +1,5 @@
-/* From a scanned plan to rows: composes every image, matches every distinct package set once, and hands all rows to a sink.
- * One thread; the order of rows is determined by the plan alone. */
+/* From a scanned plan to rows: composes every image, matches every distinct package set once, and hands all rows to a
+ * sink. One thread; the order of rows is determined by the plan alone. */
 #ifndef TRAWL_EMIT_H
 #define TRAWL_EMIT_H
 
@@ -17,14 +17,14 @@ struct row_sink {
 struct emit_options {
     struct span sweep_id;
     bool packages, secrets;
-    bool with_declared;                  /* packages that lock files only declare: of folders, not of images */
+    bool with_declared; /* packages that lock files only declare: of folders, not of images */
     bool show_secrets;
-    const struct vuln_db *db;            /* NULL: no matching */
-    const struct err *db_damage;         /* why not, when one was named: becomes an error row with `db_name` as target */
+    const struct vuln_db *db;    /* NULL: no matching */
+    const struct err *db_damage; /* why not, when one was named: becomes an error row with `db_name` as target */
     struct span db_name;
     const struct secret_engine *secret_engine;
     int64_t scanned_at;
-    bool (*stop)(void *context);         /* asked between images */
+    bool (*stop)(void *context); /* asked between images */
     void *stop_context;
 };
 

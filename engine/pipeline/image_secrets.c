@@ -88,8 +88,9 @@ static int search_command(struct image_secrets *secrets, const struct image_conf
         buf_add(&text, doc_text(word));
         buf_byte(&text, ' ');
     }
-    int result = text.failed ? err_set(err, ERR_NOMEM, 0, "image configuration: out of memory")
-                             : search(secrets, "config", arena_format(secrets->arena, "config:%s", name), buf_span(&text), err);
+    int result = text.failed
+                     ? err_set(err, ERR_NOMEM, 0, "image configuration: out of memory")
+                     : search(secrets, "config", arena_format(secrets->arena, "config:%s", name), buf_span(&text), err);
     buf_release(&text);
     return result;
 }
@@ -110,7 +111,8 @@ int image_secrets_search(struct image_secrets *secrets, const struct image_confi
             return -1;
     }
     for (size_t i = 0; i < config->history_count; i++) {
-        if (search(secrets, "history", arena_format(secrets->arena, "history:%zu", i), config->history[i].created_by, err) < 0)
+        if (search(secrets, "history", arena_format(secrets->arena, "history:%zu", i), config->history[i].created_by,
+                   err) < 0)
             return -1;
     }
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
@@ -123,7 +125,8 @@ int image_secrets_search(struct image_secrets *secrets, const struct image_confi
 }
 
 /* The text with all findings of this location replaced. `shift` is where the text began in what was searched. */
-static int text_redact(struct image_secrets *secrets, const char *location, size_t shift, struct span *text, struct err *err) {
+static int text_redact(struct image_secrets *secrets, const char *location, size_t shift, struct span *text,
+                       struct err *err) {
     struct buf out;
     size_t done = 0;
     buf_init(&out, 0);

@@ -21,8 +21,8 @@ void image_secrets_free(struct image_secrets *secrets);
 int image_secrets_search(struct image_secrets *secrets, const struct image_config *config,
                          const struct config_secret **ret_found, size_t *ret_count, struct err *err);
 
-/* Replaces the findings in the configuration's own texts that become rows (history, labels) by their redacted form, so that the clear
- * text is written nowhere. Not with `show_secrets`. NOMEM. */
+/* Replaces the findings in the configuration's own texts that become rows (history, labels) by their redacted form, so
+ * that the clear text is written nowhere. Not with `show_secrets`. NOMEM. */
 int image_secrets_redact(struct image_secrets *secrets, struct image_config *config, struct err *err);
 
 #endif

@@ -19,16 +19,16 @@ struct inspect {
     struct arena arena; /* one file's parse: reset per file */
     struct buf body;
     struct layer_result *result;
-    VEC(uint64_t) bodies;                      /* hashes of this layer's bodies */
-    VEC(struct layer_secret) found;            /* in the body at hand, without path */
+    VEC(uint64_t) bodies;           /* hashes of this layer's bodies */
+    VEC(struct layer_secret) found; /* in the body at hand, without path */
 
     struct span path;
     uint64_t size, layer_offset;
     enum body_mode mode;
-    bool is_program;         /* the body begins as an ELF file does */
-    uint64_t wants;          /* enum cataloguer_id bits, and CLASSIFY_RELEASE */
-    uint64_t window_offset;  /* BODY_WINDOW: of body.data[0] in the file */
-    uint64_t window_reported;/* what begins before this offset has been reported */
+    bool is_program;          /* the body begins as an ELF file does */
+    uint64_t wants;           /* enum cataloguer_id bits, and CLASSIFY_RELEASE */
+    uint64_t window_offset;   /* BODY_WINDOW: of body.data[0] in the file */
+    uint64_t window_reported; /* what begins before this offset has been reported */
     uint64_t window_line, window_column;
 };
 
@@ -70,14 +70,16 @@ static void fail(struct inspect *inspect, enum stage stage, const struct err *er
 
 /* ---- secrets ---- */
 
-/* Libraries carry the private keys of their self-tests: a key inside a program is more likely one of those than anybody's. */
+/* Libraries carry the private keys of their self-tests: a key inside a program is more likely one of those than
+ * anybody's. */
 #define PROGRAM_KEY_CONFIDENCE 0.4
 
 static bool program_weigh(struct inspect *inspect, struct layer_secret *secret) {
-    if (!inspect->is_program || !span_is(secret->provider, "private-key") || secret->confidence <= PROGRAM_KEY_CONFIDENCE)
+    if (!inspect->is_program || !span_is(secret->provider, "private-key") ||
+        secret->confidence <= PROGRAM_KEY_CONFIDENCE)
         return true;
-    const char *evidence = arena_format(&inspect->result->arena, "%.*s%sinside a program", SPAN_FORMAT(secret->evidence),
-                                        secret->evidence.size > 0 ? ", " : "");
+    const char *evidence = arena_format(&inspect->result->arena, "%.*s%sinside a program",
+                                        SPAN_FORMAT(secret->evidence), secret->evidence.size > 0 ? ", " : "");
     secret->confidence = PROGRAM_KEY_CONFIDENCE;
     secret->evidence = span_text(evidence);
     return evidence != NULL;
@@ -104,7 +106,8 @@ static void search(struct inspect *inspect, const struct secret_input *input) {
     if (secret_scan(inspect->options->secret_engine, inspect->scratch, input, hit_keep, inspect, &outcome, &err) < 0) {
         fail(inspect, STAGE_SECRET, &err);
     } else if (outcome.truncated) {
-        (void)err_set(&err, ERR_LIMIT, 0, "secret: more than %zu findings or too much work in this file, the rest is missing",
+        (void)err_set(&err, ERR_LIMIT, 0,
+                      "secret: more than %zu findings or too much work in this file, the rest is missing",
                       LIMIT_FINDINGS_PER_FILE);
         fail(inspect, STAGE_SECRET, &err);
     }
@@ -273,8 +276,9 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
     buf_reset(&inspect->body);
     if (inspect->wants != 0 && size > inspect->options->catalogue_bytes_max) {
         struct err err = {0};
-        (void)err_set(&err, ERR_LIMIT, 0, "package data of %" PRIu64 " bytes: expected at most %zu; raise --memory to read it",
-                      size, inspect->options->catalogue_bytes_max);
+        (void)err_set(&err, ERR_LIMIT, 0,
+                      "package data of %" PRIu64 " bytes: expected at most %zu; raise --memory to read it", size,
+                      inspect->options->catalogue_bytes_max);
         fail(inspect, STAGE_PACKAGE, &err);
         inspect->wants = 0;
     }

@@ -1,6 +1,6 @@
-/* What a scan thread does with the body of one file: hash it, search it for secrets unless that was done before, hand it to the
- * cataloguers that want its path. Bodies come in pieces; small ones and wanted ones are looked at whole, larger ones in windows, so memory
- * does not depend on the size of a file.
+/* What a scan thread does with the body of one file: hash it, search it for secrets unless that was done before, hand
+ * it to the cataloguers that want its path. Bodies come in pieces; small ones and wanted ones are looked at whole,
+ * larger ones in windows, so memory does not depend on the size of a file.
  *
  * One object per scan thread, used for one layer after another. */
 #ifndef TRAWL_INSPECT_H
@@ -15,12 +15,12 @@
 struct inspect_options {
     bool packages;
     bool secrets;
-    bool show_secrets;            /* clear text in place of the redacted one */
-    size_t body_bytes_max;        /* looked at whole up to here, in windows of this size beyond */
-    size_t catalogue_bytes_max;   /* the largest file that a cataloguer gets */
+    bool show_secrets;          /* clear text in place of the redacted one */
+    size_t body_bytes_max;      /* looked at whole up to here, in windows of this size beyond */
+    size_t catalogue_bytes_max; /* the largest file that a cataloguer gets */
     const struct classify *classify;
     const struct secret_engine *secret_engine; /* NULL without `secrets` */
-    struct seen *seen;            /* NULL: no deduplication of bodies across layers */
+    struct seen *seen;                         /* NULL: no deduplication of bodies across layers */
 };
 
 struct inspect;
@@ -31,8 +31,9 @@ void inspect_free(struct inspect *inspect);
 /* Everything that follows goes into this result, until the next call. */
 void inspect_layer(struct inspect *inspect, struct layer_result *result);
 
-/* A regular file: its path, its size in bytes, and where its body begins in the unpacked layer (for error rows). The body
- * follows through inspect_data(); inspect_end() comes when it is whole, or never when it broke off. The path must live until then. */
+/* A regular file: its path, its size in bytes, and where its body begins in the unpacked layer (for error rows). The
+ * body follows through inspect_data(); inspect_end() comes when it is whole, or never when it broke off. The path must
+ * live until then. */
 void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uint64_t layer_offset);
 void inspect_data(struct inspect *inspect, struct span bytes);
 void inspect_end(struct inspect *inspect);

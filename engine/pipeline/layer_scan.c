@@ -14,10 +14,10 @@ struct layer_scan {
     struct digest_stream *unpacked; /* of the tar, when asked for */
     bool hash_unpacked;
     struct layer_result *result;
-    struct err failure;             /* the first thing that ended inflating or walking */
+    struct err failure; /* the first thing that ended inflating or walking */
     enum stage failure_stage;
-    bool in_file;                   /* between the entry and the end of a regular file */
-    struct body_hash *tree_body;    /* trees only: of the file at hand */
+    bool in_file;                /* between the entry and the end of a regular file */
+    struct body_hash *tree_body; /* trees only: of the file at hand */
     struct hash_key tree_key;
 };
 
@@ -50,9 +50,7 @@ int layer_scan_new(const struct layer_scan_options *options, struct layer_scan *
     return 0;
 }
 
-static int memory_short(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "layer: out of memory");
-}
+static int memory_short(struct err *err) { return err_set(err, ERR_NOMEM, 0, "layer: out of memory"); }
 
 static bool canceled(const struct layer_scan *scan) {
     return scan->options->stop != NULL && atomic_load_explicit(scan->options->stop, memory_order_relaxed);
@@ -60,7 +58,8 @@ static bool canceled(const struct layer_scan *scan) {
 
 /* ---- the walk's events: the same from a tar and from a folder ---- */
 
-/* Links that lead to a release file or are a folder near the root ("lib", "usr/lib"): all that composition ever follows. */
+/* Links that lead to a release file or are a folder near the root ("lib", "usr/lib"): all that composition ever
+ * follows. */
 static bool link_matters(const struct layer_scan *scan, struct span path) {
     size_t slash = span_index(path, '/', 0);
     bool shallow = slash == SIZE_MAX || span_index(path, '/', slash + 1) == SIZE_MAX;
@@ -77,8 +76,8 @@ static int link_keep(struct layer_scan *scan, const struct tar_entry *entry, str
                               .is_hard = is_hard};
     if (link.path.data == NULL || link.target.data == NULL || !vec_push(&result->links, link))
         return memory_short(err);
-    /* The body stands under the target's name. When that name tells nobody that it is package data it went by unread: rare, and never
-     * silent. */
+    /* The body stands under the target's name. When that name tells nobody that it is package data it went by unread:
+     * rare, and never silent. */
     const struct classify *classify = scan->options->inspect.classify;
     if (is_hard && entry->stored_bytes == 0 && classify_path(classify, entry->path) != 0 &&
         classify_path(classify, entry->link_path) == 0) {
@@ -214,8 +213,8 @@ static bool blob_is_right(struct layer_scan *scan, const struct descriptor *desc
     const struct digest *wanted = descriptor->is_unpacked_digest ? &descriptor->digest : diff_id;
     if (wanted->algorithm == DIGEST_NONE || digest_equal(wanted, &scan->result->diff_id))
         return true;
-    (void)err_set(err, ERR_DIGEST, 0, "unpacked layer: expected diff_id %s, found %.26s…", digest_text(wanted, expected),
-                  digest_text(&scan->result->diff_id, found));
+    (void)err_set(err, ERR_DIGEST, 0, "unpacked layer: expected diff_id %s, found %.26s…",
+                  digest_text(wanted, expected), digest_text(&scan->result->diff_id, found));
     return false;
 }
 
@@ -246,8 +245,8 @@ struct layer_result *layer_scan_stream(struct layer_scan *scan, const struct des
     struct layer_result *result = scan->result;
     const struct digest *unpacked = descriptor->is_unpacked_digest ? &descriptor->digest : diff_id;
     bool hash_packed = !descriptor->is_unpacked_digest;
-    scan->hash_unpacked = descriptor->is_unpacked_digest ||
-                          (scan->options->verify_diff_id && unpacked->algorithm != DIGEST_NONE);
+    scan->hash_unpacked =
+        descriptor->is_unpacked_digest || (scan->options->verify_diff_id && unpacked->algorithm != DIGEST_NONE);
     result->media_type = arena_copy(&result->arena, descriptor->media_type);
     codec_begin(scan->codec, &scan->options->codec_limits);
     tar_begin(scan->tar, &scan->options->tar_limits, &tar_events, scan);

@@ -1,5 +1,5 @@
-/* One layer from first byte to last: verify, inflate, walk, inspect. Plain function calls in one scan thread; the result is a pure
- * function of the bytes and the options (architecture invariant 2).
+/* One layer from first byte to last: verify, inflate, walk, inspect. Plain function calls in one scan thread; the
+ * result is a pure function of the bytes and the options (architecture invariant 2).
  *
  * One object per scan thread, used for one layer after another. */
 #ifndef TRAWL_LAYER_SCAN_H
@@ -26,8 +26,9 @@ struct layer_scan;
 int layer_scan_new(const struct layer_scan_options *options, struct layer_scan **ret_scan, struct err *err);
 void layer_scan_free(struct layer_scan *scan);
 
-/* Reads the stream to its end whatever goes wrong on the way, so that a wrong digest is told from wrong contents. `diff_id` is
- * the configuration's (DIGEST_NONE: not known). NULL only when memory is short; every other failure is in the result. */
+/* Reads the stream to its end whatever goes wrong on the way, so that a wrong digest is told from wrong contents.
+ * `diff_id` is the configuration's (DIGEST_NONE: not known). NULL only when memory is short; every other failure is in
+ * the result. */
 struct layer_result *layer_scan_stream(struct layer_scan *scan, const struct descriptor *descriptor,
                                        const struct digest *diff_id, struct stream *stream);
 

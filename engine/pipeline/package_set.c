@@ -60,9 +60,7 @@ void package_sets_free(struct package_sets *sets) {
     mem_free(sets);
 }
 
-static int memory_short(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "package set: out of memory");
-}
+static int memory_short(struct err *err) { return err_set(err, ERR_NOMEM, 0, "package set: out of memory"); }
 
 static int row_put(struct package_sets *sets, struct err *err) {
     return row_end(&sets->row, err) < 0 ? -1 : sets->sink->add(sets->sink->context, &sets->row, err);
@@ -75,8 +73,8 @@ static int match_keep(void *context, const struct vuln_match *match, struct err 
     return vec_push(&sets->matches, *match) ? 0 : memory_short(err);
 }
 
-/* A rough order of work: what is exploited first, then by score, moved by how likely exploitation is. Without a score the
- * severity's middle stands in. 0 to 1. */
+/* A rough order of work: what is exploited first, then by score, moved by how likely exploitation is. Without a score
+ * the severity's middle stands in. 0 to 1. */
 static double priority_of(const struct vuln_match *match) {
     static const double middles[SEVERITY_COUNT] = {0.4, 0.05, 0.25, 0.55, 0.8, 0.95};
     double base = match->cvss_score >= 0 ? match->cvss_score / 10 : middles[match->severity];
@@ -105,8 +103,8 @@ static size_t alias_add(struct span aliases[ALIASES_MAX], size_t count, struct s
     return count + 1;
 }
 
-/* All the other ids of the flaw: the record's aliases, the CVEs that a distribution's record is about, and the records of the
- * same flaw that this one stands for. Sorted, each once. */
+/* All the other ids of the flaw: the record's aliases, the CVEs that a distribution's record is about, and the records
+ * of the same flaw that this one stands for. Sorted, each once. */
 static size_t aliases_collect(const struct package_sets *sets, const struct vuln_match *match,
                               struct span aliases[ALIASES_MAX]) {
     size_t count = 0;
@@ -193,7 +191,8 @@ static int member_match(struct package_sets *sets, struct known_set *set, const 
         return memory_short(err);
     if (sets->ecosystem.size == 0)
         return 0;
-    struct vuln_query query = {.ecosystem = buf_span(&sets->ecosystem), .name = package->name, .version = package->version};
+    struct vuln_query query = {
+        .ecosystem = buf_span(&sets->ecosystem), .name = package->name, .version = package->version};
     if (vuln_ecosystem_names_source(query.ecosystem)) {
         if (package->source_name.size > 0)
             query.name = package->source_name;
@@ -204,8 +203,7 @@ static int member_match(struct package_sets *sets, struct known_set *set, const 
     if (vuln_match(sets->options->db, &query, match_keep, sets, err) < 0)
         return err_wrap(err, "match of %.*s", SPAN_FORMAT(member->purl));
     for (size_t i = 0; i < sets->matches.count; i++) {
-        if (speaks_for_group(sets, i) &&
-            vulnerability_emit(sets, set, member, &query, &sets->matches.data[i], err) < 0)
+        if (speaks_for_group(sets, i) && vulnerability_emit(sets, set, member, &query, &sets->matches.data[i], err) < 0)
             return -1;
     }
     return 0;
@@ -259,7 +257,8 @@ static int members_collect(struct package_sets *sets, const struct composition *
         const struct composed_package *composed = &composition->packages.data[i];
         buf_reset(&purl);
         purl_make(composed->package, &composition->distro, &purl);
-        struct member member = {.purl = purl.failed ? (struct span){NULL, 0} : arena_copy(&sets->scratch, buf_span(&purl)),
+        struct member member = {.purl =
+                                    purl.failed ? (struct span){NULL, 0} : arena_copy(&sets->scratch, buf_span(&purl)),
                                 .package = composed->package,
                                 .layer = &layers[composed->layer_index]->digest};
         if (member.purl.data == NULL || !vec_push(&sets->members, member))
@@ -270,7 +269,8 @@ static int members_collect(struct package_sets *sets, const struct composition *
     size_t kept = 0;
     for (size_t i = 0; i < sets->members.count; i++) {
         const struct member *member = &sets->members.data[i];
-        if (kept > 0 && span_equal(member->purl, member[-1].purl) && span_equal(member->package->path, member[-1].package->path))
+        if (kept > 0 && span_equal(member->purl, member[-1].purl) &&
+            span_equal(member->package->path, member[-1].package->path))
             continue;
         sets->members.data[kept++] = *member;
     }
@@ -315,8 +315,9 @@ static int set_emit(struct package_sets *sets, struct known_set *set, const stru
     return 0;
 }
 
-int package_sets_emit(struct package_sets *sets, struct composition *composition, const struct layer_result *const *layers,
-                      struct package_set_outcome *ret_outcome, struct err *err) {
+int package_sets_emit(struct package_sets *sets, struct composition *composition,
+                      const struct layer_result *const *layers, struct package_set_outcome *ret_outcome,
+                      struct err *err) {
     struct span id;
     bool is_new = false;
     if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &composition->distro, &id, err) < 0)

@@ -1,5 +1,5 @@
-/* Package sets: what two images with the same packages from the same layers share. Each distinct set is written and matched
- * against the vulnerability database once, however many images have it. */
+/* Package sets: what two images with the same packages from the same layers share. Each distinct set is written and
+ * matched against the vulnerability database once, however many images have it. */
 #ifndef TRAWL_PACKAGE_SET_H
 #define TRAWL_PACKAGE_SET_H
 
@@ -14,12 +14,13 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
 void package_sets_free(struct package_sets *sets);
 
 struct package_set_outcome {
-    struct span id;                  /* 32 hex digits: of the distribution, and of every package's purl, path and layer */
+    struct span id; /* 32 hex digits: of the distribution, and of every package's purl, path and layer */
     const uint64_t *vulnerabilities; /* by severity */
 };
 
 /* Writes the set's rows when it is new. The composition's packages are sorted on the way. */
-int package_sets_emit(struct package_sets *sets, struct composition *composition, const struct layer_result *const *layers,
-                      struct package_set_outcome *ret_outcome, struct err *err);
+int package_sets_emit(struct package_sets *sets, struct composition *composition,
+                      const struct layer_result *const *layers, struct package_set_outcome *ret_outcome,
+                      struct err *err);
 
 #endif

@@ -23,7 +23,8 @@ void plan_release(struct plan *plan) {
     arena_release(&plan->arena);
 }
 
-struct planned_image *plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference) {
+struct planned_image *plan_image_add(struct plan *plan, struct source *source,
+                                     const struct source_reference *reference) {
     struct planned_image *image = arena_zalloc(&plan->arena, sizeof *image);
     if (image == NULL || !vec_push(&plan->images, image))
         return NULL;
@@ -70,8 +71,8 @@ size_t plan_layer_add(struct plan *plan, struct planned_image *image, const stru
                       const struct digest *diff_id) {
     struct span key = span_make(descriptor->digest.bytes, digest_size(descriptor->digest.algorithm));
     void *known = map_get(&plan->layers_by_digest, key);
-    struct planned_layer *layer = known == NULL ? arena_zalloc(&plan->arena, sizeof *layer)
-                                                : plan->layers.data[(uintptr_t)known - 1];
+    struct planned_layer *layer =
+        known == NULL ? arena_zalloc(&plan->arena, sizeof *layer) : plan->layers.data[(uintptr_t)known - 1];
     if (layer == NULL)
         return SIZE_MAX;
     layer->image_count++;
@@ -115,7 +116,8 @@ struct ranked_layer {
 };
 
 static int layer_order(const void *left, const void *right) {
-    const struct planned_layer *a = ((const struct ranked_layer *)left)->layer, *b = ((const struct ranked_layer *)right)->layer;
+    const struct planned_layer *a = ((const struct ranked_layer *)left)->layer,
+                               *b = ((const struct ranked_layer *)right)->layer;
     if (a->descriptor.size != b->descriptor.size)
         return a->descriptor.size > b->descriptor.size ? -1 : 1;
     return digest_compare(&a->descriptor.digest, &b->descriptor.digest);

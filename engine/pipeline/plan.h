@@ -14,31 +14,31 @@ struct image_error {
 };
 
 struct planned_image {
-    struct source *source;          /* NULL: the target could not be opened */
-    const char *kind;               /* target_kind */
+    struct source *source; /* NULL: the target could not be opened */
+    const char *kind;      /* target_kind */
     struct source_reference reference;
-    struct digest digest;           /* of the manifest; DIGEST_NONE when it never came */
+    struct digest digest; /* of the manifest; DIGEST_NONE when it never came */
     struct span media_type;
     struct platform platform;
     struct descriptor config_descriptor;
     bool has_config;
     struct image_config config;
-    size_t *layers;                 /* indexes into the plan's layers, lowest first */
+    size_t *layers; /* indexes into the plan's layers, lowest first */
     size_t layer_count;
     enum scan_status status;
-    struct span reason;             /* why it is not done */
+    struct span reason; /* why it is not done */
     VEC(struct image_error) errors;
 };
 
 struct planned_layer {
     struct descriptor descriptor;
-    struct digest diff_id;          /* DIGEST_NONE: not known */
-    struct source *source;          /* one of those that hold it */
+    struct digest diff_id; /* DIGEST_NONE: not known */
+    struct source *source; /* one of those that hold it */
     const struct source_reference *reference;
-    const char *tree;               /* a folder in place of a blob, or NULL */
-    struct span first_reference;    /* the smallest reference that holds it: the `target` of its error rows */
-    size_t image_count;             /* that hold it */
-    struct layer_result *result;    /* owned; NULL until scanned */
+    const char *tree;            /* a folder in place of a blob, or NULL */
+    struct span first_reference; /* the smallest reference that holds it: the `target` of its error rows */
+    size_t image_count;          /* that hold it */
+    struct layer_result *result; /* owned; NULL until scanned */
 };
 
 struct plan {
@@ -55,7 +55,8 @@ void plan_init(struct plan *plan);
 void plan_release(struct plan *plan);
 
 /* `source` may be NULL for a target that could not be opened. NULL when memory is short. */
-struct planned_image *plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference);
+struct planned_image *plan_image_add(struct plan *plan, struct source *source,
+                                     const struct source_reference *reference);
 
 /* Attaches an error to an image and sets its status. Reason is the first error's text. */
 void plan_image_error(struct plan *plan, struct planned_image *image, enum stage stage, const struct err *err,
@@ -63,14 +64,15 @@ void plan_image_error(struct plan *plan, struct planned_image *image, enum stage
 /* A target that could not be listed. Where it names one image, that is in the plan as a failed one. */
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err);
 
-/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. SIZE_MAX: out of memory. */
+/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. SIZE_MAX: out of memory.
+ */
 size_t plan_layer_add(struct plan *plan, struct planned_image *image, const struct descriptor *descriptor,
                       const struct digest *diff_id);
 /* The layer that stands for a folder on disk. */
 size_t plan_tree_add(struct plan *plan, struct planned_image *image, const char *folder);
 
-/* Sorts images by reference and digest, and layers so that the largest come first (then by digest): no straggler ends the
- * night. Layer indexes of images follow. False when memory is short. */
+/* Sorts images by reference and digest, and layers so that the largest come first (then by digest): no straggler ends
+ * the night. Layer indexes of images follow. False when memory is short. */
 bool plan_order(struct plan *plan);
 
 #endif

@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "io/file/file.h"
 
-/* Manifests and configurations asked for at the same time. The HTTP client has its own limit of connections; this one bounds memory:
- * a request costs some KiB. */
+/* Manifests and configurations asked for at the same time. The HTTP client has its own limit of connections; this one
+ * bounds memory: a request costs some KiB. */
 #define IN_FLIGHT_MAX ((size_t)256)
 
 /* A manifest that waits to be read: a listed reference, or an entry of an index. */
@@ -28,13 +28,13 @@ struct resolve {
     void *context;
     VEC(struct source *) sources;
     VEC(struct span) targets;
-    size_t target_next;  /* the next one to open */
-    size_t listing;      /* listings under way */
-    struct task *first;  /* waiting */
+    size_t target_next; /* the next one to open */
+    size_t listing;     /* listings under way */
+    struct task *first; /* waiting */
     struct task *last;
     size_t in_flight;
     size_t found, read;
-    bool stepping;       /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
+    bool stepping; /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
     bool finished;
 };
 
@@ -181,9 +181,10 @@ static void index_expand(struct task *task, const struct manifest *index) {
     struct resolve *resolve = task->resolve;
     struct err err = {0};
     if (task->depth + 1 > LIMIT_INDEX_DEPTH) {
-        task_fail(task, STAGE_MANIFEST,
-                  (err_set(&err, ERR_LIMIT, 0, "index: expected at most %zu indexes inside each other", LIMIT_INDEX_DEPTH),
-                   &err));
+        task_fail(
+            task, STAGE_MANIFEST,
+            (err_set(&err, ERR_LIMIT, 0, "index: expected at most %zu indexes inside each other", LIMIT_INDEX_DEPTH),
+             &err));
         return;
     }
     for (size_t i = 0; i < index->entry_count; i++) {
@@ -208,7 +209,8 @@ static void index_expand(struct task *task, const struct manifest *index) {
 /* What was listed twice, under the same name with the same digest, is swept once. */
 static bool is_new(struct resolve *resolve, const struct task *task, const struct digest *digest, struct err *err) {
     char text[DIGEST_TEXT_SIZE];
-    char *key = arena_format(&resolve->plan->arena, "%.*s\n%s", SPAN_FORMAT(task->reference.text), digest_text(digest, text));
+    char *key =
+        arena_format(&resolve->plan->arena, "%.*s\n%s", SPAN_FORMAT(task->reference.text), digest_text(digest, text));
     bool fresh = false;
     if (key == NULL || map_put(&resolve->plan->image_keys, span_text(key), &fresh) == NULL) {
         (void)err_set(err, ERR_NOMEM, 0, "image: out of memory");

@@ -1,5 +1,6 @@
-/* Targets to images: opens sources, lists references, expands indexes to platforms, reads manifests and configurations, and
- * fills the plan. Runs on the loop with many requests in flight; every failure becomes an error of its image or target. */
+/* Targets to images: opens sources, lists references, expands indexes to platforms, reads manifests and configurations,
+ * and fills the plan. Runs on the loop with many requests in flight; every failure becomes an error of its image or
+ * target. */
 #ifndef TRAWL_RESOLVE_H
 #define TRAWL_RESOLVE_H
 
@@ -7,8 +8,8 @@
 
 struct resolve_options {
     const struct source_context *context;
-    const char *const *targets;   /* as typed; "@FILE" is a list with one target a line, "#" begins a comment; "-" reads it
-                                     from standard input */
+    const char *const *targets; /* as typed; "@FILE" is a list with one target a line, "#" begins a comment; "-" reads
+                                   it from standard input */
     size_t target_count;
     const struct span *platforms; /* "os/architecture[/variant]"; none: all */
     size_t platform_count;
@@ -19,8 +20,8 @@ struct resolve;
 /* Called in the loop thread when everything is resolved. */
 typedef void (*resolve_done_fn)(void *context);
 
-/* Starts. `plan` and `options` must live until resolve_free(). USAGE for lists that cannot be read; NOMEM. Targets that cannot be
- * opened are errors of the plan, not of this call. */
+/* Starts. `plan` and `options` must live until resolve_free(). USAGE for lists that cannot be read; NOMEM. Targets that
+ * cannot be opened are errors of the plan, not of this call. */
 int resolve_start(const struct resolve_options *options, struct plan *plan, resolve_done_fn done, void *context,
                   struct resolve **ret_resolve, struct err *err);
 

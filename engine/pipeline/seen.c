@@ -56,17 +56,13 @@ void seen_free(struct seen *seen) {
     mem_free(seen);
 }
 
-const struct hash_key *seen_key(const struct seen *seen) {
-    return &seen->key;
-}
+const struct hash_key *seen_key(const struct seen *seen) { return &seen->key; }
 
 static struct stripe *stripe_of(struct seen *seen, struct hash128 hash) {
     return &seen->stripes[hash.high % STRIPE_COUNT];
 }
 
-static bool is_free(const struct slot *slot) {
-    return slot->hash.low == 0 && slot->hash.high == 0;
-}
+static bool is_free(const struct slot *slot) { return slot->hash.low == 0 && slot->hash.high == 0; }
 
 static struct slot *slot_find(struct slot *slots, size_t capacity, struct hash128 hash) {
     size_t i = hash.low & (capacity - 1);

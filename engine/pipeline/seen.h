@@ -1,8 +1,8 @@
 /* The bodies that this sweep has searched, with what was found in each: a body met again costs a look-up.
  *
- * Keyed by XXH3-128 under a random key of this run, so that nobody can prepare two bodies that collide. Bodies with findings keep
- * them; most have none. Shared by all scan threads: 64 stripes, each under its own lock. When the memory it was given is used
- * up it stops learning, which costs time and changes no result. */
+ * Keyed by XXH3-128 under a random key of this run, so that nobody can prepare two bodies that collide. Bodies with
+ * findings keep them; most have none. Shared by all scan threads: 64 stripes, each under its own lock. When the memory
+ * it was given is used up it stops learning, which costs time and changes no result. */
 #ifndef TRAWL_SEEN_H
 #define TRAWL_SEEN_H
 

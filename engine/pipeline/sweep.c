@@ -39,17 +39,17 @@ struct sweep {
     struct layer_scan **scans; /* one for each thread */
     pthread_t *threads;
     size_t thread_count;
-    struct queue ready;        /* jobs for scan threads; as long as there are streams, so pushing never waits */
-    struct queue done;         /* jobs that scan threads have finished */
-    struct job *jobs;          /* budget.streams slots; free when `layer` is NULL */
+    struct queue ready; /* jobs for scan threads; as long as there are streams, so pushing never waits */
+    struct queue done;  /* jobs that scan threads have finished */
+    struct job *jobs;   /* budget.streams slots; free when `layer` is NULL */
     size_t job_count;
-    size_t layer_next;         /* the next planned layer to start */
+    size_t layer_next; /* the next planned layer to start */
     size_t layers_done;
     uint64_t bytes_done, bytes_total;
     uint64_t secrets_found;
     enum sweep_phase phase;
     uint64_t started_ns, phase_ns;
-    uint64_t watch;            /* of the signal descriptor */
+    uint64_t watch; /* of the signal descriptor */
     _Atomic bool stop;
     struct err fatal;
 };
@@ -62,8 +62,8 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret
     if (jobs == 0)
         jobs = cpu_count();
     struct sweep_budget budget = {.jobs = size_min(jobs, JOBS_MAX), .chunks_per_stream = CHUNKS_PER_STREAM};
-    /* A quarter for chunks, a quarter for the writer, an eighth each for seen bodies and for bodies at hand; the rest is for
-     * compiled rules, the database's pages, results and the libraries. */
+    /* A quarter for chunks, a quarter for the writer, an eighth each for seen bodies and for bodies at hand; the rest
+     * is for compiled rules, the database's pages, results and the libraries. */
     size_t quarter = (size_t)(memory_bytes / 4);
     budget.streams = size_min(size_max(quarter / (CHUNKS_PER_STREAM * CHUNK_BYTES), budget.jobs + 1), STREAMS_MAX);
     budget.streams = size_max(budget.streams, budget.jobs + 1);
@@ -124,9 +124,7 @@ static int threads_start(struct sweep *sweep, struct err *err) {
 
 /* ---- fetching ---- */
 
-static void wake(void *context) {
-    loop_wake(context);
-}
+static void wake(void *context) { loop_wake(context); }
 
 static void layer_fail(struct sweep *sweep, struct planned_layer *layer, enum stage stage, enum scan_status status,
                        const struct err *err) {
@@ -147,10 +145,12 @@ static bool layer_refuse(struct sweep *sweep, struct planned_layer *layer) {
     if (layer->tree != NULL)
         return false;
     if (descriptor->is_foreign) {
-        (void)err_set(&err, ERR_UNSUPPORTED, 0, "foreign layer: its bytes are not in the registry and were not scanned");
+        (void)err_set(&err, ERR_UNSUPPORTED, 0,
+                      "foreign layer: its bytes are not in the registry and were not scanned");
         layer_fail(sweep, layer, STAGE_FETCH, SCAN_SKIPPED, &err);
     } else if (descriptor->size > sweep->options->codec_limits.unpacked_bytes_max) {
-        (void)err_set(&err, ERR_LIMIT, 0, "layer of %" PRIu64 " bytes: expected at most %" PRIu64 "; raise --max-layer-bytes",
+        (void)err_set(&err, ERR_LIMIT, 0,
+                      "layer of %" PRIu64 " bytes: expected at most %" PRIu64 "; raise --max-layer-bytes",
                       descriptor->size, sweep->options->codec_limits.unpacked_bytes_max);
         layer_fail(sweep, layer, STAGE_FETCH, SCAN_FAILED, &err);
     }
@@ -178,7 +178,8 @@ static void layer_start(struct sweep *sweep, struct job *job, struct planned_lay
     *job = (struct job){.layer = layer};
     sweep->job_count++;
     if (layer->tree == NULL) {
-        if (stream_init(&job->stream, &sweep->pool, sweep->budget.chunks_per_stream, wake, sweep->loop, &sweep->fatal) < 0)
+        if (stream_init(&job->stream, &sweep->pool, sweep->budget.chunks_per_stream, wake, sweep->loop, &sweep->fatal) <
+            0)
             return;
         job->streaming = true;
         layer->source->ops->stream(layer->source, layer->reference, &layer->descriptor, &job->stream);
@@ -280,7 +281,8 @@ static void on_signal(void *context, int fd, unsigned events) {
 static bool signal_pending(void *context) {
     struct sweep *sweep = context;
     struct signalfd_siginfo info;
-    return sweep->options->signal_fd >= 0 && read(sweep->options->signal_fd, &info, sizeof info) == (ssize_t)sizeof info;
+    return sweep->options->signal_fd >= 0 &&
+           read(sweep->options->signal_fd, &info, sizeof info) == (ssize_t)sizeof info;
 }
 
 static void on_resolved(void *context) {
@@ -384,8 +386,8 @@ static void sweep_quiesce(struct sweep *sweep) {
     struct err err = {0};
     (void)err_set(&err, ERR_CANCELED, 0, "canceled");
     atomic_store_explicit(&sweep->stop, true, memory_order_relaxed);
-    /* Producers are told to end, which those with something in flight do when their transport is closed below; whoever still waits
-     * for bytes gets none. */
+    /* Producers are told to end, which those with something in flight do when their transport is closed below; whoever
+     * still waits for bytes gets none. */
     for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {
         if (sweep->jobs[i].layer == NULL || !sweep->jobs[i].streaming)
             continue;

@@ -1,5 +1,5 @@
-/* The whole job: targets in, rows out. One loop thread (the caller's) owns the ring, the sockets and the clock; N scan threads
- * read layers; the caller's thread then composes and writes.
+/* The whole job: targets in, rows out. One loop thread (the caller's) owns the ring, the sockets and the clock; N scan
+ * threads read layers; the caller's thread then composes and writes.
  *
  * Memory: the ceiling is split between the streams' chunks, the bodies at hand, the seen bodies and the writer; see
  * sweep_budget_of(). What grows with the fleet beyond it is the layers' results: 8 bytes a path, and what was found. */
@@ -29,31 +29,31 @@ struct sweep_options {
     struct http_options http;
     bool plain_http, tls;
     const char *username, *password;
-    size_t jobs;                   /* scan threads; 0: one for each processor */
-    uint64_t memory_bytes;         /* the ceiling; 0: 1 GiB */
+    size_t jobs;           /* scan threads; 0: one for each processor */
+    uint64_t memory_bytes; /* the ceiling; 0: 1 GiB */
     bool packages, secrets;
-    bool dedup;                    /* search each body once */
+    bool dedup; /* search each body once */
     bool verify_diff_id;
     bool show_secrets;
     bool with_declared;
     struct codec_limits codec_limits;
     const struct secret_engine *secret_engine; /* needed with `secrets` */
-    const struct vuln_db *db;      /* or NULL */
-    const struct err *db_damage;   /* why not, when a database was named; it becomes an error row */
+    const struct vuln_db *db;                  /* or NULL */
+    const struct err *db_damage;               /* why not, when a database was named; it becomes an error row */
     struct span db_name;
     struct span sweep_id;
     int64_t scanned_at;
-    uint64_t progress_ms;          /* 0: no progress */
+    uint64_t progress_ms; /* 0: no progress */
     void (*progress)(void *context, const struct sweep_progress *progress);
     void (*notice)(void *context, const char *text); /* one line for the log: which back-end, and why */
     void *context;
-    struct arena *arena;           /* where the texts of the totals go */
-    int signal_fd;                 /* readable when the user wants to stop; -1 for none */
+    struct arena *arena; /* where the texts of the totals go */
+    int signal_fd;       /* readable when the user wants to stop; -1 for none */
 };
 
 struct sweep_budget {
     size_t jobs;
-    size_t streams;           /* layers in flight */
+    size_t streams; /* layers in flight */
     size_t chunks_per_stream;
     size_t body_bytes_max, catalogue_bytes_max;
     size_t seen_bytes;

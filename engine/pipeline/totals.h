@@ -29,20 +29,20 @@ struct total_error {
 
 struct totals {
     uint64_t images, images_done, images_partial, images_failed, images_skipped;
-    uint64_t layers;              /* distinct ones that were scanned or tried */
-    uint64_t layer_references;    /* layers of all images together */
-    uint64_t bytes_read;          /* packed */
-    uint64_t bytes_saved;         /* packed bytes that sharing spared */
+    uint64_t layers;           /* distinct ones that were scanned or tried */
+    uint64_t layer_references; /* layers of all images together */
+    uint64_t bytes_read;       /* packed */
+    uint64_t bytes_saved;      /* packed bytes that sharing spared */
     uint64_t bytes_unpacked;
     uint64_t files, bodies;
-    uint64_t packages;            /* rows: distinct in each package set */
+    uint64_t packages; /* rows: distinct in each package set */
     uint64_t package_sets;
     uint64_t vulnerabilities[SEVERITY_COUNT]; /* rows */
     uint64_t secrets[SEVERITY_COUNT];         /* rows of at least TOTALS_CONFIDENCE */
     uint64_t secrets_unlikely;                /* the other rows */
     uint64_t image_secrets;
     uint64_t errors;
-    enum severity worst;          /* the highest severity of any finding */
+    enum severity worst; /* the highest severity of any finding */
     bool has_findings;
     struct worst_image worst_images[TOTALS_WORST_MAX]; /* worst first */
     size_t worst_image_count;

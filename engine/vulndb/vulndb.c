@@ -18,9 +18,7 @@ static const struct feed *const feeds[] = {
 #undef FEED
 };
 
-static int nomem(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "vulnerability database: out of memory");
-}
+static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "vulnerability database: out of memory"); }
 
 bool intern_put(struct intern *intern, struct span text, uint32_t *ret_number) {
     void *known = map_get(&intern->map, text);
@@ -97,9 +95,7 @@ void vulndb_free(struct vulndb *build) {
     mem_free(build);
 }
 
-const struct vulndb_summary *vulndb_summary(const struct vulndb *build) {
-    return &build->summary;
-}
+const struct vulndb_summary *vulndb_summary(const struct vulndb *build) { return &build->summary; }
 
 struct vulndb_summary *vulndb_count(struct vulndb *build) {
     return &build->summary;

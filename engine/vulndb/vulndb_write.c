@@ -21,9 +21,7 @@ struct layout {
     struct buf section[VULN_SECTION_COUNT];
 };
 
-static int nomem(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "vulnerability database: out of memory");
-}
+static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "vulnerability database: out of memory"); }
 
 static void cleanup_layout(struct layout *layout) {
     mem_free(layout->text_rank);
@@ -161,17 +159,17 @@ static int kev_order(const void *left, const void *right) {
 }
 
 /* The first of the sorted that is not below; `count` when all are. */
-#define LOWER_BOUND(items, count, wanted)               \
-    ({                                                  \
-        size_t low_ = 0, high_ = (count);               \
-        while (low_ < high_) {                          \
-            size_t middle_ = low_ + (high_ - low_) / 2; \
-            if ((items)[middle_].cve < (wanted))        \
-                low_ = middle_ + 1;                     \
-            else                                        \
-                high_ = middle_;                        \
-        }                                               \
-        low_;                                           \
+#define LOWER_BOUND(items, count, wanted)                                                                              \
+    ({                                                                                                                 \
+        size_t low_ = 0, high_ = (count);                                                                              \
+        while (low_ < high_) {                                                                                         \
+            size_t middle_ = low_ + (high_ - low_) / 2;                                                                \
+            if ((items)[middle_].cve < (wanted))                                                                       \
+                low_ = middle_ + 1;                                                                                    \
+            else                                                                                                       \
+                high_ = middle_;                                                                                       \
+        }                                                                                                              \
+        low_;                                                                                                          \
     })
 
 static void cve_join(const struct vulndb *build, uint32_t text, struct vuln_advisory *out) {

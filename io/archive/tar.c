@@ -10,14 +10,14 @@
 enum { SPARSE_EXTENDED_AT = 504 };
 
 enum tar_place {
-    PLACE_HEADER,     /* gathering a header block */
-    PLACE_EXTENDED,   /* gathering the body of 'x', 'g', 'L' or 'K' */
-    PLACE_BODY,       /* passing a body on, or by */
-    PLACE_PADDING,    /* to the next block boundary */
-    PLACE_SPARSE_MAP, /* old GNU: further blocks of the map, before the body */
+    PLACE_HEADER,      /* gathering a header block */
+    PLACE_EXTENDED,    /* gathering the body of 'x', 'g', 'L' or 'K' */
+    PLACE_BODY,        /* passing a body on, or by */
+    PLACE_PADDING,     /* to the next block boundary */
+    PLACE_SPARSE_MAP,  /* old GNU: further blocks of the map, before the body */
     PLACE_SPARSE_TEXT, /* PAX 1.0: the map as text in the body's first blocks */
-    PLACE_LINK,       /* a hard link with a size: the next block tells whether it has a body */
-    PLACE_END,        /* after the end-of-archive marker */
+    PLACE_LINK,        /* a hard link with a size: the next block tells whether it has a body */
+    PLACE_END,         /* after the end-of-archive marker */
 };
 
 struct tar {
@@ -36,9 +36,9 @@ struct tar {
 
     uint64_t body_left;
     size_t padding_left;
-    bool listed;       /* the entry is to be handed over; false for those that are skipped */
-    bool deliver;      /* data() gets the body */
-    bool open;         /* entry() was called and entry_end() was not */
+    bool listed;  /* the entry is to be handed over; false for those that are skipped */
+    bool deliver; /* data() gets the body */
+    bool open;    /* entry() was called and entry_end() was not */
 
     uint8_t extended_type;
     uint64_t extended_offset;
@@ -53,13 +53,12 @@ struct tar {
 };
 
 struct tar_limits tar_limits_default(void) {
-    return (struct tar_limits){.entries_max = LIMIT_LAYER_ENTRIES,
-                               .path_bytes_max = LIMIT_PATH_BYTES,
-                               .pax_bytes_max = LIMIT_PAX_BYTES};
+    return (struct tar_limits){
+        .entries_max = LIMIT_LAYER_ENTRIES, .path_bytes_max = LIMIT_PATH_BYTES, .pax_bytes_max = LIMIT_PAX_BYTES};
 }
 
 const char *tar_kind_name(enum tar_kind kind) {
-    static const char *const names[TAR_KIND_COUNT] = {"file",         "directory",    "symlink", "hard link",
+    static const char *const names[TAR_KIND_COUNT] = {"file",        "directory",    "symlink", "hard link",
                                                       "char device", "block device", "fifo",    "other"};
     return kind < TAR_KIND_COUNT ? names[kind] : "?";
 }
@@ -86,9 +85,7 @@ void tar_free(struct tar *tar) {
     mem_free(tar);
 }
 
-static void pending_forget(struct tar *tar) {
-    tar->has_pax = tar->has_long_name = tar->has_long_link = false;
-}
+static void pending_forget(struct tar *tar) { tar->has_pax = tar->has_long_name = tar->has_long_link = false; }
 
 void tar_begin(struct tar *tar, const struct tar_limits *limits, const struct tar_handler *handler, void *context) {
     tar->handler = handler;
@@ -106,29 +103,19 @@ void tar_begin(struct tar *tar, const struct tar_limits *limits, const struct ta
     pending_forget(tar);
 }
 
-uint64_t tar_offset(const struct tar *tar) {
-    return tar->offset;
-}
+uint64_t tar_offset(const struct tar *tar) { return tar->offset; }
 
-uint64_t tar_entry_count(const struct tar *tar) {
-    return tar->entries;
-}
+uint64_t tar_entry_count(const struct tar *tar) { return tar->entries; }
 
-bool tar_at_end(const struct tar *tar) {
-    return tar->place == PLACE_END;
-}
+bool tar_at_end(const struct tar *tar) { return tar->place == PLACE_END; }
 
 static int problem(struct tar *tar, const struct err *what, struct span name, uint64_t offset, struct err *err) {
     return tar->handler->problem == NULL ? 0 : tar->handler->problem(tar->context, what, name, offset, err);
 }
 
-static int nomem(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "tar: out of memory");
-}
+static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "tar: out of memory"); }
 
-static size_t padding_of(uint64_t size) {
-    return (size_t)(-size & (TAR_BLOCK_BYTES - 1));
-}
+static size_t padding_of(uint64_t size) { return (size_t)(-size & (TAR_BLOCK_BYTES - 1)); }
 
 /* A whole block: from the input without a copy where it has one, else gathered piece by piece. NULL while
  * it is not whole. */
@@ -152,9 +139,7 @@ static const uint8_t *block_take(struct tar *tar, struct span *input) {
 
 /* Bodies. */
 
-static void padding_begin(struct tar *tar) {
-    tar->place = tar->padding_left > 0 ? PLACE_PADDING : PLACE_HEADER;
-}
+static void padding_begin(struct tar *tar) { tar->place = tar->padding_left > 0 ? PLACE_PADDING : PLACE_HEADER; }
 
 static int entry_close(struct tar *tar, struct err *err) {
     if (!tar->open)
@@ -257,10 +242,14 @@ int tar_skip(struct tar *tar, uint64_t size, struct err *err) {
 
 static struct buf *extended_buf(struct tar *tar) {
     switch (tar->extended_type) {
-    case 'L': return &tar->long_name;
-    case 'K': return &tar->long_link;
-    case 'g': return &tar->extended_global;
-    default: return &tar->pax;
+    case 'L':
+        return &tar->long_name;
+    case 'K':
+        return &tar->long_link;
+    case 'g':
+        return &tar->extended_global;
+    default:
+        return &tar->pax;
     }
 }
 
@@ -303,10 +292,18 @@ static int global_check(struct tar *tar, struct err *err) {
 static int extended_end(struct tar *tar, struct err *err) {
     padding_begin(tar);
     switch (tar->extended_type) {
-    case 'L': tar->has_long_name = true; return 0;
-    case 'K': tar->has_long_link = true; return 0;
-    case 'g': pending_forget(tar); return global_check(tar, err);
-    default: tar->has_pax = true; return 0;
+    case 'L':
+        tar->has_long_name = true;
+        return 0;
+    case 'K':
+        tar->has_long_link = true;
+        return 0;
+    case 'g':
+        pending_forget(tar);
+        return global_check(tar, err);
+    default:
+        tar->has_pax = true;
+        return 0;
     }
 }
 
@@ -358,14 +355,26 @@ static int facts_gather(struct tar *tar, struct facts *facts, uint64_t offset, s
 
 static enum tar_kind kind_of(uint8_t type) {
     switch (type) {
-    case 0: case '0': case '7': case 'S': return TAR_FILE;
-    case '1': return TAR_HARD_LINK;
-    case '2': return TAR_SYMLINK;
-    case '3': return TAR_CHAR_DEVICE;
-    case '4': return TAR_BLOCK_DEVICE;
-    case '5': case 'D': return TAR_DIRECTORY;
-    case '6': return TAR_FIFO;
-    default: return TAR_OTHER;
+    case 0:
+    case '0':
+    case '7':
+    case 'S':
+        return TAR_FILE;
+    case '1':
+        return TAR_HARD_LINK;
+    case '2':
+        return TAR_SYMLINK;
+    case '3':
+        return TAR_CHAR_DEVICE;
+    case '4':
+        return TAR_BLOCK_DEVICE;
+    case '5':
+    case 'D':
+        return TAR_DIRECTORY;
+    case '6':
+        return TAR_FIFO;
+    default:
+        return TAR_OTHER;
     }
 }
 
@@ -528,14 +537,15 @@ static int entry_begin(struct tar *tar, const struct tar_header *header, uint64_
     if (facts_gather(tar, &facts, offset, err) < 0)
         return -1;
     (void)tar_pax_time(facts.pax.mtime, &entry->mtime); /* where it is damaged, the header's own stays */
-    bool sparse_pax = sparse_pax_known(&facts.pax, &facts.sparse_text) && entry->kind == TAR_FILE && header->type != 'S';
+    bool sparse_pax =
+        sparse_pax_known(&facts.pax, &facts.sparse_text) && entry->kind == TAR_FILE && header->type != 'S';
     struct err what;
     int resolved = paths_resolve(tar, &facts, sparse_pax, &what, err);
     pending_forget(tar);
     if (resolved < 0)
         return -1;
-    bool has_body = entry->kind == TAR_FILE || entry->kind == TAR_OTHER || entry->kind == TAR_HARD_LINK ||
-                    header->type == 'D';
+    bool has_body =
+        entry->kind == TAR_FILE || entry->kind == TAR_OTHER || entry->kind == TAR_HARD_LINK || header->type == 'D';
     tar->body_left = has_body ? facts.body_size : 0;
     tar->listed = resolved == 1;
     tar->deliver = tar->listed && entry->whiteout == TAR_WHITEOUT_NONE && entry->kind != TAR_DIRECTORY;
@@ -638,13 +648,18 @@ static int header_block(struct tar *tar, const uint8_t *block, uint64_t offset, 
     if (tar_header_parse(block, offset, &header, err) < 0)
         return -1;
     switch (header.type) {
-    case 'x': case 'X': case 'g': case 'L': case 'K':
+    case 'x':
+    case 'X':
+    case 'g':
+    case 'L':
+    case 'K':
         return extended_begin(tar, &header, offset, err);
     case 'V': /* GNU volume label: names the tape */
         pending_forget(tar);
         body_pass(tar, header.size);
         return 0;
-    case 'M': case 'N':
+    case 'M':
+    case 'N':
         err_set(&what, ERR_UNSUPPORTED, 0, "tar: GNU member type '%c' (%s) is not supported; skipped", header.type,
                 header.type == 'M' ? "continued from another volume" : "old long names");
         pending_forget(tar);
@@ -698,14 +713,23 @@ static int end_step(struct tar *tar, struct span *input, struct err *err) {
 
 static int step(struct tar *tar, struct span *input, struct err *err) {
     switch (tar->place) {
-    case PLACE_HEADER: return header_step(tar, input, err);
-    case PLACE_EXTENDED: return extended_step(tar, input, err);
-    case PLACE_BODY: return body_step(tar, input, err);
-    case PLACE_PADDING: padding_step(tar, input); return 0;
-    case PLACE_SPARSE_MAP: return sparse_map_step(tar, input, err);
-    case PLACE_SPARSE_TEXT: return sparse_text_step(tar, input, err);
-    case PLACE_LINK: return link_step(tar, input, err);
-    case PLACE_END: return end_step(tar, input, err);
+    case PLACE_HEADER:
+        return header_step(tar, input, err);
+    case PLACE_EXTENDED:
+        return extended_step(tar, input, err);
+    case PLACE_BODY:
+        return body_step(tar, input, err);
+    case PLACE_PADDING:
+        padding_step(tar, input);
+        return 0;
+    case PLACE_SPARSE_MAP:
+        return sparse_map_step(tar, input, err);
+    case PLACE_SPARSE_TEXT:
+        return sparse_text_step(tar, input, err);
+    case PLACE_LINK:
+        return link_step(tar, input, err);
+    case PLACE_END:
+        return end_step(tar, input, err);
     }
     return err_set(err, ERR_FORMAT, 0, "tar: no such place %d", (int)tar->place); /* all places are above */
 }

@@ -63,8 +63,8 @@ struct tar_entry {
     struct span path;      /* normalised; of a whiteout: what it deletes */
     struct span name;      /* as it stands in the archive, up to the first NUL */
     struct span link;      /* symlink and hard link target as it stands there */
-    struct span link_path; /* hard link: the target as a path. Symlink: the target resolved against the entry's folder, by
-                              text alone (an absolute one is taken from the root) */
+    struct span link_path; /* hard link: the target as a path. Symlink: the target resolved against the entry's folder,
+                              by text alone (an absolute one is taken from the root) */
     uint64_t size;         /* bytes of the file; 0 for kinds without a body */
     uint64_t stored_bytes; /* bytes that data() will deliver. Unpacked sparse data leaves out the holes */
     uint32_t mode;         /* permission bits with setuid, setgid, sticky */

@@ -5,17 +5,29 @@
 
 /* POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format"; star(5). */
 enum {
-    NAME_AT = 0, NAME_SIZE = 100,
-    MODE_AT = 100, MODE_SIZE = 8,
-    SIZE_AT = 124, SIZE_SIZE = 12,
-    MTIME_AT = 136, MTIME_SIZE = 12,
-    CHECKSUM_AT = 148, CHECKSUM_SIZE = 8,
+    NAME_AT = 0,
+    NAME_SIZE = 100,
+    MODE_AT = 100,
+    MODE_SIZE = 8,
+    SIZE_AT = 124,
+    SIZE_SIZE = 12,
+    MTIME_AT = 136,
+    MTIME_SIZE = 12,
+    CHECKSUM_AT = 148,
+    CHECKSUM_SIZE = 8,
     TYPE_AT = 156,
-    LINK_AT = 157, LINK_SIZE = 100,
+    LINK_AT = 157,
+    LINK_SIZE = 100,
     MAGIC_AT = 257,
-    PREFIX_AT = 345, PREFIX_SIZE = 155, STAR_PREFIX_SIZE = 131,
-    GNU_ATIME_AT = 345, GNU_CTIME_AT = 357, GNU_TIME_SIZE = 12,
-    GNU_EXTENDED_AT = 482, GNU_REAL_SIZE_AT = 483, GNU_REAL_SIZE_SIZE = 12,
+    PREFIX_AT = 345,
+    PREFIX_SIZE = 155,
+    STAR_PREFIX_SIZE = 131,
+    GNU_ATIME_AT = 345,
+    GNU_CTIME_AT = 357,
+    GNU_TIME_SIZE = 12,
+    GNU_EXTENDED_AT = 482,
+    GNU_REAL_SIZE_AT = 483,
+    GNU_REAL_SIZE_SIZE = 12,
     STAR_TRAILER_AT = 508,
 };
 
@@ -104,7 +116,8 @@ static enum tar_format header_format(const uint8_t *block) {
  * and images of that age exist: what is not a number is taken for a prefix, as Go's reader does. */
 static struct span gnu_prefix(const uint8_t *block) {
     int64_t ignored;
-    struct span atime = field(block, GNU_ATIME_AT, GNU_TIME_SIZE), ctime_field = field(block, GNU_CTIME_AT, GNU_TIME_SIZE);
+    struct span atime = field(block, GNU_ATIME_AT, GNU_TIME_SIZE),
+                ctime_field = field(block, GNU_CTIME_AT, GNU_TIME_SIZE);
     bool times = (atime.data[0] == 0 || tar_number(atime, &ignored)) &&
                  (ctime_field.data[0] == 0 || tar_number(ctime_field, &ignored));
     struct span prefix = text_field(block, PREFIX_AT, PREFIX_SIZE);
@@ -118,10 +131,14 @@ static struct span gnu_prefix(const uint8_t *block) {
 
 static struct span header_prefix(const uint8_t *block, enum tar_format format) {
     switch (format) {
-    case TAR_FORMAT_USTAR: return text_field(block, PREFIX_AT, PREFIX_SIZE);
-    case TAR_FORMAT_STAR: return text_field(block, PREFIX_AT, STAR_PREFIX_SIZE);
-    case TAR_FORMAT_GNU: return gnu_prefix(block);
-    case TAR_FORMAT_V7: break;
+    case TAR_FORMAT_USTAR:
+        return text_field(block, PREFIX_AT, PREFIX_SIZE);
+    case TAR_FORMAT_STAR:
+        return text_field(block, PREFIX_AT, STAR_PREFIX_SIZE);
+    case TAR_FORMAT_GNU:
+        return gnu_prefix(block);
+    case TAR_FORMAT_V7:
+        break;
     }
     return (struct span){NULL, 0};
 }
@@ -214,9 +231,7 @@ int tar_pax_parse(struct span records, struct tar_pax *ret_pax, struct err *err)
     return result;
 }
 
-bool tar_pax_number(struct span s, uint64_t *ret_value) {
-    return text_u64(s, 10, INT64_MAX, ret_value);
-}
+bool tar_pax_number(struct span s, uint64_t *ret_value) { return text_u64(s, 10, INT64_MAX, ret_value); }
 
 bool tar_pax_time(struct span s, int64_t *ret_value) {
     bool negative = span_starts(s, "-");

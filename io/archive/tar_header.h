@@ -14,15 +14,15 @@ enum tar_format { TAR_FORMAT_V7, TAR_FORMAT_USTAR, TAR_FORMAT_GNU, TAR_FORMAT_ST
 /* A header block with its fields told apart. Spans borrow the block. */
 struct tar_header {
     enum tar_format format;
-    uint8_t type;          /* as it stands there: '0', '5', 'x', 0, … */
-    struct span name;      /* up to the first NUL */
-    struct span prefix;    /* to be put before the name with a '/', or empty */
+    uint8_t type;       /* as it stands there: '0', '5', 'x', 0, … */
+    struct span name;   /* up to the first NUL */
+    struct span prefix; /* to be put before the name with a '/', or empty */
     struct span link;
     uint64_t size;
     uint32_t mode;
     int64_t mtime;
-    bool sparse_extended;  /* type 'S': another block of the sparse map follows */
-    uint64_t sparse_size;  /* type 'S': the file's size with its holes */
+    bool sparse_extended; /* type 'S': another block of the sparse map follows */
+    uint64_t sparse_size; /* type 'S': the file's size with its holes */
 };
 
 bool tar_block_is_zero(const uint8_t *block);
@@ -45,7 +45,7 @@ struct tar_pax {
     struct span link_path;
     struct span size;
     struct span mtime;
-    struct span sparse_major;     /* GNU.sparse.major, … */
+    struct span sparse_major; /* GNU.sparse.major, … */
     struct span sparse_minor;
     struct span sparse_name;
     struct span sparse_size;      /* GNU.sparse.size (0.0, 0.1) */
@@ -66,9 +66,9 @@ bool tar_pax_time(struct span s, int64_t *ret_value);
  * sizes. */
 struct tar_sparse_text {
     uint64_t value;
-    uint64_t left; /* numbers to come; of no meaning before the count is known */
+    uint64_t left;      /* numbers to come; of no meaning before the count is known */
     uint64_t pairs_max; /* a pair takes four bytes of the body at least */
-    bool digits;   /* `value` has at least one */
+    bool digits;        /* `value` has at least one */
     bool counted;
 };
 

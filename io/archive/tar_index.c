@@ -18,11 +18,11 @@
 
 struct tar_index {
     int fd;
-    char *path;          /* for texts */
-    uint64_t size;       /* of the file */
+    char *path;    /* for texts */
+    uint64_t size; /* of the file */
     const char *packing;
-    struct arena arena;  /* the members' paths */
-    struct map map;      /* path → number of the member + 1 */
+    struct arena arena; /* the members' paths */
+    struct map map;     /* path → number of the member + 1 */
     VEC(struct tar_member) members;
 };
 
@@ -32,18 +32,14 @@ struct listing {
     struct tar *tar;
 };
 
-size_t tar_index_count(const struct tar_index *index) {
-    return index->members.count;
-}
+size_t tar_index_count(const struct tar_index *index) { return index->members.count; }
 
 const struct tar_member *tar_index_get(const struct tar_index *index, size_t number) {
     assert(number < index->members.count);
     return &index->members.data[number];
 }
 
-const char *tar_index_packing(const struct tar_index *index) {
-    return index->packing;
-}
+const char *tar_index_packing(const struct tar_index *index) { return index->packing; }
 
 /* Up to `size` bytes at `offset`; fewer only at the end of the file. */
 static int file_read_at_offset(const struct tar_index *index, uint64_t offset, uint8_t *data, size_t size,
@@ -165,7 +161,8 @@ static int file_open(struct tar_index *index, const char *path, struct err *err)
     if (fstat(index->fd, &status) != 0)
         return err_set(err, ERR_IO, errno, "%s: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
-        return err_set(err, ERR_UNSUPPORTED, 0, "%s: expected a regular file, for an archive is read in any order", path);
+        return err_set(err, ERR_UNSUPPORTED, 0, "%s: expected a regular file, for an archive is read in any order",
+                       path);
     index->size = (uint64_t)status.st_size;
     return 0;
 }
@@ -229,11 +226,11 @@ int tar_index_find(const struct tar_index *index, struct span path, const struct
 
 struct tar_stream {
     const struct tar_index *index;
-    uint64_t left;         /* bytes of the member still to come */
-    uint64_t offset;       /* in the file, of the next read */
-    uint64_t skip;         /* packed: unpacked bytes before the member still to pass by */
-    struct codec *codec;   /* NULL for a plain archive */
-    struct span input;     /* packed: read and not yet unpacked */
+    uint64_t left;       /* bytes of the member still to come */
+    uint64_t offset;     /* in the file, of the next read */
+    uint64_t skip;       /* packed: unpacked bytes before the member still to pass by */
+    struct codec *codec; /* NULL for a plain archive */
+    struct span input;   /* packed: read and not yet unpacked */
     size_t buffer_size;
     uint8_t buffer[];
 };
@@ -241,7 +238,8 @@ struct tar_stream {
 int tar_member_open(const struct tar_index *index, const struct tar_member *member, struct tar_stream **ret_stream,
                     struct err *err) {
     char quoted[96];
-    bool file = member->kind == TAR_FILE || member->kind == TAR_OTHER || (member->kind == TAR_HARD_LINK && !is_link(member));
+    bool file =
+        member->kind == TAR_FILE || member->kind == TAR_OTHER || (member->kind == TAR_HARD_LINK && !is_link(member));
     if (!file || member->sparse)
         return err_set(err, ERR_UNSUPPORTED, 0, "%s: member \"%s\": expected a file, found a %s%s", index->path,
                        text_quote(member->path, quoted, sizeof quoted), member->sparse ? "sparse " : "",
@@ -313,8 +311,7 @@ static int read_packed(struct tar_stream *stream, struct span *ret_chunk, struct
             stream->skip -= piece.size;
             continue;
         }
-        *ret_chunk = span_slice(piece, (size_t)stream->skip,
-                                stream->left < SIZE_MAX ? (size_t)stream->left : SIZE_MAX);
+        *ret_chunk = span_slice(piece, (size_t)stream->skip, stream->left < SIZE_MAX ? (size_t)stream->left : SIZE_MAX);
         stream->skip = 0;
         return 1;
     }

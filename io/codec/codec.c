@@ -11,8 +11,8 @@ static const struct codec_method *const methods[] = {
 };
 
 struct codec {
-    const struct codec_method *method; /* NULL while the first bytes do not tell */
-    void *state;                       /* the method's own, one of `states` */
+    const struct codec_method *method;  /* NULL while the first bytes do not tell */
+    void *state;                        /* the method's own, one of `states` */
     void *states[ARRAY_COUNT(methods)]; /* made at first use, kept for later blobs */
     struct codec_limits limits;
     struct codec_io io;
@@ -57,17 +57,11 @@ void codec_begin(struct codec *codec, const struct codec_limits *limits) {
     codec->failure.code = ERR_NONE;
 }
 
-const char *codec_name(const struct codec *codec) {
-    return codec->method == NULL ? "unknown" : codec->method->name;
-}
+const char *codec_name(const struct codec *codec) { return codec->method == NULL ? "unknown" : codec->method->name; }
 
-uint64_t codec_bytes_in(const struct codec *codec) {
-    return codec->io.bytes_in;
-}
+uint64_t codec_bytes_in(const struct codec *codec) { return codec->io.bytes_in; }
 
-uint64_t codec_bytes_out(const struct codec *codec) {
-    return codec->io.bytes_out;
-}
+uint64_t codec_bytes_out(const struct codec *codec) { return codec->io.bytes_out; }
 
 /* Packings that we know and do not unpack: their bytes must not be taken for a damaged tar. bzip2 is
  * recognised together with its block magic, for a plain tar may well begin with a file named "BZh1…". */
@@ -75,7 +69,9 @@ static const char *foreign_name(struct span head) {
     struct span block = span_slice(head, 4, 6);
     if (span_starts(head, "BZh") && (span_is(block, "1AY&SY") || span_is(block, "\x17rE8P\x90")))
         return "bzip2";
-    if (span_equal(span_slice(head, 0, 6), span_make("\xFD" "7zXZ\0", 6)))
+    if (span_equal(span_slice(head, 0, 6), span_make("\xFD"
+                                                     "7zXZ\0",
+                                                     6)))
         return "xz";
     if (span_starts(head, "\x04\x22\x4D\x18"))
         return "lz4";
@@ -87,7 +83,8 @@ static const char *foreign_name(struct span head) {
 static int method_choose(struct codec *codec, struct span head, struct err *err) {
     const char *foreign = foreign_name(head);
     if (foreign != NULL)
-        return err_set(err, ERR_UNSUPPORTED, 0, "%s: not a packing of layers; expected gzip, zstd or plain tar", foreign);
+        return err_set(err, ERR_UNSUPPORTED, 0, "%s: not a packing of layers; expected gzip, zstd or plain tar",
+                       foreign);
     size_t i = 0;
     while (!methods[i]->match(head))
         i++;
@@ -133,8 +130,8 @@ static int limits_check(struct codec *codec, struct span *piece, struct err *err
     }
     codec->io.bytes_out += piece->size;
     uint64_t allowed;
-    if (codec->io.bytes_out > limits->ratio_floor_bytes &&
-        u64_mul(codec->io.bytes_in, limits->ratio_max, &allowed) && codec->io.bytes_out > allowed)
+    if (codec->io.bytes_out > limits->ratio_floor_bytes && u64_mul(codec->io.bytes_in, limits->ratio_max, &allowed) &&
+        codec->io.bytes_out > allowed)
         return err_set(err, ERR_LIMIT, 0,
                        "%s: unpacks to more than %" PRIu64 " times its packed size, the ceiling of --max-ratio",
                        codec->method->name, limits->ratio_max);

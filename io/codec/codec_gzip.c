@@ -18,7 +18,7 @@ enum gzip_place {
     PLACE_HEADER,     /* the ten fixed bytes; at a blob's or a member's begin */
     PLACE_EXTRA_SIZE, /* two bytes, little-endian */
     PLACE_EXTRA,
-    PLACE_NAME,       /* up to and with a NUL */
+    PLACE_NAME, /* up to and with a NUL */
     PLACE_COMMENT,
     PLACE_HEADER_CRC, /* two bytes, not checked: hardly any writer makes them, and no reader refuses on them */
     PLACE_DEFLATE,    /* ISA-L, with the trailer */
@@ -30,16 +30,14 @@ struct gzip {
     enum gzip_place place;
     uint8_t header[HEADER_BYTES];
     size_t header_size;
-    size_t skip;         /* bytes left of a field of known size */
-    uint64_t members;    /* whole ones */
-    unsigned stalls;     /* calls in a row that neither took nor gave */
-    bool more;           /* the last call filled the output: call again even without input */
-    int failed;          /* ISA-L's error, kept until what came out before it was handed over */
+    size_t skip;      /* bytes left of a field of known size */
+    uint64_t members; /* whole ones */
+    unsigned stalls;  /* calls in a row that neither took nor gave */
+    bool more;        /* the last call filled the output: call again even without input */
+    int failed;       /* ISA-L's error, kept until what came out before it was handed over */
 };
 
-static bool gzip_match(struct span head) {
-    return head.size >= 2 && head.data[0] == 0x1F && head.data[1] == 0x8B;
-}
+static bool gzip_match(struct span head) { return head.size >= 2 && head.data[0] == 0x1F && head.data[1] == 0x8B; }
 
 static int gzip_make(void **ret_state, struct err *err) {
     struct gzip *gzip = mem_zalloc(sizeof *gzip);
@@ -50,9 +48,7 @@ static int gzip_make(void **ret_state, struct err *err) {
     return 0;
 }
 
-static void gzip_release(void *state) {
-    mem_free(state);
-}
+static void gzip_release(void *state) { mem_free(state); }
 
 static void gzip_begin(void *state) {
     struct gzip *gzip = state;
@@ -101,8 +97,8 @@ static int header_check(struct gzip *gzip, struct err *err) {
         return err_set(err, ERR_UNSUPPORTED, 0, "gzip: member %" PRIu64 ": expected method 8 (deflate), found %u",
                        gzip->members + 1, h[2]);
     if ((h[3] & FLAG_RESERVED) != 0)
-        return err_set(err, ERR_FORMAT, 0, "gzip: member %" PRIu64 ": reserved flags 0x%02x are set",
-                       gzip->members + 1, h[3]);
+        return err_set(err, ERR_FORMAT, 0, "gzip: member %" PRIu64 ": reserved flags 0x%02x are set", gzip->members + 1,
+                       h[3]);
     return 0;
 }
 
@@ -188,7 +184,8 @@ static void inflate_step(struct gzip *gzip, struct codec_io *io) {
     inflate->next_out = io->out;
     inflate->avail_out = (uint32_t)CODEC_PIECE_BYTES;
     int result = isal_inflate(inflate);
-    /* On damaged data ISA-L 2.30 has returned an `avail_in` of -1: its counts are believed only where they can be true. */
+    /* On damaged data ISA-L 2.30 has returned an `avail_in` of -1: its counts are believed only where they can be true.
+     */
     bool sound = inflate->avail_in <= given && inflate->avail_out <= CODEC_PIECE_BYTES;
     size_t left = result == ISAL_DECOMP_OK && sound ? inflate->avail_in : 0;
     io->input = span_from(io->input, given - left);

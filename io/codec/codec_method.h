@@ -15,7 +15,7 @@
 struct codec_io {
     struct span input;
     struct span piece;
-    uint8_t *out; /* CODEC_PIECE_BYTES of room */
+    uint8_t *out;      /* CODEC_PIECE_BYTES of room */
     uint64_t bytes_in; /* used and made so far, for the texts of errors */
     uint64_t bytes_out;
 };

@@ -12,13 +12,9 @@ static int plain_make(void **ret_state, struct err *err) {
     return 0;
 }
 
-static void plain_release(void *state) {
-    (void)state;
-}
+static void plain_release(void *state) { (void)state; }
 
-static void plain_begin(void *state) {
-    (void)state;
-}
+static void plain_begin(void *state) { (void)state; }
 
 static int plain_step(void *state, struct codec_io *io, struct err *err) {
     (void)state;

@@ -22,7 +22,8 @@ struct zstd {
 static bool magic_known(struct span head) {
     struct reader r = reader_init(head);
     uint32_t magic = read_le32(&r);
-    return !r.failed && (magic == ZSTD_MAGICNUMBER || (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START);
+    return !r.failed &&
+           (magic == ZSTD_MAGICNUMBER || (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START);
 }
 
 static void zstd_release(void *state) {
@@ -110,8 +111,7 @@ static int zstd_step(void *state, struct codec_io *io, struct err *err) {
     for (;;) {
         if (io->input.size == 0 && !zstd->more)
             return 0;
-        int result = zstd->magic_size < MAGIC_BYTES ? magic_step(zstd, io, err)
-                                                    : frame_step(zstd, io, &io->input, err);
+        int result = zstd->magic_size < MAGIC_BYTES ? magic_step(zstd, io, err) : frame_step(zstd, io, &io->input, err);
         if (result < 0)
             return -1;
         if (io->piece.size > 0)

@@ -56,12 +56,14 @@ int file_read_at(int directory, const char *path, bool follow, struct buf *buf, 
         return err_set(err, ERR_IO, 0, "%s: expected a regular file", path);
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0)
-        (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK); /* O_NONBLOCK was only for opening: a FIFO must not hang us there */
+        (void)fcntl(fd, F_SETFL,
+                    flags & ~O_NONBLOCK); /* O_NONBLOCK was only for opening: a FIFO must not hang us there */
     return read_all(fd, path, buf, err);
 }
 
 int file_map_open(const char *path, struct file_map *ret_map, struct err *err) {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us: it is refused below */
+    AUTO_CLOSE int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us: it is refused below */
     struct stat status;
     if (fd < 0)
         return open_report(path, err);
@@ -102,7 +104,8 @@ int file_write_all(int fd, struct span bytes, const char *name, struct err *err)
 /* A rename is durable only once its folder is. */
 static int folder_sync(const char *path, struct err *err) {
     const char *slash = strrchr(path, '/');
-    AUTO_FREE char *folder = slash == NULL ? mem_text(".", 1) : mem_text(path, slash == path ? 1 : (size_t)(slash - path));
+    AUTO_FREE char *folder =
+        slash == NULL ? mem_text(".", 1) : mem_text(path, slash == path ? 1 : (size_t)(slash - path));
     if (folder == NULL)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", path);
     AUTO_CLOSE int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -5,21 +5,23 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Reads a whole regular file or pipe into `buf` (appending); LIMIT when it is larger than the buffer's ceiling, NOTFOUND, IO. */
+/* Reads a whole regular file or pipe into `buf` (appending); LIMIT when it is larger than the buffer's ceiling,
+ * NOTFOUND, IO. */
 int file_read(const char *path, struct buf *buf, struct err *err);
-/* The same relative to a directory. Without `follow` the name is a stranger's: a link at its last component is not followed, and only a
- * regular file is read, for a pipe would keep us waiting. */
+/* The same relative to a directory. Without `follow` the name is a stranger's: a link at its last component is not
+ * followed, and only a regular file is read, for a pipe would keep us waiting. */
 int file_read_at(int directory, const char *path, bool follow, struct buf *buf, struct err *err);
 
 struct file_map {
     struct span bytes;
 };
-/* Maps a regular file read-only. An empty file gives an empty span. Truncation by others while mapped raises SIGBUS: map only
- * files that are replaced by rename. */
+/* Maps a regular file read-only. An empty file gives an empty span. Truncation by others while mapped raises SIGBUS:
+ * map only files that are replaced by rename. */
 int file_map_open(const char *path, struct file_map *ret_map, struct err *err);
 void file_map_close(struct file_map *map);
 
-/* Writes to `path` with a temporary name beside it, fsync, rename, fsync of the folder. The old file stays on any error. */
+/* Writes to `path` with a temporary name beside it, fsync, rename, fsync of the folder. The old file stays on any
+ * error. */
 int file_replace(const char *path, struct span bytes, struct err *err);
 
 /* All bytes, with EINTR and short writes handled. */

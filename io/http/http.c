@@ -59,7 +59,8 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
         (void)curl_multi_assign(http->multi, fd, NULL);
         return 0;
     }
-    unsigned events = ((what & CURL_POLL_IN) != 0 ? (unsigned)LOOP_IN : 0) | ((what & CURL_POLL_OUT) != 0 ? (unsigned)LOOP_OUT : 0);
+    unsigned events =
+        ((what & CURL_POLL_IN) != 0 ? (unsigned)LOOP_IN : 0) | ((what & CURL_POLL_OUT) != 0 ? (unsigned)LOOP_OUT : 0);
     if (watch != NULL) {
         loop_watch_change(http->loop, watch->handle, events);
         return 0;
@@ -96,7 +97,8 @@ static int on_curl_timeout(CURLM *multi, long timeout_ms, void *context) {
     return http->curl_timer == 0 ? -1 : 0;
 }
 
-/* An armed ring poll holds a reference to the file: without the shutdown the peer would see no end before its cancellation is reaped. */
+/* An armed ring poll holds a reference to the file: without the shutdown the peer would see no end before its
+ * cancellation is reaped. */
 int http_close_socket(void *context, curl_socket_t fd) {
     (void)context;
     (void)shutdown(fd, SHUT_RDWR);
@@ -109,7 +111,8 @@ static int host_find(struct http *http, const char *url, struct http_host **ret_
     struct span text = span_text(url);
     size_t scheme = span_find(text, span_text("://"), 0);
     if (scheme == SIZE_MAX || (!span_starts(text, "http://") && !span_starts(text, "https://")))
-        return err_set(err, ERR_USAGE, 0, "URL: expected http or https at its start"); /* it may hold a password: not shown */
+        return err_set(err, ERR_USAGE, 0,
+                       "URL: expected http or https at its start"); /* it may hold a password: not shown */
     for (const char *byte = url; *byte != '\0'; byte++) {
         if ((unsigned char)*byte <= ' ' || *byte == 0x7f)
             return err_set(err, ERR_USAGE, 0, "URL: expected no space and no control character in it");
@@ -207,8 +210,8 @@ static void request_cancel(struct http_request *request) {
     request_finish(request, &err);
 }
 
-/* Carries out what was asked for meanwhile, and starts what may be started. A request's callbacks may ask for more, which then comes
- * in the next turn. */
+/* Carries out what was asked for meanwhile, and starts what may be started. A request's callbacks may ask for more,
+ * which then comes in the next turn. */
 static void http_turn(struct http *http) {
     for (struct http_request *request = http->requests, *next; request != NULL; request = next) {
         next = request->next;
@@ -270,13 +273,9 @@ static void library_init(void) {
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows when the first handle cannot be made */
 }
 
-static char *text_or_null(const char *text) {
-    return text == NULL ? NULL : mem_text(text, strlen(text));
-}
+static char *text_or_null(const char *text) { return text == NULL ? NULL : mem_text(text, strlen(text)); }
 
-static unsigned or_default(unsigned value, unsigned fallback) {
-    return value == 0 ? fallback : value;
-}
+static unsigned or_default(unsigned value, unsigned fallback) { return value == 0 ? fallback : value; }
 
 static int options_check(struct http *http, const struct http_options *options, struct err *err) {
     http->options = (struct http_options){
@@ -303,7 +302,8 @@ int http_open(struct loop *loop, const struct http_options *options, struct http
     (void)pthread_once(&once, library_init);
     const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
     if ((version->features & CURL_VERSION_ASYNCHDNS) == 0)
-        return err_set(err, ERR_UNSUPPORTED, 0, "libcurl %s resolves names in the calling thread: a build with threads or c-ares is needed",
+        return err_set(err, ERR_UNSUPPORTED, 0,
+                       "libcurl %s resolves names in the calling thread: a build with threads or c-ares is needed",
                        version->version);
     struct http *http = mem_zalloc(sizeof *http);
     if (http == NULL)
@@ -369,7 +369,8 @@ static int headers_add(struct http_request *request, const struct http_spec *spe
         struct span rest = span_text(*line);
         struct span name = text_cut(&rest, ':');
         if (text_equal_nocase(name, span_text("authorization")) || text_equal_nocase(name, span_text("cookie")))
-            return err_set(err, ERR_USAGE, 0, "header '%.*s': credentials have a field of their own", SPAN_FORMAT(name));
+            return err_set(err, ERR_USAGE, 0, "header '%.*s': credentials have a field of their own",
+                           SPAN_FORMAT(name));
         if (header_add(request, *line, err) < 0)
             return -1;
     }
@@ -380,7 +381,8 @@ static int headers_add(struct http_request *request, const struct http_spec *spe
     buf_init(&line, 0);
     buf_format(&line, "Authorization: %s", spec->authorization);
     buf_byte(&line, '\0');
-    int result = line.failed ? err_set(err, ERR_NOMEM, 0, "http: out of memory") : header_add(request, (const char *)line.data, err);
+    int result = line.failed ? err_set(err, ERR_NOMEM, 0, "http: out of memory")
+                             : header_add(request, (const char *)line.data, err);
     if (line.data != NULL)
         explicit_bzero(line.data, line.capacity);
     buf_release(&line);
@@ -395,7 +397,8 @@ static void request_drop(struct http_request *request) {
     mem_free(request);
 }
 
-static int request_new(struct http *http, const struct http_spec *spec, struct http_request **ret_request, struct err *err) {
+static int request_new(struct http *http, const struct http_spec *spec, struct http_request **ret_request,
+                       struct err *err) {
     if (http->closing)
         return err_set(err, ERR_CANCELED, 0, "http: closing");
     if (spec->username != NULL && spec->authorization != NULL)

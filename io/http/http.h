@@ -1,13 +1,14 @@
-/* HTTP(S) GET and HEAD on the event loop, through libcurl's multi interface: streaming with back-pressure, retries, resumption.
+/* HTTP(S) GET and HEAD on the event loop, through libcurl's multi interface: streaming with back-pressure, retries,
+ * resumption.
  *
- * Everything here is called in the loop's thread, and every callback runs there. A request's callbacks never run inside the
- * function that starts, resumes or cancels it; all three may be called from any callback.
+ * Everything here is called in the loop's thread, and every callback runs there. A request's callbacks never run inside
+ * the function that starts, resumes or cancels it; all three may be called from any callback.
  *
- * A request is tried again, with growing jittered pauses, after connection errors, stalls, truncations, 408, 429 (Retry-After
- * is honoured) and 5xx. A body that broke half way is continued with a Range request; where the server sends it from the
- * start instead, what was delivered is counted off: the consumer sees one stream without a seam. Bytes are as the server
- * sent them (no content decoding), and the connection speaks HTTP/1.1: one transfer each, so that a paused consumer
- * stops the socket, where HTTP/2 would go on filling its window in memory. */
+ * A request is tried again, with growing jittered pauses, after connection errors, stalls, truncations, 408, 429
+ * (Retry-After is honoured) and 5xx. A body that broke half way is continued with a Range request; where the server
+ * sends it from the start instead, what was delivered is counted off: the consumer sees one stream without a seam.
+ * Bytes are as the server sent them (no content decoding), and the connection speaks HTTP/1.1: one transfer each, so
+ * that a paused consumer stops the socket, where HTTP/2 would go on filling its window in memory. */
 #ifndef TRAWL_HTTP_H
 #define TRAWL_HTTP_H
 
@@ -41,9 +42,9 @@ enum http_flow {
 
 /* What came of a request. Texts are never NULL, "" when absent, and valid until `done` returns. */
 struct http_result {
-    struct err err;             /* code ERR_NONE on success */
-    long status;                /* of the last response; 0 when there was none */
-    const char *url;            /* where redirects ended; with its query string: not for messages */
+    struct err err;  /* code ERR_NONE on success */
+    long status;     /* of the last response; 0 when there was none */
+    const char *url; /* where redirects ended; with its query string: not for messages */
     const char *content_type;
     const char *content_digest; /* Docker-Content-Digest */
     const char *link;           /* Link, the first one: the next page of a listing */
@@ -59,20 +60,22 @@ struct http_result {
 typedef enum http_flow (*http_body_fn)(void *context, struct span bytes, size_t *ret_taken, struct err *err);
 /* Called exactly once for each started request; the request's handle dies when it returns.
  * Errors: AUTH (401, 403, or a certificate that is not trusted), NOTFOUND (404, 410), LIMIT (bytes_max, redirects), NET
- * (attempts used up), UNSUPPORTED (another 4xx, a redirect to another protocol), USAGE (URL), CANCELED, NOMEM, and whatever
- * `body` aborted with. Texts name the URL without its query string, what was expected and found, and what to do. */
+ * (attempts used up), UNSUPPORTED (another 4xx, a redirect to another protocol), USAGE (URL), CANCELED, NOMEM, and
+ * whatever `body` aborted with. Texts name the URL without its query string, what was expected and found, and what to
+ * do. */
 typedef void (*http_done_fn)(void *context, const struct http_result *result);
 
 /* What to ask for. Everything is copied by http_start(). */
 struct http_spec {
-    const char *url;                /* http or https, without user or password in it */
+    const char *url; /* http or https, without user or password in it */
     bool head;
-    const char *const *headers;     /* "Name: value" lines, NULL-terminated; NULL for none. Go to every host of a redirect
-                                     * chain: credentials are refused here (USAGE) */
-    const char *authorization;      /* value of an Authorization header, such as a bearer token: to the URL's own host only */
-    const char *username;           /* Basic, to the URL's own host only; not together with `authorization` */
+    const char *const *headers; /* "Name: value" lines, NULL-terminated; NULL for none. Go to every host of a redirect
+                                 * chain: credentials are refused here (USAGE) */
+    const char
+        *authorization;   /* value of an Authorization header, such as a bearer token: to the URL's own host only */
+    const char *username; /* Basic, to the URL's own host only; not together with `authorization` */
     const char *password;
-    uint64_t bytes_max;             /* LIMIT beyond; 0 for no limit */
+    uint64_t bytes_max; /* LIMIT beyond; 0 for no limit */
     http_body_fn body;
     http_done_fn done;
     void *context;
@@ -83,16 +86,16 @@ int http_open(struct loop *loop, const struct http_options *options, struct http
 /* Cancels all requests: their `done` is called here, with CANCELED. Not from a callback. NULL is accepted. */
 void http_close(struct http *http);
 
-/* Starts a request or queues it; errors found at once (USAGE, NOMEM, CANCELED while closing) mean that `done` will not be
- * called. `ret_request` may be NULL. */
+/* Starts a request or queues it; errors found at once (USAGE, NOMEM, CANCELED while closing) mean that `done` will not
+ * be called. `ret_request` may be NULL. */
 int http_start(struct http *http, const struct http_spec *spec, struct http_request **ret_request, struct err *err);
 /* Delivers again after HTTP_PAUSE, from the loop's next turn on. Harmless on a request that is not paused. */
 void http_resume(struct http_request *request);
 /* `done` comes with CANCELED in the loop's next turn, unless it was on its way; `body` is not called any more. */
 void http_cancel(struct http_request *request);
 
-/* The whole body in memory, for manifests and listings: `spec->body`, `done` and `context` are not used, `bytes_max` must be
- * set. `body` is borrowed from the request and dies when `done` returns; it is empty on errors. */
+/* The whole body in memory, for manifests and listings: `spec->body`, `done` and `context` are not used, `bytes_max`
+ * must be set. `body` is borrowed from the request and dies when `done` returns; it is empty on errors. */
 typedef void (*http_buffer_fn)(void *context, const struct http_result *result, struct span body);
 int http_get_buffer(struct http *http, const struct http_spec *spec, http_buffer_fn done, void *context,
                     struct http_request **ret_request, struct err *err);

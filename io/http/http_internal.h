@@ -1,4 +1,5 @@
-/* What http.c (the client: sockets, queue, timers) and http_request.c (one request: attempts, headers, retries) share. */
+/* What http.c (the client: sockets, queue, timers) and http_request.c (one request: attempts, headers, retries) share.
+ */
 #ifndef TRAWL_HTTP_INTERNAL_H
 #define TRAWL_HTTP_INTERNAL_H
 
@@ -10,10 +11,10 @@
 #define HTTP_HEADER_SIZE 1024 /* of a header's value that is kept; longer ones are cut */
 
 enum request_state {
-    REQUEST_QUEUED,   /* waits for a connection */
-    REQUEST_RUNNING,  /* has an easy handle in the multi */
-    REQUEST_BACKOFF,  /* waits for its next attempt */
-    REQUEST_FINISHED  /* `done` was called; about to be freed */
+    REQUEST_QUEUED,  /* waits for a connection */
+    REQUEST_RUNNING, /* has an easy handle in the multi */
+    REQUEST_BACKOFF, /* waits for its next attempt */
+    REQUEST_FINISHED /* `done` was called; about to be freed */
 };
 
 /* One host of URLs: scheme, name and port. */
@@ -44,21 +45,21 @@ struct http_request {
     struct buf buffer;
 
     unsigned attempts, attempts_since_progress, resumes;
-    uint64_t delivered;         /* bytes that the consumer has */
-    uint64_t progress_mark;     /* `delivered` when attempts were last counted from zero */
-    uint64_t skip;              /* of this attempt's body: bytes that the consumer has already */
-    uint64_t taken;             /* of the piece that curl will deliver again after a pause */
-    uint64_t error_bytes;       /* of this attempt's error page */
+    uint64_t delivered;     /* bytes that the consumer has */
+    uint64_t progress_mark; /* `delivered` when attempts were last counted from zero */
+    uint64_t skip;          /* of this attempt's body: bytes that the consumer has already */
+    uint64_t taken;         /* of the piece that curl will deliver again after a pause */
+    uint64_t error_bytes;   /* of this attempt's error page */
     bool paused, resume_wanted, cancel_wanted, stalled;
     uint64_t activity_ns;
-    uint64_t timer;             /* backoff */
-    struct err failure;         /* of this attempt, where we know better than curl */
-    bool failure_final;         /* it is no use trying again */
+    uint64_t timer;     /* backoff */
+    struct err failure; /* of this attempt, where we know better than curl */
+    bool failure_final; /* it is no use trying again */
 
     /* Of the last response. */
     long status;
     uint64_t content_size;
-    uint64_t range_first;       /* of Content-Range; UINT64_MAX without */
+    uint64_t range_first; /* of Content-Range; UINT64_MAX without */
     uint64_t retry_after_ms;
     char content_type[HTTP_HEADER_SIZE], content_digest[HTTP_HEADER_SIZE], link[HTTP_HEADER_SIZE],
         location[HTTP_HEADER_SIZE], authenticate[HTTP_HEADER_SIZE];
@@ -74,10 +75,10 @@ struct http {
     struct http_host *host_turn;   /* the host that is served next */
     struct http_request *requests; /* all of them */
     unsigned running;
-    CURL *idle[16];                /* handles to be used again */
+    CURL *idle[16]; /* handles to be used again */
     size_t idle_count;
-    uint64_t curl_timer;           /* what curl asked for */
-    uint64_t deferred_timer;       /* resumes, cancels and starts outside of their callers */
+    uint64_t curl_timer;     /* what curl asked for */
+    uint64_t deferred_timer; /* resumes, cancels and starts outside of their callers */
     uint64_t stall_timer;
     uint64_t random;
     bool closing;

@@ -129,8 +129,10 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
     request->taken -= again;
     if (bytes.size == 0)
         return total;
-    if (request->bytes_max != 0 && bytes.size > request->bytes_max - size_min((size_t)request->delivered, (size_t)request->bytes_max)) {
-        (void)err_set(&request->failure, ERR_LIMIT, 0, "expected at most %" PRIu64 " bytes, found more", request->bytes_max);
+    if (request->bytes_max != 0 &&
+        bytes.size > request->bytes_max - size_min((size_t)request->delivered, (size_t)request->bytes_max)) {
+        (void)err_set(&request->failure, ERR_LIMIT, 0, "expected at most %" PRIu64 " bytes, found more",
+                      request->bytes_max);
         request->failure_final = true;
         return 0;
     }
@@ -204,7 +206,8 @@ static bool easy_prepare(struct http_request *request) {
         SET(CURLOPT_RANGE, range);
     }
 #undef SET
-    /* A handle whose last transfer failed early may keep its buffer and refuse another size: it has this one already. */
+    /* A handle whose last transfer failed early may keep its buffer and refuse another size: it has this one already.
+     */
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024L);
     return ok;
 }
@@ -231,7 +234,8 @@ void request_attempt(struct http_request *request) {
         request->resumes++;
         http->stats.resumes++;
     }
-    if (request->easy == NULL || !easy_prepare(request) || curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
+    if (request->easy == NULL || !easy_prepare(request) ||
+        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
         if (request->easy != NULL)
             curl_easy_cleanup(request->easy);
         request->easy = NULL;
@@ -245,9 +249,7 @@ void request_attempt(struct http_request *request) {
 }
 
 /* The URL for messages: without its query, which may carry signatures. */
-static int url_size(const struct http_request *request) {
-    return (int)size_min(strcspn(request->url, "?"), 140);
-}
+static int url_size(const struct http_request *request) { return (int)size_min(strcspn(request->url, "?"), 140); }
 
 static const char *status_advice(long status) {
     switch (status) {
@@ -285,7 +287,8 @@ static bool failure_of(const struct http_request *request, CURLcode code, struct
                              : status == 404 || status == 410 ? ERR_NOTFOUND
                              : again                          ? ERR_NET
                                                               : ERR_UNSUPPORTED;
-        (void)err_set(ret_err, kind, 0, "%.*s: expected status 200, found %ld%s", size, request->url, status, status_advice(status));
+        (void)err_set(ret_err, kind, 0, "%.*s: expected status 200, found %ld%s", size, request->url, status,
+                      status_advice(status));
         return again;
     }
     const char *text = request->curl_error[0] != '\0' ? request->curl_error : curl_easy_strerror(code);
@@ -404,7 +407,8 @@ void request_finish(struct http_request *request, const struct err *err) {
     if (err != NULL)
         result.err = *err;
     if (request->buffer_done != NULL)
-        request->buffer_done(request->context, &result, err == NULL ? buf_span(&request->buffer) : (struct span){NULL, 0});
+        request->buffer_done(request->context, &result,
+                             err == NULL ? buf_span(&request->buffer) : (struct span){NULL, 0});
     else
         request->done(request->context, &result);
     request_free(request);

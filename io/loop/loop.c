@@ -29,12 +29,11 @@ int loop_kind_parse(struct span text, enum loop_kind *ret_kind, struct err *err)
         }
     }
     char quoted[64];
-    return err_set(err, ERR_USAGE, 0, "event loop: expected auto, uring, epoll or sync, found '%s'", text_quote(text, quoted, sizeof quoted));
+    return err_set(err, ERR_USAGE, 0, "event loop: expected auto, uring, epoll or sync, found '%s'",
+                   text_quote(text, quoted, sizeof quoted));
 }
 
-const char *loop_kind_name(enum loop_kind kind) {
-    return kind < LOOP_KIND_COUNT ? kind_names[kind] : "?";
-}
+const char *loop_kind_name(enum loop_kind kind) { return kind < LOOP_KIND_COUNT ? kind_names[kind] : "?"; }
 
 /* Items. */
 
@@ -107,9 +106,7 @@ bool loop_ready(struct loop *loop, const struct loop_item *item, ssize_t result)
     return true;
 }
 
-size_t loop_count(const struct loop *loop) {
-    return loop->live - (loop->wake_handle != 0);
-}
+size_t loop_count(const struct loop *loop) { return loop->live - (loop->wake_handle != 0); }
 
 /* Opening and closing. */
 
@@ -133,12 +130,13 @@ static const char *refusal_name(int sys) {
 static void note_refusal(struct loop *loop, const struct err *err) {
     const char *name = refusal_name(err->sys);
     const char *hint = err->sys == EPERM || err->sys == EACCES ? "seccomp profile or kernel.io_uring_disabled"
-                       : err->sys == ENOSYS                   ? "the kernel has none"
-                       : err->sys == ENOMEM                   ? "raise the locked-memory limit, ulimit -l"
-                       : err->sys == EMFILE                   ? "raise the open-files limit, ulimit -n"
-                                                              : err->text;
+                       : err->sys == ENOSYS                    ? "the kernel has none"
+                       : err->sys == ENOMEM                    ? "raise the locked-memory limit, ulimit -l"
+                       : err->sys == EMFILE                    ? "raise the open-files limit, ulimit -n"
+                                                               : err->text;
     if (name != NULL)
-        (void)snprintf(loop->refusal, sizeof loop->refusal, "io_uring unavailable (%s): %.120s; using epoll", name, hint);
+        (void)snprintf(loop->refusal, sizeof loop->refusal, "io_uring unavailable (%s): %.120s; using epoll", name,
+                       hint);
     else
         (void)snprintf(loop->refusal, sizeof loop->refusal, "io_uring unavailable: %.120s; using epoll", hint);
 }
@@ -268,13 +266,9 @@ void loop_close(struct loop *loop) {
     mem_free(loop);
 }
 
-enum loop_kind loop_kind_of(const struct loop *loop) {
-    return loop->kind;
-}
+enum loop_kind loop_kind_of(const struct loop *loop) { return loop->kind; }
 
-const char *loop_refusal(const struct loop *loop) {
-    return loop->refusal;
-}
+const char *loop_refusal(const struct loop *loop) { return loop->refusal; }
 
 /* Watches. */
 
@@ -437,8 +431,8 @@ bool loop_transfer_waits(const struct loop_item *item) {
            !S_ISDIR(status.st_mode);
 }
 
-/* Whether the call would not block at this moment: the descriptor may be a blocking one, and another reader may have taken
- * since what made it ready. */
+/* Whether the call would not block at this moment: the descriptor may be a blocking one, and another reader may have
+ * taken since what made it ready. */
 static bool peer_is_ready(const struct loop_item *item) {
     struct pollfd poll_fd = {.fd = item->fd, .events = item->kind == ITEM_READ ? POLLIN : POLLOUT};
     return poll(&poll_fd, 1, 0) != 0;
@@ -454,10 +448,11 @@ ssize_t loop_transfer_now(const struct loop_item *item, bool waits) {
     ssize_t result;
     do {
         if (item->kind == ITEM_READ)
-            result = positioned ? pread(item->fd, item->buffer.in, size, offset) : read(item->fd, item->buffer.in, size);
+            result =
+                positioned ? pread(item->fd, item->buffer.in, size, offset) : read(item->fd, item->buffer.in, size);
         else
-            result = positioned ? pwrite(item->fd, item->buffer.out, size, offset)
-                                : write(item->fd, item->buffer.out, size);
+            result =
+                positioned ? pwrite(item->fd, item->buffer.out, size, offset) : write(item->fd, item->buffer.out, size);
     } while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : result;
 }
@@ -499,7 +494,8 @@ void loop_on_wake(struct loop *loop, loop_wake_fn fn, void *context) {
 }
 
 void loop_wake(struct loop *loop) {
-    /* Pairs with the exchange in on_wake_fd(). The first waker writes, the others know that the call is still to come. */
+    /* Pairs with the exchange in on_wake_fd(). The first waker writes, the others know that the call is still to come.
+     */
     if (atomic_exchange_explicit(&loop->wake_pending, true, memory_order_acq_rel))
         return;
     uint64_t one = 1;

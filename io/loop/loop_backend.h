@@ -1,8 +1,9 @@
 /* What the three back-ends share with loop.c. Nobody outside this folder includes it.
  *
- * loop.c owns the items (watches, timers, transfers), decides what is wanted and calls people back. A back-end turns wanted
- * items into system calls and system results into ready events: wait() first acts on the `dirty` list, then waits, then fills
- * `ready`. Results are always copied out before anything is called: a callback may then ask for as much as it likes. */
+ * loop.c owns the items (watches, timers, transfers), decides what is wanted and calls people back. A back-end turns
+ * wanted items into system calls and system results into ready events: wait() first acts on the `dirty` list, then
+ * waits, then fills `ready`. Results are always copied out before anything is called: a callback may then ask for as
+ * much as it likes. */
 #ifndef TRAWL_LOOP_BACKEND_H
 #define TRAWL_LOOP_BACKEND_H
 
@@ -54,7 +55,8 @@ struct loop_event {
     ssize_t result; /* LOOP_ bits, or a transfer's result */
 };
 
-/* One turn's worth: bounds the memory and the time until timers are looked at again. What is more stays in the kernel. */
+/* One turn's worth: bounds the memory and the time until timers are looked at again. What is more stays in the kernel.
+ */
 #define LOOP_READY_MAX ((size_t)1024)
 #define LOOP_CHUNK ((size_t)256)
 

@@ -36,8 +36,8 @@ static bool epoll_reserve(struct loop *loop, size_t slots) {
     return true;
 }
 
-/* Adds or changes. A registration that already is there belongs to a descriptor that was closed and came back (dup keeps a
- * registration alive), one that is missing went with its descriptor: both are put right. 0 or errno. */
+/* Adds or changes. A registration that already is there belongs to a descriptor that was closed and came back (dup
+ * keeps a registration alive), one that is missing went with its descriptor: both are put right. 0 or errno. */
 static int control(struct loop *loop, int fd, uint32_t mask, uint64_t handle, bool known) {
     struct epoll *epoll = loop->backend;
     struct epoll_event event = {.events = mask, .data.u64 = handle};
@@ -102,9 +102,7 @@ static void wait_for_peer(struct loop *loop, struct loop_item *item) {
     (void)loop_ready(loop, item, sys == EPERM ? loop_transfer_now(item, true) : -sys);
 }
 
-static bool is_transfer(const struct loop_item *item) {
-    return item->kind == ITEM_READ || item->kind == ITEM_WRITE;
-}
+static bool is_transfer(const struct loop_item *item) { return item->kind == ITEM_READ || item->kind == ITEM_WRITE; }
 
 static void start_transfers(struct loop *loop) {
     size_t kept = 0;

@@ -1,5 +1,5 @@
-/* poll(2) and plain calls. The back-end for places that allow nothing else, for valgrind and MemorySanitizer (which do not
- * see what a ring writes), and the measure that the other two are compared with. */
+/* poll(2) and plain calls. The back-end for places that allow nothing else, for valgrind and MemorySanitizer (which do
+ * not see what a ring writes), and the measure that the other two are compared with. */
 #include <poll.h>
 
 #include "io/loop/loop_backend.h"

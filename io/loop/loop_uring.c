@@ -1,8 +1,9 @@
 /* io_uring. The only file that includes liburing.
  *
- * Watches are one-shot polls, armed again in the next turn while they are wanted: multishot polls are edge-triggered after
- * their first event, and libcurl wants levels. Polls are cancelled by ticket (slot and submission count), so a descriptor
- * that was closed and came back is never mistaken for its predecessor. The ring is set up and used by one thread. */
+ * Watches are one-shot polls, armed again in the next turn while they are wanted: multishot polls are edge-triggered
+ * after their first event, and libcurl wants levels. Polls are cancelled by ticket (slot and submission count), so a
+ * descriptor that was closed and came back is never mistaken for its predecessor. The ring is set up and used by one
+ * thread. */
 #include <liburing.h>
 #include <sys/mman.h>
 
@@ -19,9 +20,7 @@ struct uring {
     VEC(uint64_t) cancels; /* user_data of operations to cancel; at most one for each slot, room is reserved */
 };
 
-static uint64_t ticket_of(const struct loop_item *item) {
-    return (uint64_t)item->ticket << 32 | item->index;
-}
+static uint64_t ticket_of(const struct loop_item *item) { return (uint64_t)item->ticket << 32 | item->index; }
 
 /* From what suits an event loop best to what every ring knows. Kernels refuse flags they do not know with EINVAL. */
 static int set_up_ring(struct io_uring *ring, struct io_uring_params *params) {
@@ -60,16 +59,20 @@ static int uring_open(struct loop *loop, struct err *err) {
     int result = set_up_ring(&uring->ring, &params);
     if (result < 0) {
         mem_free(uring);
-        return err_set(err, ERR_UNSUPPORTED, -result, "io_uring: %s: use --io=epoll, or allow io_uring in the kernel "
-                       "and the seccomp profile", strerror(-result));
+        return err_set(err, ERR_UNSUPPORTED, -result,
+                       "io_uring: %s: use --io=epoll, or allow io_uring in the kernel "
+                       "and the seccomp profile",
+                       strerror(-result));
     }
     /* Without EXT_ARG a wait has no timeout, without NODROP a burst of completions is lost. */
     unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
     if ((params.features & needed) != needed || !knows_operations(&uring->ring)) {
         io_uring_queue_exit(&uring->ring);
         mem_free(uring);
-        return err_set(err, ERR_UNSUPPORTED, 0, "io_uring: this kernel's lacks features (found 0x%x, needed 0x%x): use "
-                       "--io=epoll", params.features, needed);
+        return err_set(err, ERR_UNSUPPORTED, 0,
+                       "io_uring: this kernel's lacks features (found 0x%x, needed 0x%x): use "
+                       "--io=epoll",
+                       params.features, needed);
     }
     (void)io_uring_ring_dontfork(&uring->ring); /* a child must not share it; failing only loses that */
     /* A slow network file system would else start hundreds of kernel threads. Old kernels have no such call. */

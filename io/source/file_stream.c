@@ -52,7 +52,7 @@ static void read_next(struct file_stream *file) {
     if (file->chunk == NULL) {
         if (stream_has_ended(file->stream))
             finish(file, NULL); /* somebody else has ended it: the sweep is being stopped */
-        return; /* else resumed or canceled later */
+        return;                 /* else resumed or canceled later */
     }
     size_t size = (size_t)(file->left < CHUNK_BYTES ? file->left : CHUNK_BYTES);
     if (loop_read(file->loop, file->fd, file->chunk->data, size, file->offset, on_read, file) == 0) {
@@ -79,7 +79,8 @@ static void on_cancel(void *context) {
     finish(file, &err);
 }
 
-void file_stream_start(struct loop *loop, int fd, uint64_t offset, uint64_t size, const char *name, struct stream *stream) {
+void file_stream_start(struct loop *loop, int fd, uint64_t offset, uint64_t size, const char *name,
+                       struct stream *stream) {
     struct file_stream *file = mem_zalloc(sizeof *file);
     struct err err = {0};
     if (file == NULL) {

@@ -12,8 +12,8 @@ const char *layout_blob_path(const struct digest *digest, char out[LAYOUT_PATH_S
     return out;
 }
 
-/* A ref.name annotation is a tag by the specification, a whole reference by several tools' habit: its tag is behind the last
- * colon that no slash follows. */
+/* A ref.name annotation is a tag by the specification, a whole reference by several tools' habit: its tag is behind the
+ * last colon that no slash follows. */
 static struct span tag_of(struct span ref_name) {
     size_t colon = span_index_last(ref_name, ':');
     struct span tail = colon == SIZE_MAX ? ref_name : span_from(ref_name, colon + 1);
@@ -60,6 +60,7 @@ int layout_list(struct source *source, struct span text, struct span tag, struct
     }
     char quoted[96];
     if (matched == 0 && tag.size > 0)
-        return err_set(err, ERR_NOTFOUND, 0, "index.json: no manifest is named '%s'", text_quote(tag, quoted, sizeof quoted));
+        return err_set(err, ERR_NOTFOUND, 0, "index.json: no manifest is named '%s'",
+                       text_quote(tag, quoted, sizeof quoted));
     return 0;
 }

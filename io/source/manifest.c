@@ -38,8 +38,9 @@ static int descriptor_read(const struct doc *object, const char *where, struct d
                    span_find(d.media_type, span_text(".nondistributable."), 0) != SIZE_MAX;
     const struct doc *annotations = doc_get_last(object, "annotations");
     d.ref_name = doc_text(doc_get_last(annotations, "org.opencontainers.image.ref.name"));
-    d.is_attestation = (span_is(d.platform.os, "unknown") && span_is(d.platform.architecture, "unknown")) ||
-                       span_is(doc_text(doc_get_last(annotations, "vnd.docker.reference.type")), "attestation-manifest");
+    d.is_attestation =
+        (span_is(d.platform.os, "unknown") && span_is(d.platform.architecture, "unknown")) ||
+        span_is(doc_text(doc_get_last(annotations, "vnd.docker.reference.type")), "attestation-manifest");
     *ret_descriptor = d;
     return 0;
 }
@@ -51,7 +52,8 @@ static int descriptors_read(struct arena *arena, const struct doc *array, const 
     if (!doc_is(array, DOC_ARRAY))
         return field_bad(where, "list", "an array", err);
     if (array->count > count_max)
-        return err_set(err, ERR_LIMIT, 0, "%s: expected at most %zu entries, found %zu", where, count_max, array->count);
+        return err_set(err, ERR_LIMIT, 0, "%s: expected at most %zu entries, found %zu", where, count_max,
+                       array->count);
     manifest->entries = arena_array(arena, array->count, sizeof *manifest->entries);
     if (manifest->entries == NULL)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", where);

@@ -92,23 +92,23 @@ int reference_parse(struct span text, struct reference *ret_reference, struct er
         reference.tag = span_from(rest, colon + 1);
         rest.size = colon;
         if (!reference_tag_is_valid(reference.tag))
-            return err_set(err, ERR_USAGE, 0, "reference '%s': expected a tag of letters, digits, '_', '.', '-' behind ':'",
-                           quoted);
+            return err_set(err, ERR_USAGE, 0,
+                           "reference '%s': expected a tag of letters, digits, '_', '.', '-' behind ':'", quoted);
     } else if (!reference.by_digest) {
         reference.tag = span_text("latest");
     }
     reference.repository = rest;
     if (!registry_is_valid(reference.registry) || !reference_repository_is_valid(rest))
-        return err_set(err, ERR_USAGE, 0, "'%s': expected HOST/REPOSITORY[:TAG|@DIGEST] or a target with a prefix such as oci:",
-                       quoted);
+        return err_set(err, ERR_USAGE, 0,
+                       "'%s': expected HOST/REPOSITORY[:TAG|@DIGEST] or a target with a prefix such as oci:", quoted);
     *ret_reference = reference;
     return 0;
 }
 
 char *reference_text(struct arena *arena, const struct reference *reference) {
     if (!reference->by_digest)
-        return arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(reference->registry), SPAN_FORMAT(reference->repository),
-                            SPAN_FORMAT(reference->tag));
+        return arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(reference->registry),
+                            SPAN_FORMAT(reference->repository), SPAN_FORMAT(reference->tag));
     char digest[DIGEST_TEXT_SIZE];
     return arena_format(arena, "%.*s/%.*s@%s", SPAN_FORMAT(reference->registry), SPAN_FORMAT(reference->repository),
                         digest_text(&reference->digest, digest));

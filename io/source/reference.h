@@ -1,6 +1,6 @@
 /* Image references as people type them: HOST[:PORT]/REPOSITORY[:TAG|@DIGEST].
- * Grammar: distribution/reference and OCI distribution-spec "Pulling manifests" (name, tag). A reference without a host means
- * docker.io, one without a path there means library/NAME, as everywhere else. */
+ * Grammar: distribution/reference and OCI distribution-spec "Pulling manifests" (name, tag). A reference without a host
+ * means docker.io, one without a path there means library/NAME, as everywhere else. */
 #ifndef TRAWL_REFERENCE_H
 #define TRAWL_REFERENCE_H
 
@@ -9,11 +9,11 @@
 #include "base/hash/digest.h"
 
 struct reference {
-    struct span registry;   /* host[:port] */
+    struct span registry; /* host[:port] */
     struct span repository;
-    struct span tag;        /* empty when none was given and there is a digest; "latest" when neither was */
+    struct span tag; /* empty when none was given and there is a digest; "latest" when neither was */
     bool by_digest;
-    struct digest digest;   /* when by_digest */
+    struct digest digest; /* when by_digest */
 };
 
 /* Spans borrow `text` or static storage. USAGE when the text is not a reference; digest errors as digest_parse(). */

@@ -31,7 +31,8 @@ bool source_is_registry(struct span target) {
     return span_starts(target, "registry://") && span_index(target, '/', strlen("registry://")) == SIZE_MAX;
 }
 
-/* A prefix is letters and dashes before a colon. What could as well be a host with a port ("localhost:5000/x") is none. */
+/* A prefix is letters and dashes before a colon. What could as well be a host with a port ("localhost:5000/x") is none.
+ */
 static struct span unknown_prefix(struct span target) {
     size_t colon = span_index(target, ':', 0);
     struct span prefix = span_slice(target, 0, colon == SIZE_MAX ? 0 : colon);

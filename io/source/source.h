@@ -1,7 +1,7 @@
 /* What a target can mean. A source lists references, gives manifests and small blobs whole, and streams large ones.
  *
- * Everything here runs in the loop thread and answers through callbacks, perhaps before the call returns. An answer comes exactly
- * once. To add a kind of source: source_<kind>.c with a struct source_ops, and a row in source.def. */
+ * Everything here runs in the loop thread and answers through callbacks, perhaps before the call returns. An answer
+ * comes exactly once. To add a kind of source: source_<kind>.c with a struct source_ops, and a row in source.def. */
 #ifndef TRAWL_SOURCE_H
 #define TRAWL_SOURCE_H
 
@@ -15,23 +15,23 @@
 struct source_context {
     struct loop *loop;
     struct http *http;
-    struct arena *arena;      /* of the run */
-    bool plain_http;          /* http instead of https for every registry; loopback registries are plain unless `tls` */
+    struct arena *arena; /* of the run */
+    bool plain_http;     /* http instead of https for every registry; loopback registries are plain unless `tls` */
     bool tls;
-    const char *username;     /* or NULL */
+    const char *username; /* or NULL */
     const char *password;
 };
 
 /* One image, or index of images, that a source lists. Text lives in the run's arena. */
 struct source_reference {
-    struct span text;       /* as people name it: "host/repository:tag", "oci:dir:tag" */
+    struct span text; /* as people name it: "host/repository:tag", "oci:dir:tag" */
     struct span registry;
     struct span repository;
-    struct span tag;        /* or empty */
+    struct span tag; /* or empty */
     bool has_digest;
-    struct digest digest;   /* of the manifest, when the listing names it */
+    struct digest digest;     /* of the manifest, when the listing names it */
     struct platform platform; /* when the listing names it */
-    size_t item;            /* the source's own number for it */
+    size_t item;              /* the source's own number for it */
 };
 
 struct source;
@@ -39,22 +39,22 @@ struct source;
 typedef void (*source_list_fn)(void *context, struct source *source, const struct source_reference *reference);
 /* `err` NULL: the listing is complete. */
 typedef void (*source_done_fn)(void *context, const struct err *err);
-/* `bytes` are valid during the call and belong to `digest`: verified where the reference named one. On failure `err` is set and the
- * others are not. */
+/* `bytes` are valid during the call and belong to `digest`: verified where the reference named one. On failure `err` is
+ * set and the others are not. */
 typedef void (*source_bytes_fn)(void *context, struct span bytes, const struct digest *digest, const struct err *err);
 
 struct source_ops {
-    const char *kind;           /* the image table's target_kind */
+    const char *kind;            /* the image table's target_kind */
     const char *const *prefixes; /* "oci:", "oci-dir:" …, ended by NULL; a source without any takes plain references */
-    bool digests_are_unpacked;  /* layers are named by their diff_id: the digest of the unpacked bytes */
+    bool digests_are_unpacked;   /* layers are named by their diff_id: the digest of the unpacked bytes */
     /* `location` is the target without its prefix. Light work only: a folder's or an archive's list of contents. */
-    int (*open)(const struct source_context *context, struct span target, struct span location, struct source **ret_source,
-                struct err *err);
+    int (*open)(const struct source_context *context, struct span target, struct span location,
+                struct source **ret_source, struct err *err);
     /* Each reference, then `done`. */
     void (*list)(struct source *source, source_list_fn each, source_done_fn done, void *context);
     /* The manifest or index of a reference; of `digest` when it is not NULL (an index' entry). */
-    void (*manifest)(struct source *source, const struct source_reference *reference, const struct descriptor *descriptor,
-                     source_bytes_fn fn, void *context);
+    void (*manifest)(struct source *source, const struct source_reference *reference,
+                     const struct descriptor *descriptor, source_bytes_fn fn, void *context);
     /* A small blob, whole: at most `bytes_max` bytes, of the descriptor's size and digest. */
     void (*blob)(struct source *source, const struct source_reference *reference, const struct descriptor *descriptor,
                  size_t bytes_max, source_bytes_fn fn, void *context);
@@ -71,8 +71,8 @@ struct source {
     const struct source_context *context;
 };
 
-/* Opens what a target names. USAGE for an unknown prefix or a bad reference. `@FILE` and `-` are lists and not sources: see
- * engine/pipeline/resolve.h. */
+/* Opens what a target names. USAGE for an unknown prefix or a bad reference. `@FILE` and `-` are lists and not sources:
+ * see engine/pipeline/resolve.h. */
 int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err);
 void source_close(struct source *source);
 /* The kind that a target would be, whether or not it can be opened; and whether it names a whole registry. */

@@ -1,9 +1,10 @@
-/* Images in one tar file, packed or not: OCI layouts (`oci-archive:`) and what `docker save` writes (`docker-archive:`).
- * Opening reads the member list, which blocks; so does a small blob. Layers are pulled by the scan thread that wants them.
+/* Images in one tar file, packed or not: OCI layouts (`oci-archive:`) and what `docker save` writes
+ * (`docker-archive:`). Opening reads the member list, which blocks; so does a small blob. Layers are pulled by the scan
+ * thread that wants them.
  *
- * A docker archive has no manifests: manifest.json names a configuration and layer members. One OCI-like manifest is made of
- * each item, so that nothing behind this file knows the difference; layers are named by the diff_ids of the configuration.
- * Format: moby image/tarexport, "manifest.json". */
+ * A docker archive has no manifests: manifest.json names a configuration and layer members. One OCI-like manifest is
+ * made of each item, so that nothing behind this file knows the difference; layers are named by the diff_ids of the
+ * configuration. Format: moby image/tarexport, "manifest.json". */
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -20,12 +21,12 @@ struct archive_layer {
 
 /* One image of a docker archive. */
 struct archive_item {
-    struct span config;         /* the member's bytes; live in the run's arena */
+    struct span config; /* the member's bytes; live in the run's arena */
     struct digest config_digest;
     struct archive_layer *layers;
     size_t layer_count;
-    const struct doc *tags;     /* RepoTags */
-    struct err err;             /* why this item cannot be read */
+    const struct doc *tags; /* RepoTags */
+    struct err err;         /* why this item cannot be read */
 };
 
 struct archive_source {
@@ -51,7 +52,8 @@ static int member_read(const struct archive_source *archive, struct span path, s
     const struct tar_member *member;
     char quoted[96];
     bytes->size_max = bytes_max;
-    if (tar_index_find(archive->index, path, &member, err) < 0 || tar_index_read(archive->index, member, bytes, err) < 0)
+    if (tar_index_find(archive->index, path, &member, err) < 0 ||
+        tar_index_read(archive->index, member, bytes, err) < 0)
         return err_wrap(err, "member %s", text_quote(path, quoted, sizeof quoted));
     return 0;
 }
@@ -60,11 +62,10 @@ static int member_pull(void *context, struct span *ret_bytes, struct err *err) {
     return tar_member_read(context, ret_bytes, err);
 }
 
-static void member_pull_close(void *context) {
-    tar_member_close(context);
-}
+static void member_pull_close(void *context) { tar_member_close(context); }
 
-static void member_stream(const struct archive_source *archive, const struct tar_member *member, struct stream *stream) {
+static void member_stream(const struct archive_source *archive, const struct tar_member *member,
+                          struct stream *stream) {
     struct err err = {0};
     struct tar_stream *pulled = NULL;
     if (tar_member_open(archive->index, member, &pulled, &err) == 0) {
@@ -113,8 +114,8 @@ static int oci_archive_open(const struct source_context *context, struct span ta
 static void oci_archive_list(struct source *source, source_list_fn each, source_done_fn done, void *context) {
     struct archive_source *archive = (struct archive_source *)source;
     struct err err = {0};
-    bool failed = layout_list(source, archive->text, (struct span){NULL, 0}, buf_span(&archive->layout_index), each, context,
-                              &err) < 0;
+    bool failed = layout_list(source, archive->text, (struct span){NULL, 0}, buf_span(&archive->layout_index), each,
+                              context, &err) < 0;
     done(context, failed ? &err : NULL);
 }
 
@@ -160,8 +161,8 @@ static int item_layers(struct archive_source *archive, const struct doc *layers,
         return err_set(err, ERR_FORMAT, 0, "manifest.json: field Layers: expected an array");
     size_t count = layers == NULL ? 0 : layers->count;
     if (count != config->diff_id_count)
-        return err_set(err, ERR_FORMAT, 0, "manifest.json: expected as many layers as diff_ids, found %zu and %zu", count,
-                       config->diff_id_count);
+        return err_set(err, ERR_FORMAT, 0, "manifest.json: expected as many layers as diff_ids, found %zu and %zu",
+                       count, config->diff_id_count);
     item->layers = arena_array(archive->source.context->arena, count, sizeof *item->layers);
     if (item->layers == NULL)
         return err_set(err, ERR_NOMEM, 0, "manifest.json: out of memory");
@@ -178,7 +179,8 @@ static int item_layers(struct archive_source *archive, const struct doc *layers,
     return 0;
 }
 
-static int item_read(struct archive_source *archive, const struct doc *object, struct archive_item *item, struct err *err) {
+static int item_read(struct archive_source *archive, const struct doc *object, struct archive_item *item,
+                     struct err *err) {
     struct arena *arena = archive->source.context->arena;
     AUTO_BUF struct buf bytes;
     struct image_config config;
@@ -265,12 +267,15 @@ static void docker_archive_manifest(struct source *source, const struct source_r
     }
     AUTO_BUF struct buf json;
     buf_init(&json, LIMIT_MANIFEST_BYTES);
-    buf_format(&json,
-               "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":"
-               "{\"mediaType\":\"application/vnd.docker.container.image.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[",
-               item->config.size, digest_text(&item->config_digest, digest));
+    buf_format(
+        &json,
+        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":"
+        "{\"mediaType\":\"application/vnd.docker.container.image.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[",
+        item->config.size, digest_text(&item->config_digest, digest));
     for (size_t i = 0; i < item->layer_count; i++)
-        buf_format(&json, "%s{\"mediaType\":\"application/vnd.docker.image.rootfs.diff.tar\",\"size\":%" PRIu64 ",\"digest\":\"%s\"}",
+        buf_format(&json,
+                   "%s{\"mediaType\":\"application/vnd.docker.image.rootfs.diff.tar\",\"size\":%" PRIu64
+                   ",\"digest\":\"%s\"}",
                    i == 0 ? "" : ",", item->layers[i].member->size, digest_text(&item->layers[i].digest, digest));
     buf_text(&json, "]}");
     if (json.failed)
@@ -280,7 +285,8 @@ static void docker_archive_manifest(struct source *source, const struct source_r
 }
 
 static void docker_archive_blob(struct source *source, const struct source_reference *reference,
-                                const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn, void *context) {
+                                const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn,
+                                void *context) {
     struct archive_source *archive = (struct archive_source *)source;
     const struct archive_item *item = &archive->items[reference->item];
     struct err err = {0};

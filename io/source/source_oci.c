@@ -1,5 +1,5 @@
-/* OCI image layouts: a folder with oci-layout, index.json and blobs/ALGORITHM/HEX. Spec: OCI image-spec image-layout.md.
- * Blob paths are made from parsed digests only, so no name of the layout ever becomes a path. */
+/* OCI image layouts: a folder with oci-layout, index.json and blobs/ALGORITHM/HEX. Spec: OCI image-spec
+ * image-layout.md. Blob paths are made from parsed digests only, so no name of the layout ever becomes a path. */
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -13,8 +13,8 @@
 
 struct oci_source {
     struct source source;
-    struct span text;   /* the target as given, without a tag */
-    struct span tag;    /* or empty: all */
+    struct span text; /* the target as given, without a tag */
+    struct span tag;  /* or empty: all */
     int folder;
     struct buf index;
 };
@@ -109,7 +109,8 @@ static void oci_stream(struct source *source, const struct source_reference *ref
     struct stat status;
     struct err err = {0};
     /* A pipe or a device in a blob's place must not hang the loop. */
-    int fd = openat(oci->folder, layout_blob_path(&descriptor->digest, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = openat(oci->folder, layout_blob_path(&descriptor->digest, path),
+                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         (void)err_set(&err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%.26s…: %s", path, strerror(errno));
     else if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))

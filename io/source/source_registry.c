@@ -1,5 +1,5 @@
-/* Registries. Spec: OCI distribution-spec 1.1: "Pulling manifests", "Pulling blobs", "Listing Tags"; the catalogue is the CNCF
- * distribution's GET /v2/_catalog. Both listings are paged by a Link header (RFC 8288, rel="next"). */
+/* Registries. Spec: OCI distribution-spec 1.1: "Pulling manifests", "Pulling blobs", "Listing Tags"; the catalogue is
+ * the CNCF distribution's GET /v2/_catalog. Both listings are paged by a Link header (RFC 8288, rel="next"). */
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -15,7 +15,7 @@ struct registry_source {
     struct span host;
     struct reference reference; /* the one image, unless `whole` */
     bool whole;
-    char *base;                 /* "https://host/v2/" */
+    char *base; /* "https://host/v2/" */
 };
 
 static const char *const manifest_headers[] = {
@@ -24,9 +24,7 @@ static const char *const manifest_headers[] = {
     NULL,
 };
 
-static void registry_close(struct source *source) {
-    mem_free(source);
-}
+static void registry_close(struct source *source) { mem_free(source); }
 
 /* A registry on this machine is spoken to in plain HTTP, as the container engines do. */
 static bool is_loopback(struct span host) {
@@ -98,9 +96,9 @@ struct listing {
     void *context;
     size_t page_count;
     VEC(struct span) repositories; /* still to be listed: a stack */
-    size_t in_flight;          /* requests */
+    size_t in_flight;              /* requests */
     bool catalog_done;
-    struct err err;            /* the first failure: the listing ends with it, the rest is listed all the same */
+    struct err err; /* the first failure: the listing ends with it, the rest is listed all the same */
 };
 
 struct page {
@@ -114,8 +112,8 @@ static void listing_fail(struct listing *listing, const struct err *err) {
         listing->err = *err;
 }
 
-/* The URL of the next page out of a Link header, or NULL. Relative ones are resolved against the registry; others may not leave
- * it, since the credentials go there. */
+/* The URL of the next page out of a Link header, or NULL. Relative ones are resolved against the registry; others may
+ * not leave it, since the credentials go there. */
 static char *next_page(const struct registry_source *registry, const char *link, struct err *err) {
     struct span header = span_text(link);
     size_t open = span_index(header, '<', 0), close_at = span_index(header, '>', 0);
@@ -133,8 +131,8 @@ static char *next_page(const struct registry_source *registry, const char *link,
         text = arena_text(context->arena, url);
     if (text == NULL) {
         char quoted[96];
-        (void)err_set(err, ERR_FORMAT, 0, "%.*s: next page '%s': expected a path of the same registry", SPAN_FORMAT(origin),
-                      text_quote(url, quoted, sizeof quoted));
+        (void)err_set(err, ERR_FORMAT, 0, "%.*s: next page '%s': expected a path of the same registry",
+                      SPAN_FORMAT(origin), text_quote(url, quoted, sizeof quoted));
     }
     return text;
 }
@@ -184,10 +182,12 @@ static void listing_step(struct listing *listing) {
 static int repository_add(struct listing *listing, struct span name, struct err *err) {
     char quoted[96];
     if (!reference_repository_is_valid(name))
-        return err_set(err, ERR_FORMAT, 0, "catalogue: '%s' is no repository name", text_quote(name, quoted, sizeof quoted));
+        return err_set(err, ERR_FORMAT, 0, "catalogue: '%s' is no repository name",
+                       text_quote(name, quoted, sizeof quoted));
     struct span copy = arena_copy(listing->registry->source.context->arena, name);
     if (copy.data == NULL || !vec_push(&listing->repositories, copy))
-        return err_set(err, ERR_NOMEM, 0, "catalogue: out of memory after %zu repositories", listing->repositories.count);
+        return err_set(err, ERR_NOMEM, 0, "catalogue: out of memory after %zu repositories",
+                       listing->repositories.count);
     return 0;
 }
 
@@ -198,8 +198,10 @@ static int tag_add(struct listing *listing, struct span repository, struct span 
     if (!reference_tag_is_valid(tag))
         return err_set(err, ERR_FORMAT, 0, "tags of %.*s: '%s' is no tag", SPAN_FORMAT(repository),
                        text_quote(tag, quoted, sizeof quoted));
-    char *text = arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(registry->host), SPAN_FORMAT(repository), SPAN_FORMAT(tag));
-    struct source_reference reference = {.registry = registry->host, .repository = repository, .tag = arena_copy(arena, tag)};
+    char *text =
+        arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(registry->host), SPAN_FORMAT(repository), SPAN_FORMAT(tag));
+    struct source_reference reference = {
+        .registry = registry->host, .repository = repository, .tag = arena_copy(arena, tag)};
     if (text == NULL || reference.tag.data == NULL)
         return err_set(err, ERR_NOMEM, 0, "tags of %.*s: out of memory", SPAN_FORMAT(repository));
     reference.text = span_text(text);
@@ -319,8 +321,8 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
     mem_free(fetch);
 }
 
-static void fetch_start(struct registry_source *registry, const struct http_spec *spec, const struct descriptor *descriptor,
-                        source_bytes_fn fn, void *context) {
+static void fetch_start(struct registry_source *registry, const struct http_spec *spec,
+                        const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
     struct err err = {0};
     struct fetch *fetch = mem_zalloc(sizeof *fetch);
     if (fetch == NULL) {
@@ -337,8 +339,8 @@ static void fetch_start(struct registry_source *registry, const struct http_spec
 }
 
 /* "https://host/v2/REPOSITORY/KIND/NAME"; freed by the caller. */
-static char *object_url(const struct registry_source *registry, const struct source_reference *reference, const char *kind,
-                        const char *name) {
+static char *object_url(const struct registry_source *registry, const struct source_reference *reference,
+                        const char *kind, const char *name) {
     struct buf url;
     buf_init(&url, 0);
     buf_format(&url, "%s%.*s/%s/%s", registry->base, SPAN_FORMAT(reference->repository), kind, name);
@@ -387,13 +389,9 @@ static void on_layer_done(void *context, const struct http_result *result) {
     stream_end(stream, result->err.code == ERR_NONE ? NULL : &result->err);
 }
 
-static void layer_resume(void *context) {
-    http_resume(context);
-}
+static void layer_resume(void *context) { http_resume(context); }
 
-static void layer_cancel(void *context) {
-    http_cancel(context);
-}
+static void layer_cancel(void *context) { http_cancel(context); }
 
 static void registry_stream(struct source *source, const struct source_reference *reference,
                             const struct descriptor *descriptor, struct stream *stream) {

@@ -1,4 +1,5 @@
-/* A folder that is the root of a file system: scanned in place, as one layer. There are no manifests and no blobs; tree() says so. */
+/* A folder that is the root of a file system: scanned in place, as one layer. There are no manifests and no blobs;
+ * tree() says so. */
 #include "base/cleanup.h"
 #include "io/source/source.h"
 
@@ -8,9 +9,7 @@ struct rootfs_source {
     char *folder;
 };
 
-static void rootfs_close(struct source *source) {
-    mem_free(source);
-}
+static void rootfs_close(struct source *source) { mem_free(source); }
 
 static int rootfs_open(const struct source_context *context, struct span target, struct span location,
                        struct source **ret_source, struct err *err) {
@@ -36,9 +35,7 @@ static void rootfs_list(struct source *source, source_list_fn each, source_done_
     done(context, NULL);
 }
 
-static const char *rootfs_tree(struct source *source) {
-    return ((struct rootfs_source *)source)->folder;
-}
+static const char *rootfs_tree(struct source *source) { return ((struct rootfs_source *)source)->folder; }
 
 static const char *const prefixes[] = {"rootfs:", "dir:", NULL};
 

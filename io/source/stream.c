@@ -46,8 +46,8 @@ static void chunk_give(struct chunk_pool *pool, struct chunk *chunk) {
     (void)pthread_mutex_unlock(&pool->lock);
 }
 
-int stream_init(struct stream *stream, struct chunk_pool *pool, size_t chunks_max, void (*wake)(void *), void *wake_context,
-                struct err *err) {
+int stream_init(struct stream *stream, struct chunk_pool *pool, size_t chunks_max, void (*wake)(void *),
+                void *wake_context, struct err *err) {
     assert(chunks_max >= 2);
     *stream = (struct stream){.pool = pool, .chunks_max = chunks_max, .wake = wake, .wake_context = wake_context};
     if (pthread_mutex_init(&stream->lock, NULL) != 0 || pthread_cond_init(&stream->readable, NULL) != 0)
@@ -74,7 +74,8 @@ void stream_attach(struct stream *stream, stream_resume_fn resume, stream_cancel
     stream->producer = producer;
 }
 
-/* Memory is short: the consumer learns it after what is queued, the producer is canceled by the next stream_service(). */
+/* Memory is short: the consumer learns it after what is queued, the producer is canceled by the next stream_service().
+ */
 static void break_off(struct stream *stream) {
     stream->broken = true;
     (void)err_set(&stream->err, ERR_NOMEM, 0, "stream: out of memory");

@@ -6,8 +6,8 @@
 static_assert(CATALOGUER_COUNT <= 63, "one bit per cataloguer, the last one for release files");
 static_assert(CLASSIFY_SLOTS >= 2 * CLASSIFY_PATTERNS_MAX, "probing needs free slots");
 
-/* FNV-1a: keys are a few bytes of our own making, so nothing can be gained by colliding with them: a path that does costs
- * one failed comparison. */
+/* FNV-1a: keys are a few bytes of our own making, so nothing can be gained by colliding with them: a path that does
+ * costs one failed comparison. */
 static size_t key_slot(enum classify_key kind, struct span key) {
     uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)kind;
     for (size_t i = 0; i < key.size; i++)

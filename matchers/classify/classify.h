@@ -1,7 +1,7 @@
 /* Who wants this file, told by its path alone.
  *
- * The patterns live with the cataloguers; this builds one table of them. It is called for every path of every layer, and
- * nearly all are wanted by nobody: such a path costs three probes of a small table, no pattern match. */
+ * The patterns live with the cataloguers; this builds one table of them. It is called for every path of every layer,
+ * and nearly all are wanted by nobody: such a path costs three probes of a small table, no pattern match. */
 #ifndef TRAWL_CLASSIFY_H
 #define TRAWL_CLASSIFY_H
 

@@ -1,7 +1,7 @@
 /* Cataloguers: one file per kind of package, `package_<kind>.c`, and one row in cataloguer.def.
  *
- * A cataloguer says as data which paths it wants, and reads one whole file into packages: a pure function of path and body.
- * To add one, copy package_skeleton.c. */
+ * A cataloguer says as data which paths it wants, and reads one whole file into packages: a pure function of path and
+ * body. To add one, copy package_skeleton.c. */
 #ifndef TRAWL_CATALOGUER_H
 #define TRAWL_CATALOGUER_H
 
@@ -20,14 +20,14 @@ struct catalogue_input {
     struct span body; /* the whole file, at most LIMIT_CATALOGUE_BYTES */
 };
 
-/* Called for each package; its spans borrow the body, the path or the scratch arena and die with them. A negative result
- * ends the parse with that error. */
+/* Called for each package; its spans borrow the body, the path or the scratch arena and die with them. A negative
+ * result ends the parse with that error. */
 typedef int (*catalogue_emit_fn)(void *context, const struct package *package, struct err *err);
 
 /* Reads one file. What could be read is emitted even when the result is an error, so the caller keeps the packages and
- * makes an error row of `err`: FORMAT (text says what and after which package), LIMIT (more than LIMIT_PACKAGES_PER_FILE,
- * a field longer than LIMIT_FIELD_BYTES, LIMIT_CATALOGUE_BYTES), NOMEM, or what `emit` returned. A file that is well-formed but
- * describes no package is no error. Deterministic; any thread, own scratch. */
+ * makes an error row of `err`: FORMAT (text says what and after which package), LIMIT (more than
+ * LIMIT_PACKAGES_PER_FILE, a field longer than LIMIT_FIELD_BYTES, LIMIT_CATALOGUE_BYTES), NOMEM, or what `emit`
+ * returned. A file that is well-formed but describes no package is no error. Deterministic; any thread, own scratch. */
 int catalogue_file(enum cataloguer_id id, const struct catalogue_input *input, struct arena *scratch,
                    catalogue_emit_fn emit, void *context, struct err *err);
 
@@ -46,17 +46,17 @@ struct catalogue {
 };
 
 struct cataloguer {
-    const char *name;         /* as in documentation and errors: "dpkg" */
-    enum package_type type;   /* of most of its packages */
-    /* Globs of text_glob(), ended by NULL; one that begins with '!' takes back what the others gave. The last component, its
-     * extension, or the folder before a "*" must be literal: classify dispatches on it. */
+    const char *name;       /* as in documentation and errors: "dpkg" */
+    enum package_type type; /* of most of its packages */
+    /* Globs of text_glob(), ended by NULL; one that begins with '!' takes back what the others gave. The last
+     * component, its extension, or the folder before a "*" must be literal: classify dispatches on it. */
     const char *const *paths;
     /* Emits through catalogue_add(); a negative result is the whole file's error. */
     int (*parse)(struct catalogue *run, struct err *err);
 };
 
-/* A seed for maps whose keys come from the file: where this run's state lies, which whoever prepared the file cannot know.
- * Nothing that is emitted may depend on it; struct map has no order to depend on. */
+/* A seed for maps whose keys come from the file: where this run's state lies, which whoever prepared the file cannot
+ * know. Nothing that is emitted may depend on it; struct map has no order to depend on. */
 static inline uint64_t catalogue_seed(const struct catalogue *run) {
     return (uint64_t)(uintptr_t)run * 0x9e3779b97f4a7c15u;
 }
@@ -68,12 +68,12 @@ const struct cataloguer *cataloguer_get(enum cataloguer_id id);
  * error). */
 int catalogue_add(struct catalogue *run, struct package package, struct err *err);
 
-/* Adds `more` to a list of licences joined with "\n"; nothing when it is empty or the list would outgrow LIMIT_FIELD_BYTES.
- * NOMEM. */
+/* Adds `more` to a list of licences joined with "\n"; nothing when it is empty or the list would outgrow
+ * LIMIT_FIELD_BYTES. NOMEM. */
 int catalogue_join(struct catalogue *run, struct span *list, struct span more, struct err *err);
 
-/* Adds what a document says of licences, in any of the shapes that registries have known: "MIT", {"type": "MIT"}, {"name": …},
- * or a list of those. NOMEM. */
+/* Adds what a document says of licences, in any of the shapes that registries have known: "MIT", {"type": "MIT"},
+ * {"name": …}, or a list of those. NOMEM. */
 int catalogue_licenses(struct catalogue *run, struct span *list, const struct doc *value, struct err *err);
 
 /* Notes that something was left out; the parse goes on, and catalogue_file() returns the first of them at the end. */

@@ -6,21 +6,9 @@
 
 /* Best first: see os_release_rank(). Files of one derivative stand before those that it inherits from its parent. */
 const char *const os_release_paths[] = {
-    "etc/os-release",
-    "usr/lib/os-release",
-    "etc/almalinux-release",
-    "etc/rocky-release",
-    "etc/oracle-release",
-    "etc/fedora-release",
-    "etc/centos-release",
-    "etc/alpine-release",
-    "etc/arch-release",
-    "etc/SuSE-release",
-    "etc/lsb-release",
-    "etc/system-release",
-    "etc/redhat-release",
-    "etc/debian_version",
-    NULL,
+    "etc/os-release",     "usr/lib/os-release", "etc/almalinux-release", "etc/rocky-release",  "etc/oracle-release",
+    "etc/fedora-release", "etc/centos-release", "etc/alpine-release",    "etc/arch-release",   "etc/SuSE-release",
+    "etc/lsb-release",    "etc/system-release", "etc/redhat-release",    "etc/debian_version", NULL,
 };
 
 enum { PATH_COUNT = ARRAY_COUNT(os_release_paths) - 1 };
@@ -33,14 +21,12 @@ unsigned os_release_rank(struct span path) {
     return 0;
 }
 
-static int out_of_memory(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "release file: out of memory");
-}
+static int out_of_memory(struct err *err) { return err_set(err, ERR_NOMEM, 0, "release file: out of memory"); }
 
 /* ---- os-release(5) and lsb-release: shell-like assignments ---- */
 
-/* Takes quotes and backslashes off, as a shell would, without expanding anything. What follows the closing quote, apart from
- * more quoted text, ends the value. */
+/* Takes quotes and backslashes off, as a shell would, without expanding anything. What follows the closing quote, apart
+ * from more quoted text, ends the value. */
 static bool unquote(struct arena *arena, struct span raw, struct span *ret_value) {
     uint8_t *out = arena_alloc(arena, raw.size + 1);
     uint8_t quote = 0;
@@ -124,7 +110,8 @@ static const struct {
     {"openSUSE", "opensuse"},
 };
 
-/* The first word of the line that begins with a digit, as far as it is digits and dots: "release 8.4 (…)", "Linux 2023.1". */
+/* The first word of the line that begins with a digit, as far as it is digits and dots: "release 8.4 (…)", "Linux
+ * 2023.1". */
 static struct span find_version(struct span line) {
     for (size_t i = 0; i < line.size; i++) {
         if (!text_is_digit(line.data[i]) || (i > 0 && line.data[i - 1] != ' '))

@@ -12,7 +12,8 @@ static const char *const paths[] = {
     NULL,
 };
 
-/* Takes one line into the package; false when it is no field. Lines may be megabytes long ("p:" lists what is provided). */
+/* Takes one line into the package; false when it is no field. Lines may be megabytes long ("p:" lists what is
+ * provided). */
 static bool add_line(struct package *package, struct span line) {
     if (line.size < 2 || line.data[1] != ':')
         return false;

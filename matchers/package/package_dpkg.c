@@ -6,12 +6,10 @@
 
 /* Side files of a package stand beside its stanza: distroless names them like dpkg's info folder does. */
 static const char *const paths[] = {
-    "**/lib/dpkg/status",           "**/lib/dpkg/status.d/*",     "**/lib/opkg/status",
-    "!**/status.d/*.md5sums",       "!**/status.d/*.preinst",     "!**/status.d/*.postinst",
-    "!**/status.d/*.prerm",         "!**/status.d/*.postrm",      "!**/status.d/*.list",
-    "!**/status.d/*.conffiles",     "!**/status.d/*.triggers",    "!**/status.d/*.shlibs",
-    "!**/status.d/*.symbols",       "!**/status.d/*.templates",   "!**/status.d/*.config",
-    NULL,
+    "**/lib/dpkg/status",     "**/lib/dpkg/status.d/*",   "**/lib/opkg/status",      "!**/status.d/*.md5sums",
+    "!**/status.d/*.preinst", "!**/status.d/*.postinst",  "!**/status.d/*.prerm",    "!**/status.d/*.postrm",
+    "!**/status.d/*.list",    "!**/status.d/*.conffiles", "!**/status.d/*.triggers", "!**/status.d/*.shlibs",
+    "!**/status.d/*.symbols", "!**/status.d/*.templates", "!**/status.d/*.config",   NULL,
 };
 
 struct stanza {
@@ -67,8 +65,8 @@ static void add_field(struct stanza *stanza, const struct stanza_field *field) {
     }
 }
 
-/* The stanza is over; `last`: by the end of the database. A stanza that was cut before its version is left out, one that was
- * cut later is whole in what counts; both are said, for what would have followed is lost. */
+/* The stanza is over; `last`: by the end of the database. A stanza that was cut before its version is left out, one
+ * that was cut later is whole in what counts; both are said, for what would have followed is lost. */
 static int end_stanza(struct catalogue *run, struct stanza *stanza, bool last, struct span before, struct err *err) {
     char name[64];
     struct package *package = &stanza->package;

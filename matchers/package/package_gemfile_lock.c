@@ -1,6 +1,6 @@
-/* Bundler's lock file: sections in capitals at the margin; under "specs:" a line of four spaces is a locked gem with its
- * version, a deeper one what that gem asks for.
- * Spec: Bundler's Bundler::LockfileParser, as its documentation describes the format. */
+/* Bundler's lock file: sections in capitals at the margin; under "specs:" a line of four spaces is a locked gem with
+ * its version, a deeper one what that gem asks for. Spec: Bundler's Bundler::LockfileParser, as its documentation
+ * describes the format. */
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
@@ -35,10 +35,8 @@ static int parse(struct catalogue *run, struct err *err) {
             continue;
         }
         version.size--;
-        const struct package package = {.type = PACKAGE_GEM,
-                                        .evidence = EVIDENCE_DECLARED,
-                                        .name = name,
-                                        .version = without_platform(version)};
+        const struct package package = {
+            .type = PACKAGE_GEM, .evidence = EVIDENCE_DECLARED, .name = name, .version = without_platform(version)};
         if (catalogue_add(run, package, err) < 0)
             return -1;
     }

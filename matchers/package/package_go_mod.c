@@ -38,9 +38,7 @@ static struct span next_word(struct span *line) {
     return word;
 }
 
-static int out_of_memory(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "out of memory");
-}
+static int out_of_memory(struct err *err) { return err_set(err, ERR_NOMEM, 0, "out of memory"); }
 
 static int add_requirement(struct catalogue *run, struct module *module, struct span path, struct span version,
                            struct err *err) {

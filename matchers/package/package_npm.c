@@ -1,7 +1,6 @@
 /* Installed npm packages: package.json directly in a package's folder of a node_modules tree.
- * Deeper ones are test data and module markers of the package; elsewhere it is a project's manifest. The folder need not be the
- * package's name: `npm install other@npm:name` installs under another one.
- * Spec: npm's package.json(5). */
+ * Deeper ones are test data and module markers of the package; elsewhere it is a project's manifest. The folder need
+ * not be the package's name: `npm install other@npm:name` installs under another one. Spec: npm's package.json(5). */
 #include "matchers/package/cataloguers.h"
 
 /* The Node images unpack yarn into /opt without npm. */

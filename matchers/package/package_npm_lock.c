@@ -1,6 +1,6 @@
 /* npm's lock files, versions 1 to 3: package-lock.json and npm-shrinkwrap.json.
- * Version 1 nests "dependencies" in each other; 3 lists "packages" by their folder; 2 has both, of which the second says more.
- * Spec: npm's package-lock.json(5). */
+ * Version 1 nests "dependencies" in each other; 3 lists "packages" by their folder; 2 has both, of which the second
+ * says more. Spec: npm's package-lock.json(5). */
 #include "base/limits.h"
 #include "matchers/package/cataloguers.h"
 
@@ -11,7 +11,8 @@ static const char *const paths[] = {
     NULL,
 };
 
-/* The name after the last "node_modules/" of a folder; a workspace has none, its folder's last component stands for it. */
+/* The name after the last "node_modules/" of a folder; a workspace has none, its folder's last component stands for it.
+ */
 static struct span name_of_folder(struct span folder) {
     const struct span marker = SPAN_LITERAL("node_modules/");
     size_t at = span_find(folder, marker, 0);
@@ -33,7 +34,8 @@ static int parse_packages(struct catalogue *run, const struct doc *packages, str
             .name = doc_text(doc_get(item, "name")), /* where the folder has another one: aliases, workspaces */
             .version = doc_text(doc_get(item, "version")),
         };
-        /* "" is the project itself; links point to an entry of their own; workspaces and git checkouts may have no version. */
+        /* "" is the project itself; links point to an entry of their own; workspaces and git checkouts may have no
+         * version. */
         if (item->key.size == 0 || (link != NULL && link->boolean) || package.version.size == 0)
             continue;
         if (package.name.size == 0)
@@ -58,12 +60,9 @@ static int add_dependency(struct catalogue *run, const struct doc *item, struct 
     }
     if (version.size == 0 || span_index(version, ':', 0) != SIZE_MAX)
         return 0;
-    return catalogue_add(run,
-                         (struct package){.type = PACKAGE_NPM,
-                                          .evidence = EVIDENCE_DECLARED,
-                                          .name = name,
-                                          .version = version},
-                         err);
+    return catalogue_add(
+        run, (struct package){.type = PACKAGE_NPM, .evidence = EVIDENCE_DECLARED, .name = name, .version = version},
+        err);
 }
 
 /* Depth first, in the document's order; the parser has bounded the depth. */
@@ -98,5 +97,4 @@ static int parse(struct catalogue *run, struct err *err) {
                                         : parse_dependencies(run, doc_get(root, "dependencies"), err);
 }
 
-const struct cataloguer cataloguer_npm_lock = {
-    .name = "npm-lock", .type = PACKAGE_NPM, .paths = paths, .parse = parse};
+const struct cataloguer cataloguer_npm_lock = {.name = "npm-lock", .type = PACKAGE_NPM, .paths = paths, .parse = parse};

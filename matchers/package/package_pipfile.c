@@ -31,5 +31,4 @@ static int parse(struct catalogue *run, struct err *err) {
     return add_group(run, doc_get(root, "develop"), err);
 }
 
-const struct cataloguer cataloguer_pipfile = {
-    .name = "pipfile", .type = PACKAGE_PYPI, .paths = paths, .parse = parse};
+const struct cataloguer cataloguer_pipfile = {.name = "pipfile", .type = PACKAGE_PYPI, .paths = paths, .parse = parse};

@@ -1,15 +1,21 @@
-/* Installed Python distributions: METADATA of a *.dist-info folder, PKG-INFO of an *.egg-info or EGG-INFO folder, or a plain
+/* Installed Python distributions: METADATA of a *.dist-info folder, PKG-INFO of an *.egg-info or EGG-INFO folder, or a
+ * plain
  * *.egg-info file; inside an egg or wheel as well, once it has been opened.
  * Spec: "Core metadata specifications" of the Python packaging user guide; PEP 639 for licences. */
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 #include "matchers/package/stanza.h"
 
-/* Folder names come in any case. Trees under _vendor are copies inside of pip and setuptools: not distributions that anything
- * can import by their own name, and the vendoring project patches them. */
+/* Folder names come in any case. Trees under _vendor are copies inside of pip and setuptools: not distributions that
+ * anything can import by their own name, and the vendoring project patches them. */
 static const char *const paths[] = {
-    "**/*dist-info/METADATA", "**/*DIST-INFO/METADATA", "**/*egg-info/PKG-INFO", "**/*EGG-INFO/PKG-INFO",
-    "**/*.egg-info",          "!**/_vendor/**",         NULL,
+    "**/*dist-info/METADATA",
+    "**/*DIST-INFO/METADATA",
+    "**/*egg-info/PKG-INFO",
+    "**/*EGG-INFO/PKG-INFO",
+    "**/*.egg-info",
+    "!**/_vendor/**",
+    NULL,
 };
 
 struct metadata {
@@ -19,7 +25,8 @@ struct metadata {
     struct span classifiers; /* joined with "\n" */
 };
 
-/* "License :: OSI Approved :: MIT License" → "MIT License"; what is no licence, or only a family, gives an empty span. */
+/* "License :: OSI Approved :: MIT License" → "MIT License"; what is no licence, or only a family, gives an empty span.
+ */
 static struct span classifier_license(struct span value) {
     if (!span_starts(value, "License ::"))
         return (struct span){NULL, 0};
@@ -74,5 +81,4 @@ static int parse(struct catalogue *run, struct err *err) {
     return catalogue_add(run, metadata.package, err);
 }
 
-const struct cataloguer cataloguer_python = {
-    .name = "python", .type = PACKAGE_PYPI, .paths = paths, .parse = parse};
+const struct cataloguer cataloguer_python = {.name = "python", .type = PACKAGE_PYPI, .paths = paths, .parse = parse};

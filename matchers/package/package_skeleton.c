@@ -1,6 +1,6 @@
-/* The template for a new cataloguer. Copy it to package_<kind>.c, rename the object, add a row to cataloguer.def, and a table of
- * small inputs to tests/unit/test_package_<kind>.c; classify, the engine and the fuzz target find it through the row.
- * Say here what the file is, who writes it, and which specification describes it.
+/* The template for a new cataloguer. Copy it to package_<kind>.c, rename the object, add a row to cataloguer.def, and a
+ * table of small inputs to tests/unit/test_package_<kind>.c; classify, the engine and the fuzz target find it through
+ * the row. Say here what the file is, who writes it, and which specification describes it.
  *
  * This one is complete and tested but has no row: it reads lines of "name version", '#' begins a comment. */
 #include "base/reader.h"
@@ -18,8 +18,8 @@ static const char *const paths[] = {
 };
 
 static int parse(struct catalogue *run, struct err *err) {
-    /* All bytes are hostile: a reader for binary data, read_line() and base/text.h for text, base/parse for documents. Memory
-     * comes from run->scratch, which is reset after the file; nothing is freed here. */
+    /* All bytes are hostile: a reader for binary data, read_line() and base/text.h for text, base/parse for documents.
+     * Memory comes from run->scratch, which is reset after the file; nothing is freed here. */
     struct reader r = reader_init(run->body);
     struct span line;
     while (read_line(&r, &line)) {
@@ -28,8 +28,8 @@ static int parse(struct catalogue *run, struct err *err) {
             continue;
         struct span version = line;
         struct span name = text_cut(&version, ' ');
-        /* What cannot be read is said and left out; the rest of the file still counts. Return an error only where the file as
-         * a whole makes no sense. */
+        /* What cannot be read is said and left out; the rest of the file still counts. Return an error only where the
+         * file as a whole makes no sense. */
         if (text_trim(version).size == 0) {
             catalogue_fault(run, ERR_FORMAT, "a line near byte %zu has no version", r.offset);
             continue;

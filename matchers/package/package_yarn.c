@@ -1,5 +1,5 @@
-/* yarn.lock, both kinds: yarn 1 has a format of its own ("version "1.0""), later ones write YAML ("version: 1.0"). Blocks begin at
- * the margin with what was asked for, their members are indented by two; that much is common to both.
+/* yarn.lock, both kinds: yarn 1 has a format of its own ("version "1.0""), later ones write YAML ("version: 1.0").
+ * Blocks begin at the margin with what was asked for, their members are indented by two; that much is common to both.
  * Spec: yarn's @yarnpkg/lockfile for version 1, @yarnpkg/parsers for the later ones. */
 #include "base/reader.h"
 #include "base/text.h"
@@ -9,7 +9,7 @@ static const char *const paths[] = {"**/yarn.lock", "!**/node_modules/**", NULL}
 
 struct block {
     bool begun;
-    struct span request;    /* the first of those in the header */
+    struct span request; /* the first of those in the header */
     struct span version;
     struct span resolution; /* of later yarns: "name@npm:1.0" */
     struct span resolved;   /* of yarn 1: where the archive came from */
@@ -40,8 +40,8 @@ static struct span real_name(struct span name, struct span range) {
     return rest.size > 0 ? real : name;
 }
 
-/* ".../name/-/name-1.0.tgz" or ".../@scope/name/-/name-1.0.tgz" of a registry: the name of what was really fetched. Empty for
- * other addresses. */
+/* ".../name/-/name-1.0.tgz" or ".../@scope/name/-/name-1.0.tgz" of a registry: the name of what was really fetched.
+ * Empty for other addresses. */
 static struct span registry_name(struct span resolved) {
     size_t end = span_find(resolved, span_text("/-/"), 0);
     struct span folder = span_slice(resolved, 0, end == SIZE_MAX ? 0 : end);

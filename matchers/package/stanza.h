@@ -1,5 +1,5 @@
-/* Lines of "Key: value", as dpkg, opkg and Python's metadata have them: RFC 822 headers without its comments and encodings.
- * A line that begins with white space continues the field before it; an empty line ends the stanza. */
+/* Lines of "Key: value", as dpkg, opkg and Python's metadata have them: RFC 822 headers without its comments and
+ * encodings. A line that begins with white space continues the field before it; an empty line ends the stanza. */
 #ifndef TRAWL_STANZA_H
 #define TRAWL_STANZA_H
 
@@ -19,8 +19,8 @@ struct stanza_field {
     bool cut;          /* the bytes end inside this field, without a line end */
 };
 
-/* Moves to the next token. Spans borrow the reader's bytes; `*ret_field` is written for STANZA_FIELD, and for STANZA_JUNK its
- * `value` is the line. */
+/* Moves to the next token. Spans borrow the reader's bytes; `*ret_field` is written for STANZA_FIELD, and for
+ * STANZA_JUNK its `value` is the line. */
 enum stanza_token stanza_next(struct reader *r, struct stanza_field *ret_field);
 
 #endif

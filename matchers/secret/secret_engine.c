@@ -7,9 +7,7 @@
 #include "base/text.h"
 #include "matchers/secret/secret_internal.h"
 
-static int nomem(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "secret engine: no memory");
-}
+static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "secret engine: no memory"); }
 
 /* Compilation ---------------------------------------------------------------------------------------------------- */
 
@@ -274,7 +272,8 @@ struct search {
 
 /* Whether `text` ends in a word after which a blank is enough, as in `--api-key VALUE`. */
 static bool names_a_secret(struct span text) {
-    static const struct span words[] = {SPAN_LITERAL("key"), SPAN_LITERAL("oken"), SPAN_LITERAL("cret"), SPAN_LITERAL("word")};
+    static const struct span words[] = {SPAN_LITERAL("key"), SPAN_LITERAL("oken"), SPAN_LITERAL("cret"),
+                                        SPAN_LITERAL("word")};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (text.size >= words[i].size && text_equal_nocase(span_from(text, text.size - words[i].size), words[i]))
             return true;

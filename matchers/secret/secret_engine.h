@@ -39,12 +39,12 @@ CLEANUP_DEFINE(secret_scratch, struct secret_scratch, secret_scratch_free)
 #define AUTO_SECRET_SCRATCH AUTO(cleanup_secret_scratch)
 
 struct secret_input {
-    struct span body;       /* less than 4 GiB */
-    struct span path;       /* of the file; may be empty. A path of tests or documentation lowers the confidence */
-    uint64_t offset;        /* of body[0] in the file */
-    uint64_t line, column;  /* of body[0], both 1-based; 0 means 1 */
-    size_t report_from;     /* only secrets that begin in body[report_from .. report_to) are reported; */
-    size_t report_to;       /* 0: the body's end */
+    struct span body;      /* less than 4 GiB */
+    struct span path;      /* of the file; may be empty. A path of tests or documentation lowers the confidence */
+    uint64_t offset;       /* of body[0] in the file */
+    uint64_t line, column; /* of body[0], both 1-based; 0 means 1 */
+    size_t report_from;    /* only secrets that begin in body[report_from .. report_to) are reported; */
+    size_t report_to;      /* 0: the body's end */
 };
 
 /* Whether the path says that the file tests or documents something. Together with the body this is all that a hit's
@@ -58,24 +58,24 @@ bool secret_path_is_test(struct span path);
 /* Valid during the callback. */
 struct secret_hit {
     const struct secret_rule *rule;
-    enum severity severity;            /* the rule's, or lower: an encrypted private key opens nothing by itself */
-    uint64_t offset, length;           /* of the secret, in the file */
-    uint64_t line, column;             /* 1-based; columns count bytes */
-    double confidence;                 /* 0 to 1 */
-    const char *validated;             /* "", "checksum" or "structure" */
-    char redacted[SECRET_REDACTED_SIZE];       /* "ghp_…(40)…x9Qz": see secret_redact() */
+    enum severity severity;              /* the rule's, or lower: an encrypted private key opens nothing by itself */
+    uint64_t offset, length;             /* of the secret, in the file */
+    uint64_t line, column;               /* 1-based; columns count bytes */
+    double confidence;                   /* 0 to 1 */
+    const char *validated;               /* "", "checksum" or "structure" */
+    char redacted[SECRET_REDACTED_SIZE]; /* "ghp_…(40)…x9Qz": see secret_redact() */
     char fingerprint[SECRET_FINGERPRINT_SIZE]; /* of provider and secret */
     char evidence[SECRET_EVIDENCE_SIZE];       /* "entropy 4.6, checksum github_crc32" */
-    struct span secret;                /* the clear text, for --show-secrets only: never log it */
+    struct span secret;                        /* the clear text, for --show-secrets only: never log it */
 };
 
 /* Return non-zero to stop the scan (secret_scan() then succeeds). */
 typedef int (*secret_hit_fn)(void *context, const struct secret_hit *hit);
 
 struct secret_outcome {
-    size_t hit_count;        /* reported */
-    size_t allowed_count;    /* suppressed by allow lists: documented examples and placeholders */
-    bool truncated;          /* LIMIT_FINDINGS_PER_FILE or a work limit cut the search: say so in an error row */
+    size_t hit_count;     /* reported */
+    size_t allowed_count; /* suppressed by allow lists: documented examples and placeholders */
+    bool truncated;       /* LIMIT_FINDINGS_PER_FILE or a work limit cut the search: say so in an error row */
     const struct secret_rule *truncated_rule; /* whose work limit was met first, or NULL */
 };
 

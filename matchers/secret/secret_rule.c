@@ -33,9 +33,7 @@ struct place {
 #define rule_error(place, err, ...)                                                                                    \
     (err_set(err, ERR_FORMAT, 0, __VA_ARGS__), err_wrap(err, "secret rules: %s:%" PRIu32, (place).file, (place).line))
 
-static int nomem(struct err *err) {
-    return err_set(err, ERR_NOMEM, 0, "secret rules: no memory");
-}
+static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "secret rules: no memory"); }
 
 /* What {{…}} stands for in expressions. rules/README.md describes them. */
 static const struct {
@@ -573,9 +571,7 @@ void secret_rules_free(struct secret_rules *rules) {
     mem_free(rules);
 }
 
-size_t secret_rules_count(const struct secret_rules *rules) {
-    return rules->rules.count;
-}
+size_t secret_rules_count(const struct secret_rules *rules) { return rules->rules.count; }
 
 const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size_t index) {
     assert(index < rules->rules.count);

@@ -35,31 +35,31 @@ struct secret_rule {
     const struct span *literals;
     size_t literal_count;
     bool nocase;
-    bool bounded;               /* {{start}} stands right before the literal */
-    enum secret_follow follow;  /* what must stand behind the literal */
-    uint8_t follow_byte;        /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
-    bool generic;               /* provider `generic`: gives way to every other rule, off in very long lines */
-    struct span expression;     /* with its {{…}} replaced; NUL-terminated */
+    bool bounded;                /* {{start}} stands right before the literal */
+    enum secret_follow follow;   /* what must stand behind the literal */
+    uint8_t follow_byte;         /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
+    bool generic;                /* provider `generic`: gives way to every other rule, off in very long lines */
+    struct span expression;      /* with its {{…}} replaced; NUL-terminated */
     const struct span *keywords; /* lower case */
     size_t keyword_count, keyword_bytes;
     size_t before_bytes, max_bytes;
-    double entropy_min;         /* 0: any */
-    unsigned require;           /* of enum secret_class */
+    double entropy_min;                       /* 0: any */
+    unsigned require;                         /* of enum secret_class */
     const struct secret_validator *validator; /* or NULL */
     const struct secret_rule *pair;           /* or NULL */
     size_t pair_bytes;
-    const struct span *allow;   /* expressions; NUL-terminated */
+    const struct span *allow; /* expressions; NUL-terminated */
     size_t allow_count;
     const struct span *references;
     size_t reference_count;
     const struct span *positives, *negatives; /* examples, with their {{…}} */
     size_t positive_count, negative_count;
-    const char *file;           /* the file's name, and the line where the rule begins */
+    const char *file; /* the file's name, and the line where the rule begins */
     uint32_t line;
 };
 
 struct secret_rule_file {
-    const char *name;  /* for messages; borrowed during loading only */
+    const char *name; /* for messages; borrowed during loading only */
     struct span bytes;
 };
 
@@ -99,7 +99,7 @@ typedef void (*secret_rules_test_report_fn)(void *context, const struct secret_r
  * of at least 0.5 (or the rule's own highest, where that is lower), a negative must not be found by it.
  * `*ret_failures` counts what
  * was reported. Compiles an engine: some 100 ms for all rules. */
-int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report, void *context,
-                      size_t *ret_examples, size_t *ret_failures, struct err *err);
+int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report,
+                      void *context, size_t *ret_examples, size_t *ret_failures, struct err *err);
 
 #endif

@@ -22,9 +22,7 @@ struct expectation {
     bool ragged;       /* a secret with white space or quotes at an end: the group is too wide */
 };
 
-static bool is_ragged_byte(uint8_t c) {
-    return text_is_space(c) || c == '"' || c == '\'' || c == '`';
-}
+static bool is_ragged_byte(uint8_t c) { return text_is_space(c) || c == '"' || c == '\'' || c == '`'; }
 
 static int on_hit(void *context, const struct secret_hit *hit) {
     struct expectation *expectation = context;

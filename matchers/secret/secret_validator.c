@@ -161,9 +161,7 @@ static bool check_stripe(struct span secret, struct secret_verdict *verdict) {
     return span_all(body, text_is_alnum) && (body.size == 24 || body.size >= 80);
 }
 
-static bool is_algorithm_byte(uint8_t c) {
-    return text_is_alnum(c) || c == '-' || c == '+' || c == '_';
-}
+static bool is_algorithm_byte(uint8_t c) { return text_is_alnum(c) || c == '-' || c == '+' || c == '_'; }
 
 /* RFC 7519: a JSON header, and claims that are JSON too. `alg` is demanded by the RFC and missing in the wild. */
 static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
@@ -289,9 +287,7 @@ static bool check_base58(struct span secret, struct secret_verdict *verdict) {
     return secret.size >= 16;
 }
 
-static uint32_t rotate(uint32_t value, unsigned bits) {
-    return value << bits | value >> (32 - bits);
-}
+static uint32_t rotate(uint32_t value, unsigned bits) { return value << bits | value >> (32 - bits); }
 
 static void marvin_mix(uint32_t *low, uint32_t *high) {
     *high ^= *low;
@@ -321,13 +317,13 @@ static bool check_azure_key(struct span secret, struct secret_verdict *verdict) 
     struct span bytes = {NULL, 0};
     if (!secret_base64_decode(secret, verdict->arena, &bytes) || bytes.size < 20)
         return false;
-    /* Each service takes eight letters as its seeds, one set for each use of its keys. Trying all of them leaves a made-up
-     * key a chance of one in 10^8. */
+    /* Each service takes eight letters as its seeds, one set for each use of its keys. Trying all of them leaves a
+     * made-up key a chance of one in 10^8. */
     static const char seeds[][9] = {
-        "Default0", "Send0000", "Manage00", "Listen00", "System00", "Unknown0", "AbAcct00", "Master00", "Functi00",
-        "SysAll00", "Resour00", "MastRO00", "SystRO00", "Encryp00", "MastRW00", "SystRW00", "Access00", "Query000",
-        "PAdmin00", "Classic0", "ACRDflt0", "UsrPwd00", "IoTHub00", "DpsKey00", "Device00", "Tenant00", "Gatewy00",
-        "GitKey00",
+        "Default0", "Send0000", "Manage00", "Listen00", "System00", "Unknown0", "AbAcct00",
+        "Master00", "Functi00", "SysAll00", "Resour00", "MastRO00", "SystRO00", "Encryp00",
+        "MastRW00", "SystRW00", "Access00", "Query000", "PAdmin00", "Classic0", "ACRDflt0",
+        "UsrPwd00", "IoTHub00", "DpsKey00", "Device00", "Tenant00", "Gatewy00", "GitKey00",
     };
     struct reader tail = reader_init(span_from(bytes, bytes.size - 4));
     uint32_t checksum = read_le32(&tail);

@@ -8,9 +8,9 @@
 
 /* What a validator may use and tell. */
 struct secret_verdict {
-    struct arena *arena;  /* scratch; reset by the caller */
-    bool encrypted;       /* the secret is a key under a passphrase */
-    char note[48];        /* what it says about itself: "account 123456789012", "alg HS256"; or "" */
+    struct arena *arena; /* scratch; reset by the caller */
+    bool encrypted;      /* the secret is a key under a passphrase */
+    char note[48];       /* what it says about itself: "account 123456789012", "alg HS256"; or "" */
 };
 
 struct secret_validator {

@@ -1,9 +1,9 @@
 /* Version orders: one file per scheme, one row in scheme.def.
  *
- * Every scheme offers a key: bytes whose memcmp order is the scheme's order, a shorter key that is a prefix of a longer one
- * sorting first. The vulnerability database stores keys of range boundaries and compares a package's key with them, so
- * version_key() is the order; version_compare() is defined by it. Equal versions have equal keys ("1.0" and "0:1.0" for
- * dpkg; build metadata is dropped for SemVer). */
+ * Every scheme offers a key: bytes whose memcmp order is the scheme's order, a shorter key that is a prefix of a longer
+ * one sorting first. The vulnerability database stores keys of range boundaries and compares a package's key with them,
+ * so version_key() is the order; version_compare() is defined by it. Equal versions have equal keys ("1.0" and "0:1.0"
+ * for dpkg; build metadata is dropped for SemVer). */
 #ifndef TRAWL_VERSION_H
 #define TRAWL_VERSION_H
 
@@ -33,8 +33,9 @@ int version_compare(enum version_scheme scheme, struct span a, struct span b, in
 bool version_is_valid(enum version_scheme scheme, struct span version);
 
 /* Whether `version` satisfies a range in the scheme's own language (npm "^1.2 || 2.x", PEP 440 "~=1.4, !=1.4.2", Maven
- * "[1.0,2.0)"), or, where a scheme has none, in comparators: alternatives apart by "||" of < <= > >= = != << >> apart by
- * commas or spaces, as advisories write them. FORMAT when the range or the version cannot be parsed, LIMIT, NOMEM. */
+ * "[1.0,2.0)"), or, where a scheme has none, in comparators: alternatives apart by "||" of < <= > >= = != << >> apart
+ * by commas or spaces, as advisories write them. FORMAT when the range or the version cannot be parsed, LIMIT, NOMEM.
+ */
 int version_in_range(enum version_scheme scheme, struct span range, struct span version, bool *ret_inside,
                      struct err *err);
 

@@ -25,9 +25,9 @@ static const struct {
     const char *name;
     uint8_t tag;
 } suffixes[] = {
-    {"alpha", TAG_SUFFIX_PRE},   {"beta", TAG_SUFFIX_PRE + 1}, {"pre", TAG_SUFFIX_PRE + 2},
-    {"rc", TAG_SUFFIX_PRE + 3},  {"cvs", TAG_SUFFIX_POST},     {"svn", TAG_SUFFIX_POST + 1},
-    {"git", TAG_SUFFIX_POST + 2}, {"hg", TAG_SUFFIX_POST + 3}, {"p", TAG_SUFFIX_POST + 4},
+    {"alpha", TAG_SUFFIX_PRE},    {"beta", TAG_SUFFIX_PRE + 1}, {"pre", TAG_SUFFIX_PRE + 2},
+    {"rc", TAG_SUFFIX_PRE + 3},   {"cvs", TAG_SUFFIX_POST},     {"svn", TAG_SUFFIX_POST + 1},
+    {"git", TAG_SUFFIX_POST + 2}, {"hg", TAG_SUFFIX_POST + 3},  {"p", TAG_SUFFIX_POST + 4},
 };
 
 /* In the order of the grammar; what follows must not be of an earlier kind. */

@@ -20,16 +20,14 @@ static const struct {
     const char *word;
     uint8_t tag;
 } stabilities[] = {
-    {"stable", TAG_END},  {"beta", TAG_BETA},   {"b", TAG_BETA},  {"rc", TAG_CANDIDATE}, {"alpha", TAG_ALPHA},
-    {"a", TAG_ALPHA},     {"patch", TAG_PATCH}, {"pl", TAG_PATCH}, {"p", TAG_PATCH},
+    {"stable", TAG_END}, {"beta", TAG_BETA},   {"b", TAG_BETA},   {"rc", TAG_CANDIDATE}, {"alpha", TAG_ALPHA},
+    {"a", TAG_ALPHA},    {"patch", TAG_PATCH}, {"pl", TAG_PATCH}, {"p", TAG_PATCH},
 };
 
 /* What a branch's "x" stands for. */
 static const char branch_number[] = "9999999";
 
-static bool is_separator(uint8_t c) {
-    return c == '.' || c == '-' || c == '_';
-}
+static bool is_separator(uint8_t c) { return c == '.' || c == '-' || c == '_'; }
 
 /* Cuts what has no part in the order: an alias, a stability flag, build metadata. */
 static struct span version_bare(struct span text) {
@@ -58,7 +56,7 @@ static uint8_t word_tag(struct span word) {
     static const struct {
         const char *begin;
         uint8_t tag;
-    } words[] = {{"dev", TAG_DEV},      {"a", TAG_ALPHA},       {"b", TAG_BETA},
+    } words[] = {{"dev", TAG_DEV},      {"a", TAG_ALPHA},      {"b", TAG_BETA},
                  {"RC", TAG_CANDIDATE}, {"rc", TAG_CANDIDATE}, {"p", TAG_PATCH}};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
         if (span_starts(word, words[i].begin))
@@ -92,8 +90,8 @@ static bool numbers_key(struct version_text *in, bool *ret_is_branch, struct buf
         return false;
     /* More than five digits in front, and four before a dash, are a date. */
     bool digit_behind = in->at + 1 < in->text.size && text_is_digit(in->text.data[in->at + 1]);
-    bool is_date = first.size > 5 || (first.size == 4 && digit_behind &&
-                                      (version_text_peek(in) == '-' || version_text_peek(in) == ':'));
+    bool is_date = first.size > 5 ||
+                   (first.size == 4 && digit_behind && (version_text_peek(in) == '-' || version_text_peek(in) == ':'));
     key_number(key, TAG_NUMBER, first);
     for (count = 1; version_text_left(in); count++) {
         from = in->at;

@@ -11,9 +11,9 @@ static const uint64_t number_max = UINT32_MAX;
 
 struct constraint {
     uint64_t numbers[NUMBERS];
-    size_t count;   /* given */
-    bool is_wild;   /* "*" or "x" behind them */
-    bool has_more;  /* a stability follows */
+    size_t count;  /* given */
+    bool is_wild;  /* "*" or "x" behind them */
+    bool has_more; /* a stability follows */
 };
 
 static bool constraint_parse(struct span text, struct constraint *ret_constraint) {
@@ -47,8 +47,8 @@ static int numbers_order(const struct range_subject *subject, const struct const
     if (count > 0)
         n[count - 1] += add;
     char text[128];
-    int size = snprintf(text, sizeof text, "%" PRIu64 ".%" PRIu64 ".%" PRIu64 ".%" PRIu64 "-dev", n[0], n[1],
-                        n[2], n[3]);
+    int size =
+        snprintf(text, sizeof text, "%" PRIu64 ".%" PRIu64 ".%" PRIu64 ".%" PRIu64 "-dev", n[0], n[1], n[2], n[3]);
     return range_subject_order(subject, span_make(text, (size_t)size), ret_order, err);
 }
 

@@ -14,14 +14,10 @@ static bool numbers_key(struct span text, bool dash_separates, struct buf *key) 
     return !version_text_left(&in);
 }
 
-static bool cran_key(struct span text, struct buf *key) {
-    return numbers_key(text, true, key);
-}
+static bool cran_key(struct span text, struct buf *key) { return numbers_key(text, true, key); }
 
 /* Haskell's Data.Version as Hackage has it: numbers apart by dots, in the same order. */
-static bool hackage_key(struct span text, struct buf *key) {
-    return numbers_key(text, false, key);
-}
+static bool hackage_key(struct span text, struct buf *key) { return numbers_key(text, false, key); }
 
 const struct version_rules version_rules_cran = {.key = cran_key};
 const struct version_rules version_rules_hackage = {.key = hackage_key};

@@ -8,7 +8,7 @@
 enum {
     TAG_TILDE = 1,
     TAG_END,
-    TAG_LETTER,                     /* A to Z, a to z */
+    TAG_LETTER,                       /* A to Z, a to z */
     TAG_OTHER_HIGH = TAG_LETTER + 52, /* bytes above ASCII: verrevcmp() sees them as negative chars plus 256 */
     TAG_OTHER = TAG_OTHER_HIGH + 128,
     TAG_NUMBER = 0 /* stands where nothing but a number can */

@@ -30,8 +30,11 @@ static bool suffix_key(struct version_text *in, struct buf *key) {
     static const struct {
         const char *name;
         uint8_t tag;
-    } suffixes[] = {{"alpha", TAG_SUFFIX_PRE},  {"beta", TAG_SUFFIX_PRE + 1}, {"pre", TAG_SUFFIX_PRE + 2},
-                    {"rc", TAG_SUFFIX_PRE + 3}, {"p", TAG_SUFFIX_P}};
+    } suffixes[] = {{"alpha", TAG_SUFFIX_PRE},
+                    {"beta", TAG_SUFFIX_PRE + 1},
+                    {"pre", TAG_SUFFIX_PRE + 2},
+                    {"rc", TAG_SUFFIX_PRE + 3},
+                    {"p", TAG_SUFFIX_P}};
     struct span name = version_text_letters(in);
     for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
         if (span_is(name, suffixes[i].name)) {

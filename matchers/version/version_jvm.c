@@ -1,5 +1,7 @@
-/* The order of Java runtimes: JEP 223 ("17.0.2+8", "11.0.4-ea+3"), and the older form, which says the same with "1." in front
- * ("1.8.0_131-b11" and "8u131" are 8.0.131). Zeros at the end do not count, builds have no part, early access comes before. */
+/* The order of Java runtimes: JEP 223 ("17.0.2+8", "11.0.4-ea+3"), and the older form, which says the same with "1." in
+ * front
+ * ("1.8.0_131-b11" and "8u131" are 8.0.131). Zeros at the end do not count, builds have no part, early access comes
+ * before. */
 #include "matchers/version/version_rules.h"
 
 enum { TAG_NUMBERS_END = 0, TAG_NUMBER = 1, TAG_EARLY = 0, TAG_RELEASE = 1 };

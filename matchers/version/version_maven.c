@@ -31,10 +31,10 @@ enum item_kind { ITEM_NUMBER, ITEM_QUALIFIER, ITEM_OPEN };
 
 struct item {
     enum item_kind kind;
-    bool is_combination;  /* a qualifier with a number: "rc1", "rc-1" */
-    uint8_t rank;         /* of a qualifier */
-    int8_t side;          /* of the release: where the list lies from here on */
-    struct span text;     /* of a qualifier */
+    bool is_combination; /* a qualifier with a number: "rc1", "rc-1" */
+    uint8_t rank;        /* of a qualifier */
+    int8_t side;         /* of the release: where the list lies from here on */
+    struct span text;    /* of a qualifier */
     struct span number;
 };
 
@@ -54,7 +54,7 @@ static uint8_t rank_of(struct span text, bool has_number) {
     static const struct {
         const char *word;
         uint8_t rank;
-    } words[] = {{"alpha", 0},    {"beta", 1}, {"milestone", 2}, {"rc", 3},    {"cr", 3},
+    } words[] = {{"alpha", 0},    {"beta", 1}, {"milestone", 2}, {"rc", 3},      {"cr", 3},
                  {"snapshot", 4}, {"ga", 5},   {"final", 5},     {"release", 5}, {"sp", 6}};
     static const char letters[] = "abm";
     if (has_number && text.size == 1) {
@@ -90,9 +90,7 @@ static void text_add(struct items *items, struct span text, bool is_digit, bool 
     item_add(items, item);
 }
 
-static void list_open(struct items *items) {
-    item_add(items, (struct item){.kind = ITEM_OPEN});
-}
+static void list_open(struct items *items) { item_add(items, (struct item){.kind = ITEM_OPEN}); }
 
 static void items_parse(struct span text, struct items *items) {
     bool is_digit = false;

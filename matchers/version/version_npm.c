@@ -3,7 +3,7 @@
 #include "matchers/version/version_semver.h"
 
 enum {
-    NPM_BYTES_MAX = 256,              /* MAX_LENGTH of node-semver */
+    NPM_BYTES_MAX = 256, /* MAX_LENGTH of node-semver */
 };
 /* Number.MAX_SAFE_INTEGER: larger ones are refused in the three numbers. */
 static const uint64_t npm_number_max = ((uint64_t)1 << 53) - 1;
@@ -53,8 +53,8 @@ static int npm_loose_in_range(const struct version_rules *rules, struct span ran
     return semver_in_range(&language, rules, range, version, ret_inside, err);
 }
 
-static int npm_pre_in_range(const struct version_rules *rules, struct span range, struct span version,
-                            bool *ret_inside, struct err *err) {
+static int npm_pre_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
+                            struct err *err) {
     static const struct semver_language language = {.hyphens = true, .v_in_front = true, .include_pre = true};
     return semver_in_range(&language, rules, range, version, ret_inside, err);
 }

@@ -102,7 +102,7 @@ static bool local_take(struct version_text *in, struct release *release) {
 
 static bool release_parse(struct span text, struct release *ret_release) {
     static const struct spelling pre[] = {
-        {"alpha", PRE_ALPHA},       {"a", PRE_ALPHA},       {"beta", PRE_BETA},    {"b", PRE_BETA},
+        {"alpha", PRE_ALPHA},       {"a", PRE_ALPHA},       {"beta", PRE_BETA},   {"b", PRE_BETA},
         {"preview", PRE_CANDIDATE}, {"pre", PRE_CANDIDATE}, {"c", PRE_CANDIDATE}, {"rc", PRE_CANDIDATE},
     };
     static const struct spelling post[] = {{"post", 1}, {"rev", 1}, {"r", 1}};
@@ -216,9 +216,7 @@ static int release_compare(const struct release *a, const struct release *b, enu
     return failed ? err_set(err, ERR_NOMEM, 0, "range: out of memory") : 0;
 }
 
-static bool is_prerelease(const struct release *release) {
-    return release->pre_kind != PRE_NONE || release->has_dev;
-}
+static bool is_prerelease(const struct release *release) { return release->pre_kind != PRE_NONE || release->has_dev; }
 
 static struct span zeros_skip(struct span digits) {
     size_t zeros = 0;

@@ -6,9 +6,7 @@ int range_subject_init(struct range_subject *subject, const struct version_rules
     return version_rules_key(rules, version, &subject->key, err);
 }
 
-void range_subject_release(struct range_subject *subject) {
-    buf_release(&subject->key);
-}
+void range_subject_release(struct range_subject *subject) { buf_release(&subject->key); }
 
 int range_subject_order(const struct range_subject *subject, struct span bound, int *ret_order, struct err *err) {
     AUTO_BUF struct buf key = {0};
@@ -39,9 +37,16 @@ unsigned range_sign_take(struct span *rest) {
         const char *sign;
         unsigned sides;
     } signs[] = {
-        {"<<", RANGE_LESS}, {">>", RANGE_MORE}, {"<=", RANGE_LESS | RANGE_EQUAL}, {">=", RANGE_MORE | RANGE_EQUAL},
-        {"!=", RANGE_LESS | RANGE_MORE}, {"<>", RANGE_LESS | RANGE_MORE}, {"==", RANGE_EQUAL}, {"<", RANGE_LESS},
-        {">", RANGE_MORE}, {"=", RANGE_EQUAL},
+        {"<<", RANGE_LESS},
+        {">>", RANGE_MORE},
+        {"<=", RANGE_LESS | RANGE_EQUAL},
+        {">=", RANGE_MORE | RANGE_EQUAL},
+        {"!=", RANGE_LESS | RANGE_MORE},
+        {"<>", RANGE_LESS | RANGE_MORE},
+        {"==", RANGE_EQUAL},
+        {"<", RANGE_LESS},
+        {">", RANGE_MORE},
+        {"=", RANGE_EQUAL},
     };
     for (size_t i = 0; i < ARRAY_COUNT(signs); i++) {
         if (span_starts(*rest, signs[i].sign)) {

@@ -53,9 +53,7 @@ struct version_text {
     size_t at;
 };
 
-static inline bool version_text_left(const struct version_text *in) {
-    return in->at < in->text.size;
-}
+static inline bool version_text_left(const struct version_text *in) { return in->at < in->text.size; }
 /* The byte at the cursor, or 0 at the end: versions hold no NUL. */
 static inline uint8_t version_text_peek(const struct version_text *in) {
     return in->at < in->text.size ? in->text.data[in->at] : 0;

@@ -12,8 +12,8 @@ enum operation { OPERATION_NONE, OPERATION_CARET, OPERATION_TILDE, OPERATION_SIG
 
 struct comparator {
     enum operation operation;
-    unsigned sides;  /* of a sign */
-    size_t count;    /* numbers given; what follows is "x" */
+    unsigned sides; /* of a sign */
+    size_t count;   /* numbers given; what follows is "x" */
     uint64_t numbers[SEMVER_NUMBERS];
     struct span pre; /* data NULL: none */
 };
@@ -31,9 +31,7 @@ struct bounds {
 };
 
 /* The lowest pre-release. */
-static struct span pre_lowest(void) {
-    return span_text("0");
-}
+static struct span pre_lowest(void) { return span_text("0"); }
 
 static void bound_add(struct bounds *bounds, unsigned sides, uint64_t major, uint64_t minor, uint64_t patch,
                       struct span pre) {

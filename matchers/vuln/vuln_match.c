@@ -19,9 +19,7 @@ struct hits {
     size_t capacity;
 };
 
-static void cleanup_hits(struct hits *hits) {
-    vec_release(hits);
-}
+static void cleanup_hits(struct hits *hits) { vec_release(hits); }
 
 const char *vuln_status_name(enum vuln_status status) {
     static const char *const names[VULN_STATUS_COUNT] = {"affected", "fixed", "no_fix", "wont_fix", "end_of_life"};
@@ -147,9 +145,7 @@ static bool module_applies(const struct vuln_db *db, const struct vuln_name *nam
     return true;
 }
 
-static double fraction(uint32_t value) {
-    return value == VULN_NONE ? -1.0 : (double)value / 1e9;
-}
+static double fraction(uint32_t value) { return value == VULN_NONE ? -1.0 : (double)value / 1e9; }
 
 static int emit_hit(const struct vuln_db *db, const struct vuln_range *range, const struct vuln_entry *entry,
                     const struct vuln_advisory *advisory, vuln_match_emit_fn emit, void *context, struct err *err) {

@@ -1,5 +1,5 @@
-/* A hostile packed blob, whole and in pieces whose size its first byte chooses: what both unpack without error is the same,
- * and neither gives more than the limits allow. */
+/* A hostile packed blob, whole and in pieces whose size its first byte chooses: what both unpack without error is the
+ * same, and neither gives more than the limits allow. */
 #include "base/overflow.h"
 #include "io/codec/codec.h"
 

@@ -3,7 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Depth first without recursion: the tree has no parent links, so count by levels with an explicit stack as deep as the limit. */
+/* Depth first without recursion: the tree has no parent links, so count by levels with an explicit stack as deep as the
+ * limit. */
 static void tree_check(const struct doc *root, struct doc_limits limits) {
     const struct doc *stack[64];
     size_t depth = 0, nodes = 0;

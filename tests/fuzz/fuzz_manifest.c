@@ -1,4 +1,5 @@
-/* Manifests, indexes, configurations and references: whatever bytes come, an error or a struct whose parts can all be read. */
+/* Manifests, indexes, configurations and references: whatever bytes come, an error or a struct whose parts can all be
+ * read. */
 #include "io/source/manifest.h"
 #include "io/source/reference.h"
 

@@ -1,5 +1,5 @@
-/* Every cataloguer, classify and the release files. The first line is the file's path, which picks the cataloguers as in a scan;
- * where nobody wants it, the first byte picks one, so that mutations of the path are not wasted. */
+/* Every cataloguer, classify and the release files. The first line is the file's path, which picks the cataloguers as
+ * in a scan; where nobody wants it, the first byte picks one, so that mutations of the path are not wasted. */
 #include "base/limits.h"
 #include "base/model/purl.h"
 #include "base/text.h"

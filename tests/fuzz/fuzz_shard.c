@@ -1,5 +1,6 @@
-/* A shard's bytes into the reader. The first byte chooses the table and, with its high bit, whether the rest is rows without
- * frames (so that the fuzzer need not make checksums). Rows that pass are read column by column and must parse again. */
+/* A shard's bytes into the reader. The first byte chooses the table and, with its high bit, whether the rest is rows
+ * without frames (so that the fuzzer need not make checksums). Rows that pass are read column by column and must parse
+ * again. */
 #include "base/prelude.h"
 
 #include "shard/shard_read.h"
@@ -12,14 +13,29 @@ static uint64_t view_read(const struct row_view *view) {
     for (size_t i = 0; i < info->column_count; i++) {
         struct row_items items = {{NULL, 0}, 0};
         switch (info->columns[i].type) {
-        case COLUMN_TEXT: sum += row_view_text(view, i).size; break;
-        case COLUMN_U64: sum += row_view_u64(view, i); break;
-        case COLUMN_TIME: sum += (uint64_t)row_view_time(view, i); break;
-        case COLUMN_F64: sum += row_view_f64(view, i) > 0; break;
-        case COLUMN_BOOL: sum += row_view_bool(view, i); break;
-        case COLUMN_TEXT_LIST: items = row_view_list(view, i); break;
-        case COLUMN_TEXT_MAP: items = row_view_map(view, i); break;
-        case COLUMN_TYPE_COUNT: break;
+        case COLUMN_TEXT:
+            sum += row_view_text(view, i).size;
+            break;
+        case COLUMN_U64:
+            sum += row_view_u64(view, i);
+            break;
+        case COLUMN_TIME:
+            sum += (uint64_t)row_view_time(view, i);
+            break;
+        case COLUMN_F64:
+            sum += row_view_f64(view, i) > 0;
+            break;
+        case COLUMN_BOOL:
+            sum += row_view_bool(view, i);
+            break;
+        case COLUMN_TEXT_LIST:
+            items = row_view_list(view, i);
+            break;
+        case COLUMN_TEXT_MAP:
+            items = row_view_map(view, i);
+            break;
+        case COLUMN_TYPE_COUNT:
+            break;
         }
         for (struct span text; row_items_next(&items, &text);)
             sum += text.size;

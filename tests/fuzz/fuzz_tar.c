@@ -1,5 +1,5 @@
-/* A hostile tar in pieces whose sizes its first byte chooses: the events must nest, bodies must be as long as told, paths must
- * stay inside the root, and another chunking must tell the same. */
+/* A hostile tar in pieces whose sizes its first byte chooses: the events must nest, bodies must be as long as told,
+ * paths must stay inside the root, and another chunking must tell the same. */
 #include "base/overflow.h"
 #include "io/archive/tar.h"
 

@@ -1,5 +1,5 @@
-/* The main of a fuzz target without a fuzzer: runs the target over every file of the folders and files given, and over some
- * prefixes of each, so that a kept input guards its neighbourhood too. */
+/* The main of a fuzz target without a fuzzer: runs the target over every file of the folders and files given, and over
+ * some prefixes of each, so that a kept input guards its neighbourhood too. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>

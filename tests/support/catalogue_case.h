@@ -9,13 +9,14 @@ struct catalogue_case {
     const char *title;
     const char *path;
     const char *body;
-    /* One line per package: "type name version", then what is not empty of " arch=… from=source (version) license=a|b", and
-     * " declared" or " embedded" where it is not installed. A last line "! CODE" and, after a space, what the error's text has
-     * to contain. */
+    /* One line per package: "type name version", then what is not empty of " arch=… from=source (version) license=a|b",
+     * and " declared" or " embedded" where it is not installed. A last line "! CODE" and, after a space, what the
+     * error's text has to contain. */
     const char *expect;
 };
 
-/* False where a case does not come out as expected; which and how is on stderr. A NULL `cataloguer` means that of `id`. */
+/* False where a case does not come out as expected; which and how is on stderr. A NULL `cataloguer` means that of `id`.
+ */
 bool catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *cases,
                         size_t count);
 

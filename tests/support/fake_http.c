@@ -18,7 +18,7 @@ struct fake_http {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     bool stopping;
-    struct buf heads;     /* of all requests, one behind the other */
+    struct buf heads; /* of all requests, one behind the other */
     unsigned requests, connections, connections_max, threads;
     struct {
         char path[64];
@@ -32,9 +32,7 @@ struct connection {
     int fd;
 };
 
-uint8_t fake_http_pattern(uint64_t offset) {
-    return (uint8_t)(offset * 2654435761U >> 11);
-}
+uint8_t fake_http_pattern(uint64_t offset) { return (uint8_t)(offset * 2654435761U >> 11); }
 
 static bool stopping(struct fake_http *server) {
     (void)pthread_mutex_lock(&server->lock);
@@ -98,8 +96,10 @@ static bool send_pattern(int fd, uint64_t from, uint64_t size) {
 /* The body from `from` on; closes after `step` bytes when that is fewer. False ends the connection. */
 static bool send_body(int fd, uint64_t size, uint64_t from, uint64_t step, uint64_t told_from) {
     if (told_from > 0)
-        (void)send_text(fd, "HTTP/1.1 206 Partial\r\nContent-Length: %" PRIu64 "\r\nContent-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n\r\n", size - from,
-                        told_from, size - 1, size);
+        (void)send_text(fd,
+                        "HTTP/1.1 206 Partial\r\nContent-Length: %" PRIu64 "\r\nContent-Range: bytes %" PRIu64
+                        "-%" PRIu64 "/%" PRIu64 "\r\n\r\n",
+                        size - from, told_from, size - 1, size);
     else
         (void)send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: %" PRIu64 "\r\nContent-Type: x/y\r\n\r\n", size - from);
     uint64_t left = size - from;
@@ -121,7 +121,8 @@ static bool answer_flaky(struct fake_http *server, int fd, const char *path, str
     uint64_t code = part_number(&rest), count = part_number(&rest);
     if (visit(server, path) >= count)
         return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n") && send_pattern(fd, 0, 10);
-    return send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\n%sContent-Length: 4\r\n\r\nbusy", code, code == 429 ? "Retry-After: 0\r\n" : "");
+    return send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\n%sContent-Length: 4\r\n\r\nbusy", code,
+                     code == 429 ? "Retry-After: 0\r\n" : "");
 }
 
 static bool answer_stall(struct fake_http *server, int fd) {
@@ -142,7 +143,10 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
     if (span_is(kind, "ok")) {
         uint64_t size = part_number(&rest);
         if (head)
-            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: %" PRIu64 "\r\nDocker-Content-Digest: sha256:x\r\nLink: </next>; rel=\"next\"\r\n\r\n", size);
+            return send_text(fd,
+                             "HTTP/1.1 200 OK\r\nContent-Length: %" PRIu64
+                             "\r\nDocker-Content-Digest: sha256:x\r\nLink: </next>; rel=\"next\"\r\n\r\n",
+                             size);
         return send_body(fd, size, range, UINT64_MAX, range);
     }
     if (span_is(kind, "cut") || span_is(kind, "norange") || span_is(kind, "badrange")) {
@@ -154,7 +158,9 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
         return send_body(fd, size, from, first ? step : UINT64_MAX, from == 0 ? 0 : from + 1);
     }
     if (span_is(kind, "status"))
-        return send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\nContent-Length: 5\r\nWWW-Authenticate: Bearer realm=\"r\"\r\n\r\nerror", part_number(&rest));
+        return send_text(
+            fd, "HTTP/1.1 %" PRIu64 " No\r\nContent-Length: 5\r\nWWW-Authenticate: Bearer realm=\"r\"\r\n\r\nerror",
+            part_number(&rest));
     if (span_is(kind, "flaky"))
         return answer_flaky(server, fd, path, rest);
     if (span_is(kind, "endless")) {
@@ -174,7 +180,9 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
     }
     if (span_is(kind, "to")) {
         uint64_t port = part_number(&rest);
-        return send_text(fd, "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:%" PRIu64 "/%.*s\r\nContent-Length: 0\r\n\r\n", port, SPAN_FORMAT(rest));
+        return send_text(
+            fd, "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:%" PRIu64 "/%.*s\r\nContent-Length: 0\r\n\r\n", port,
+            SPAN_FORMAT(rest));
     }
     if (span_is(kind, "ftp"))
         return send_text(fd, "HTTP/1.1 302 There\r\nLocation: ftp://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n");
@@ -282,7 +290,8 @@ struct fake_http *fake_http_start(void) {
     (void)pthread_mutex_init(&server->lock, NULL);
     buf_init(&server->heads, 0);
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ready = server->listener >= 0 && bind(server->listener, (struct sockaddr *)&address, size) == 0 && listen(server->listener, 128) == 0 &&
+    bool ready = server->listener >= 0 && bind(server->listener, (struct sockaddr *)&address, size) == 0 &&
+                 listen(server->listener, 128) == 0 &&
                  getsockname(server->listener, (struct sockaddr *)&address, &size) == 0;
     assert(ready);
     server->port = ntohs(address.sin_port);
@@ -311,9 +320,7 @@ void fake_http_stop(struct fake_http *server) {
     mem_free(server);
 }
 
-unsigned fake_http_port(const struct fake_http *server) {
-    return server->port;
-}
+unsigned fake_http_port(const struct fake_http *server) { return server->port; }
 
 unsigned fake_http_requests(struct fake_http *server) {
     (void)pthread_mutex_lock(&server->lock);

@@ -72,14 +72,18 @@ void support_vulnerability(struct row *row, uint64_t number) {
     const char *name = names[package % ARRAY_COUNT(names)];
     char digest[80], layer[80], purl[128], id[32], alias[32], version[32], fixed[32], path[64];
     (void)snprintf(digest, sizeof digest, "sha256:%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
-                   support_random(&set_state), support_random(&set_state), support_random(&set_state), support_random(&set_state));
+                   support_random(&set_state), support_random(&set_state), support_random(&set_state),
+                   support_random(&set_state));
     uint64_t layer_state = set / 8;
     (void)snprintf(layer, sizeof layer, "sha256:%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
                    support_random(&layer_state), support_random(&layer_state), support_random(&layer_state),
                    support_random(&layer_state));
-    (void)snprintf(version, sizeof version, "%" PRIu64 ".%" PRIu64 ".%" PRIu64 "-2+deb12u1", package % 9, package, package % 4);
-    (void)snprintf(fixed, sizeof fixed, "%" PRIu64 ".%" PRIu64 ".%" PRIu64 "-2+deb12u9", package % 9, package, package % 4);
-    (void)snprintf(purl, sizeof purl, "pkg:deb/debian/%s%" PRIu64 "@%s?arch=amd64&distro=debian-12", name, package, version);
+    (void)snprintf(version, sizeof version, "%" PRIu64 ".%" PRIu64 ".%" PRIu64 "-2+deb12u1", package % 9, package,
+                   package % 4);
+    (void)snprintf(fixed, sizeof fixed, "%" PRIu64 ".%" PRIu64 ".%" PRIu64 "-2+deb12u9", package % 9, package,
+                   package % 4);
+    (void)snprintf(purl, sizeof purl, "pkg:deb/debian/%s%" PRIu64 "@%s?arch=amd64&distro=debian-12", name, package,
+                   version);
     (void)snprintf(id, sizeof id, "CVE-20%02" PRIu64 "-%" PRIu64, 10 + random % 15, 1000 + random % 40000);
     (void)snprintf(alias, sizeof alias, "DSA-%" PRIu64 "-1", random % 9000);
     (void)snprintf(path, sizeof path, "var/lib/dpkg/status");

@@ -14,11 +14,11 @@ struct tar_build_entry {
     char type;          /* 0 means '0'; use 'v' for v7's NUL */
     const char *link;
     struct span data;
-    uint64_t size;      /* the size field, where `size_set`; else data.size */
+    uint64_t size; /* the size field, where `size_set`; else data.size */
     bool size_set;
-    bool base256;       /* the size field in GNU's binary form */
+    bool base256;         /* the size field in GNU's binary form */
     const char *size_raw; /* the size field's 12 bytes as they are */
-    uint32_t mode;      /* 0 means 0644 */
+    uint32_t mode;        /* 0 means 0644 */
     uint64_t mtime;
     enum tar_build_format format;
     enum tar_build_checksum checksum;

@@ -20,9 +20,7 @@ void vulndb_fixture_make(struct vulndb_fixture *fixture, const char *const *docu
     (void)result;
 }
 
-void vulndb_fixture_release(struct vulndb_fixture *fixture) {
-    buf_release(&fixture->bytes);
-}
+void vulndb_fixture_release(struct vulndb_fixture *fixture) { buf_release(&fixture->bytes); }
 
 static int id_add(void *context, const struct vuln_match *match, struct err *err) {
     struct buf *ids = context;

@@ -66,7 +66,7 @@ static void buffers(void **state) {
     assert_int_equal(buf.size, 14);
     buf_text(&buf, "xyz"); /* does not fit: nothing of it is there */
     assert_true(buf.failed);
-    buf_byte(&buf, 'n');   /* ignored from now on */
+    buf_byte(&buf, 'n'); /* ignored from now on */
     assert_int_equal(buf.size, 14);
     assert_memory_equal(buf.data, "0123456789ABCD", 14);
     buf_reset(&buf);

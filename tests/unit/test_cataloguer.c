@@ -16,7 +16,8 @@ static const struct catalogue_case skeleton_cases[] = {
 
 static void test_skeleton(void **state) {
     (void)state;
-    assert_true(catalogue_case_run(&cataloguer_skeleton, CATALOGUER_COUNT, skeleton_cases, ARRAY_COUNT(skeleton_cases)));
+    assert_true(
+        catalogue_case_run(&cataloguer_skeleton, CATALOGUER_COUNT, skeleton_cases, ARRAY_COUNT(skeleton_cases)));
 }
 
 struct tally {

@@ -139,7 +139,8 @@ static void gzip_header_fields(void **state) {
     buf_add(&f->packed, span_from(buf_span(&member), 10));
     expect(f->codec, buf_span(&f->packed), span_text("hello"), "gzip", ERR_NONE, NULL);
     f->packed.data[3] |= 0x20;
-    expect(f->codec, buf_span(&f->packed), span_text(""), "gzip", ERR_FORMAT, "gzip: member 1: reserved flags 0x3f are set");
+    expect(f->codec, buf_span(&f->packed), span_text(""), "gzip", ERR_FORMAT,
+           "gzip: member 1: reserved flags 0x3f are set");
     f->packed.data[2] = 7;
     expect(f->codec, buf_span(&f->packed), span_text(""), "gzip", ERR_UNSUPPORTED,
            "gzip: member 1: expected method 8 (deflate), found 7");
@@ -259,13 +260,16 @@ static void others_are_refused_by_name(void **state) {
     } cases[] = {
         {"BZh91AY&SY\1\2\3\4\5\6", 16, "bzip2"},
         {"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", 14, "bzip2"},
-        {"\xFD" "7zXZ\0\0\4", 8, "xz"},
+        {"\xFD"
+         "7zXZ\0\0\4",
+         8, "xz"},
         {"\x04\x22\x4D\x18\x64\x40", 6, "lz4"},
         {"\x1F\x9D\x90 and more of it than sixteen bytes", 38, "compress (.Z)"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char text[120];
-        (void)snprintf(text, sizeof text, "%s: not a packing of layers; expected gzip, zstd or plain tar", cases[i].name);
+        (void)snprintf(text, sizeof text, "%s: not a packing of layers; expected gzip, zstd or plain tar",
+                       cases[i].name);
         expect(f->codec, span_make(cases[i].bytes, cases[i].size), span_text(""), "unknown", ERR_UNSUPPORTED, text);
     }
 }

@@ -50,7 +50,8 @@ static void add_secret(struct layer_result *layer, const char *path) {
 }
 
 static void add_release(struct layer_result *layer, const char *path, const char *id) {
-    struct layer_release release = {.path = span_text(path), .distro = {.id = span_text(id), .version_id = span_text("1")}};
+    struct layer_release release = {.path = span_text(path),
+                                    .distro = {.id = span_text(id), .version_id = span_text("1")}};
     add_file(layer, path);
     assert_true(vec_push(&layer->releases, release));
 }
@@ -98,11 +99,11 @@ static void cover(void **state) {
         const char *path;
         enum cover cover;
     } cases[] = {
-        {"etc/same", COVER_OVERWRITTEN},     {"etc/other", COVER_NONE},        {"etc", COVER_NONE},
-        {"was/file", COVER_OVERWRITTEN},     {"was/folder", COVER_OVERWRITTEN}, {"was/folder/inner/x", COVER_OVERWRITTEN},
-        {"kept/x", COVER_NONE},              {"gone", COVER_DELETED},          {"gone/x/y", COVER_DELETED},
-        {"gonex", COVER_NONE},               {"dir/gone", COVER_DELETED},      {"dir/stays", COVER_NONE},
-        {"opaque/x", COVER_DELETED},         {"opaque/x/y", COVER_DELETED},    {"opaque/again", COVER_OVERWRITTEN},
+        {"etc/same", COVER_OVERWRITTEN}, {"etc/other", COVER_NONE},         {"etc", COVER_NONE},
+        {"was/file", COVER_OVERWRITTEN}, {"was/folder", COVER_OVERWRITTEN}, {"was/folder/inner/x", COVER_OVERWRITTEN},
+        {"kept/x", COVER_NONE},          {"gone", COVER_DELETED},           {"gone/x/y", COVER_DELETED},
+        {"gonex", COVER_NONE},           {"dir/gone", COVER_DELETED},       {"dir/stays", COVER_NONE},
+        {"opaque/x", COVER_DELETED},     {"opaque/x/y", COVER_DELETED},     {"opaque/again", COVER_OVERWRITTEN},
         {"opaque", COVER_NONE},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -208,7 +209,9 @@ static void secret_states(void **state) {
     static const struct {
         const char *path;
         enum secret_state state;
-    } expected[] = {{"deleted/key", SECRET_DELETED}, {"effective", SECRET_EFFECTIVE}, {"overwritten", SECRET_OVERWRITTEN},
+    } expected[] = {{"deleted/key", SECRET_DELETED},
+                    {"effective", SECRET_EFFECTIVE},
+                    {"overwritten", SECRET_OVERWRITTEN},
                     {"late", SECRET_DELETED}};
     assert_int_equal(composition.secrets.count, 4);
     for (size_t i = 0; i < 4; i++) {
@@ -231,7 +234,7 @@ static void release_through_links(void **state) {
         {"etc/os-release", "/usr/lib/os-release", "usr/lib/os-release", true},
         {"etc/os-release", "/opt/vendor/os-release", "opt/vendor/os-release", true},
         {"etc/os-release", "../../../../opt/vendor/os-release", "opt/vendor/os-release", true}, /* held at the root */
-        {"etc/os-release", "os-release", "opt/vendor/os-release", false},                      /* itself */
+        {"etc/os-release", "os-release", "opt/vendor/os-release", false},                       /* itself */
         {"etc/os-release", "/nowhere", "opt/vendor/os-release", false},
         {"etc", "real/etc", "real/etc/os-release", false}, /* nothing names etc/os-release: no candidate */
     };

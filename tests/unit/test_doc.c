@@ -29,7 +29,8 @@ static void json_values(void **state) {
     struct err err = {0};
     struct doc *root = NULL;
     arena_init(&arena, 0, 0);
-    struct span text = span_text("\xef\xbb\xbf{\"a\":[1,-2.5e3,true,null,\"x\\u00e4\\\"\"],\"b\":{\"c\":\"d\"},\"b\":7}");
+    struct span text =
+        span_text("\xef\xbb\xbf{\"a\":[1,-2.5e3,true,null,\"x\\u00e4\\\"\"],\"b\":{\"c\":\"d\"},\"b\":7}");
     assert_int_equal(json_parse(&arena, text, doc_limits_default(), &root, &err), 0);
     assert_true(doc_is(root, DOC_OBJECT));
     assert_int_equal(root->count, 3);
@@ -51,7 +52,8 @@ static void json_values(void **state) {
 
 static void json_errors(void **state) {
     (void)state;
-    static const char *const bad[] = {"", " ", "{", "[1,]", "{\"a\":}", "{\"a\" 1}", "nul", "[1] x", "{'a':1}", "\"\\q\"", "[01]", "\x00"};
+    static const char *const bad[] = {"",    " ",     "{",       "[1,]",    "{\"a\":}", "{\"a\" 1}",
+                                      "nul", "[1] x", "{'a':1}", "\"\\q\"", "[01]",     "\x00"};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         assert_int_equal(parse_code(json_parse, span_text(bad[i]), doc_limits_default()), ERR_FORMAT);
     /* Strings that are not UTF-8 are data: package files of strangers have them. */
@@ -95,7 +97,8 @@ static void yaml_values(void **state) {
     struct err err = {0};
     struct doc *root = NULL;
     arena_init(&arena, 0, 0);
-    struct span text = span_text("a: &x [1, 2.5, yes, true, ~, '3', 0x10]\nb: *x\n? c\n: |\n  line\n  two\n'null': q\n");
+    struct span text =
+        span_text("a: &x [1, 2.5, yes, true, ~, '3', 0x10]\nb: *x\n? c\n: |\n  line\n  two\n'null': q\n");
     assert_int_equal(yaml_parse(&arena, text, doc_limits_default(), &root, &err), 0);
     const struct doc *item = doc_first(doc_get(root, "a"));
     int64_t number;
@@ -123,7 +126,8 @@ static void yaml_hostile(void **state) {
     (void)state;
     struct doc_limits limits = {.depth_max = 50, .nodes_max = 10000};
     static const char *const bad[] = {"", "a: b: c", "[", "*nothing", "a: &a [*a]", "\t- x", "{[a]: b}"};
-    static const enum err_code codes[] = {ERR_FORMAT, ERR_FORMAT, ERR_FORMAT, ERR_FORMAT, ERR_FORMAT, ERR_FORMAT, ERR_UNSUPPORTED};
+    static const enum err_code codes[] = {ERR_FORMAT, ERR_FORMAT, ERR_FORMAT,     ERR_FORMAT,
+                                          ERR_FORMAT, ERR_FORMAT, ERR_UNSUPPORTED};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         assert_int_equal(parse_code(yaml_parse, span_text(bad[i]), limits), codes[i]);
     /* Each line doubles the one above: ten lines are a thousand values, forty would be a trillion. */
@@ -156,8 +160,8 @@ static void memory_ceiling(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_values), cmocka_unit_test(json_errors),  cmocka_unit_test(depth_limit),
-        cmocka_unit_test(node_limit),  cmocka_unit_test(yaml_values),  cmocka_unit_test(yaml_hostile),
+        cmocka_unit_test(json_values),    cmocka_unit_test(json_errors), cmocka_unit_test(depth_limit),
+        cmocka_unit_test(node_limit),     cmocka_unit_test(yaml_values), cmocka_unit_test(yaml_hostile),
         cmocka_unit_test(memory_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,9 +75,10 @@ static void test_ndjson(void **state) {
     sink_open(&sink, "ndjson", 0);
     compliance_row(&row, "a\"b", "line\nbreak", false, UINT64_MAX);
     add(&sink, &row);
-    expect(sink_end(&sink), "{\"table\":\"compliance\",\"sweep_id\":\"s\",\"target\":\"a\\\"b\",\"image_digest\":null,"
-                                         "\"specification\":\"cis\",\"control\":\"4.1\",\"title\":\"line\\u000abreak\",\"status\":\"fail\","
-                                         "\"finding_count\":18446744073709551615,\"reason\":\"\xc3\xa4,\\u001b[31m\"}\n");
+    expect(sink_end(&sink),
+           "{\"table\":\"compliance\",\"sweep_id\":\"s\",\"target\":\"a\\\"b\",\"image_digest\":null,"
+           "\"specification\":\"cis\",\"control\":\"4.1\",\"title\":\"line\\u000abreak\",\"status\":\"fail\","
+           "\"finding_count\":18446744073709551615,\"reason\":\"\xc3\xa4,\\u001b[31m\"}\n");
     sink_close(&sink);
     /* Every line of every table is a JSON object with all columns, in UTF-8. */
     sink_open(&sink, "ndjson", 0);
@@ -116,10 +117,9 @@ static void test_csv(void **state) {
     add(&sink, &row);
     compliance_row(&row, " x", "y", true, 2);
     add(&sink, &row);
-    expect(sink_end(&sink),
-                        "sweep_id,target,image_digest,specification,control,title,status,finding_count,reason\r\n"
-                        "s,\"a\"\"b\",,cis,4.1,\"line\nbreak\",fail,1,\"\xc3\xa4,\x1b[31m\"\r\n"
-                        "s,\" x\",\"\",cis,4.1,y,fail,2,\"\xc3\xa4,\x1b[31m\"\r\n");
+    expect(sink_end(&sink), "sweep_id,target,image_digest,specification,control,title,status,finding_count,reason\r\n"
+                            "s,\"a\"\"b\",,cis,4.1,\"line\nbreak\",fail,1,\"\xc3\xa4,\x1b[31m\"\r\n"
+                            "s,\" x\",\"\",cis,4.1,y,fail,2,\"\xc3\xa4,\x1b[31m\"\r\n");
     /* A second table does not fit into the file. */
     struct err err = {0};
     support_row(&row, TABLE_ERROR, 1, 5);
@@ -133,7 +133,8 @@ static void test_csv(void **state) {
     add(&sink, &row);
     struct span text = sink_end(&sink);
     assert_true(span_find(text, span_text("20"), 0) != SIZE_MAX);
-    assert_true(span_find(text, span_text(",[],"), 0) != SIZE_MAX || span_find(text, span_text(",\"[\"\"DSA-"), 0) != SIZE_MAX ||
+    assert_true(span_find(text, span_text(",[],"), 0) != SIZE_MAX ||
+                span_find(text, span_text(",\"[\"\"DSA-"), 0) != SIZE_MAX ||
                 span_find(text, span_text(",[\"\""), 0) != SIZE_MAX);
     sink_close(&sink);
 }
@@ -149,9 +150,9 @@ static void test_table(void **state) {
     compliance_row(&row, "t", "a title that is much longer than what is left of the width", false, 12345);
     add(&sink, &row);
     expect(sink_end(&sink), "compliance: 2 rows\n"
-                                         "STATUS  SPECIFICATION  CONTROL  FINDING COUNT  TITLE\n"
-                                         "fail    cis            4.1                  7  ok \\x1b[31m \xe2\x80\xa6\n"
-                                         "fail    cis            4.1              12345  a title that\xe2\x80\xa6\n");
+                            "STATUS  SPECIFICATION  CONTROL  FINDING COUNT  TITLE\n"
+                            "fail    cis            4.1                  7  ok \\x1b[31m \xe2\x80\xa6\n"
+                            "fail    cis            4.1              12345  a title that\xe2\x80\xa6\n");
     sink_close(&sink);
     sink_open(&sink, "table", 0);
     expect(sink_end(&sink), "no rows\n");
@@ -211,8 +212,14 @@ static void test_numbers(void **state) {
     static const struct {
         double value;
         const char *text;
-    } cases[] = {{0.1, "0.1"}, {1, "1"}, {9.8, "9.8"}, {1.0 / 3, "0.3333333333333333"}, {1e300, "1e+300"}, {-0.5, "-0.5"},
-                 {__builtin_nan(""), "null"}, {__builtin_inf(), "null"}};
+    } cases[] = {{0.1, "0.1"},
+                 {1, "1"},
+                 {9.8, "9.8"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {1e300, "1e+300"},
+                 {-0.5, "-0.5"},
+                 {__builtin_nan(""), "null"},
+                 {__builtin_inf(), "null"}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         AUTO_BUF struct buf buf = {0};
         export_f64(&buf, cases[i].value);
@@ -231,9 +238,12 @@ static void test_unknown_format(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ndjson),          cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_table),           cmocka_unit_test(test_table_order_and_width),
-        cmocka_unit_test(test_table_is_bounded), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_ndjson),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_order_and_width),
+        cmocka_unit_test(test_table_is_bounded),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_unknown_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

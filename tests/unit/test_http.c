@@ -24,7 +24,7 @@ struct story {
     struct fixture *f;
     struct http_request *request;
     uint64_t received;
-    bool wrong;          /* a byte that does not follow the pattern */
+    bool wrong; /* a byte that does not follow the pattern */
     unsigned done;
     struct err err;
     long status;
@@ -32,15 +32,19 @@ struct story {
     uint64_t body_bytes, content_size;
     char digest[64], link[64], authenticate[64];
     /* What the consumer does. */
-    size_t take;         /* of each piece before it pauses; 0: all */
-    uint64_t abort_at;   /* bytes after which it wants no more; 0: never */
+    size_t take;       /* of each piece before it pauses; 0: all */
+    uint64_t abort_at; /* bytes after which it wants no more; 0: never */
     unsigned pause_ms;
 };
 
 static int begin(void **state) {
     static struct fixture f;
     struct err err = {0};
-    struct http_options options = {.connections_per_host = 4, .attempts_max = 3, .backoff_ms = 2, .stall_timeout_ms = 150, .retry_after_max_ms = 50};
+    struct http_options options = {.connections_per_host = 4,
+                                   .attempts_max = 3,
+                                   .backoff_ms = 2,
+                                   .stall_timeout_ms = 150,
+                                   .retry_after_max_ms = 50};
     f = (struct fixture){0};
     assert_int_equal(loop_open(kind, &f.loop, &err), 0);
     assert_int_equal(http_open(f.loop, &options, &f.http, &err), 0);
@@ -149,7 +153,7 @@ static void pausing(void **state) {
     struct fixture *f = *state;
     struct story story = fetch(f, "/ok/300000", (struct story){.take = 5000});
     assert_int_equal(story.err.code, ERR_NONE);
-    assert_int_equal(story.received, 300000); /* each byte once */
+    assert_int_equal(story.received, 300000);                                      /* each byte once */
     story = fetch(f, "/ok/40000", (struct story){.take = 30000, .pause_ms = 400}); /* longer than the stall timeout */
     assert_int_equal(story.err.code, ERR_NONE);
     assert_int_equal(story.attempts, 1);
@@ -200,8 +204,10 @@ static void refusals(void **state) {
     static const struct {
         const char *path;
         enum err_code code;
-    } cases[] = {{"/status/401", ERR_AUTH}, {"/status/403", ERR_AUTH}, {"/status/404", ERR_NOTFOUND}, {"/status/410", ERR_NOTFOUND},
-                 {"/status/400", ERR_UNSUPPORTED}, {"/endless/404", ERR_NOTFOUND}, {"/ftp", ERR_UNSUPPORTED}, {"/loop", ERR_LIMIT}};
+    } cases[] = {{"/status/401", ERR_AUTH},        {"/status/403", ERR_AUTH},
+                 {"/status/404", ERR_NOTFOUND},    {"/status/410", ERR_NOTFOUND},
+                 {"/status/400", ERR_UNSUPPORTED}, {"/endless/404", ERR_NOTFOUND},
+                 {"/ftp", ERR_UNSUPPORTED},        {"/loop", ERR_LIMIT}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct story story = fetch(f, cases[i].path, (struct story){0});
         if (story.err.code != cases[i].code)
@@ -212,8 +218,13 @@ static void refusals(void **state) {
     struct story story = fetch(f, "/status/401?token=hidden", (struct story){0});
     assert_string_equal(story.authenticate, "Bearer realm=\"r\"");
     assert_null(strstr(story.err.text, "hidden"));
-    static const char *const urls[] = {"ftp://127.0.0.1/x", "127.0.0.1/x", "ftp://user:hidden@127.0.0.1/x", "http://user:hidden@127.0.0.1/x",
-                                       "http://127.0.0.1/x\r\ny: z", "http://127.0.0.1/a b", ""};
+    static const char *const urls[] = {"ftp://127.0.0.1/x",
+                                       "127.0.0.1/x",
+                                       "ftp://user:hidden@127.0.0.1/x",
+                                       "http://user:hidden@127.0.0.1/x",
+                                       "http://127.0.0.1/x\r\ny: z",
+                                       "http://127.0.0.1/a b",
+                                       ""};
     for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
         struct err err = {0};
         struct http_spec spec = {.url = urls[i], .done = on_done, .context = &story};
@@ -222,7 +233,8 @@ static void refusals(void **state) {
         assert_null(strstr(err.text, "hidden"));
     }
     const char *const smuggled[] = {"authorization: Bearer x", NULL}, *const split[] = {"accept: a\r\nhost: b", NULL};
-    const struct http_spec specs[] = {{.headers = smuggled}, {.headers = split}, {.authorization = "Bearer made-up\r\nhost: b"}};
+    const struct http_spec specs[] = {
+        {.headers = smuggled}, {.headers = split}, {.authorization = "Bearer made-up\r\nhost: b"}};
     for (size_t i = 0; i < ARRAY_COUNT(specs); i++) {
         struct err err = {0};
         struct http_spec spec = specs[i];
@@ -311,7 +323,8 @@ static void many_at_once(void **state) {
             done += stories[i].done;
     }
     for (size_t i = 0; i < ARRAY_COUNT(stories); i++)
-        assert_true(stories[i].done == 1 && stories[i].err.code == ERR_NONE && stories[i].received == 2000 && !stories[i].wrong);
+        assert_true(stories[i].done == 1 && stories[i].err.code == ERR_NONE && stories[i].received == 2000 &&
+                    !stories[i].wrong);
     assert_true(fake_http_connections_max(f->server) <= 4);
 }
 
@@ -353,8 +366,9 @@ static void cancels(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(bodies),   TEST(pausing),  TEST(resumption),       TEST(retries),  TEST(refusals),
-                                       TEST(ceilings), TEST(credentials_stay), TEST(buffered), TEST(many_at_once), TEST(cancels)};
+    const struct CMUnitTest tests[] = {TEST(bodies),       TEST(pausing),  TEST(resumption),       TEST(retries),
+                                       TEST(refusals),     TEST(ceilings), TEST(credentials_stay), TEST(buffered),
+                                       TEST(many_at_once), TEST(cancels)};
     int failed = 0;
     for (kind = LOOP_URING; kind <= LOOP_SYNC; kind++) {
         struct loop *loop = NULL;

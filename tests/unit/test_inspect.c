@@ -91,8 +91,15 @@ static void pieces_and_windows(void **state) {
     (void)state;
     /* In the first window, around its end, around the overlap's ends, at the very end. */
     size_t size = 4 * WINDOW + 12345;
-    const size_t offsets[] = {0,          1234,           WINDOW - 20,    WINDOW + 105,  WINDOW - LIMIT_WINDOW_OVERLAP - 10, WINDOW - LIMIT_WINDOW_OVERLAP + 60,
-                              2 * WINDOW, 3 * WINDOW + 1, size - 40};
+    const size_t offsets[] = {0,
+                              1234,
+                              WINDOW - 20,
+                              WINDOW + 105,
+                              WINDOW - LIMIT_WINDOW_OVERLAP - 10,
+                              WINDOW - LIMIT_WINDOW_OVERLAP + 60,
+                              2 * WINDOW,
+                              3 * WINDOW + 1,
+                              size - 40};
     struct buf body = body_make(size, offsets, ARRAY_COUNT(offsets));
     static const size_t pieces[] = {1000, 65536, 262144, 100000000};
     struct inspect *inspect = inspect_make(&fixture.options);
@@ -203,10 +210,12 @@ static void keys_in_programs(void **state) {
     struct buf key, program;
     buf_init(&key, 0);
     buf_init(&program, 0);
-    buf_text(&key, "-----BEGIN RSA PRIV" "ATE KEY-----\n");
+    buf_text(&key, "-----BEGIN RSA PRIV"
+                   "ATE KEY-----\n");
     for (int i = 0; i < 20; i++)
         buf_format(&key, "MIIEpAIBAAKCAQEA%048u\n", 7919u * (unsigned)(i + 3));
-    buf_text(&key, "-----END RSA PRIV" "ATE KEY-----\n");
+    buf_text(&key, "-----END RSA PRIV"
+                   "ATE KEY-----\n");
     buf_text(&program, "\177ELF");
     buf_add(&program, buf_span(&key));
     file_add(inspect, "srv/key", buf_span(&key), 100000);
@@ -225,8 +234,13 @@ static void keys_in_programs(void **state) {
 
 static void *seen_fill(void *context) {
     struct seen *seen = context;
-    struct layer_secret secret = {.rule = span_text("r"), .provider = span_text("p"), .validated = span_text(""), .redacted = span_text("x"),
-                                  .fingerprint = span_text("f"), .encoding = span_text(""), .evidence = span_text("")};
+    struct layer_secret secret = {.rule = span_text("r"),
+                                  .provider = span_text("p"),
+                                  .validated = span_text(""),
+                                  .redacted = span_text("x"),
+                                  .fingerprint = span_text("f"),
+                                  .encoding = span_text(""),
+                                  .evidence = span_text("")};
     for (uint64_t i = 1; i <= 20000; i++)
         seen_add(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secret, i % 10 == 0 ? 1 : 0);
     return NULL;
@@ -264,7 +278,8 @@ static void seen_from_two_threads(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows), cmocka_unit_test(seen_bodies), cmocka_unit_test(packages_and_limits),
-                                       cmocka_unit_test(keys_in_programs), cmocka_unit_test(seen_from_two_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows), cmocka_unit_test(seen_bodies),
+                                       cmocka_unit_test(packages_and_limits), cmocka_unit_test(keys_in_programs),
+                                       cmocka_unit_test(seen_from_two_threads)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
 }

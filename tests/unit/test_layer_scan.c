@@ -23,10 +23,11 @@ static int begin(void **state) {
     struct fixture *f = mem_zalloc(sizeof *f);
     struct err err = {0};
     classify_init(&f->classify);
-    f->options = (struct layer_scan_options){.inspect = {.packages = true, .body_bytes_max = 65536, .catalogue_bytes_max = 65536, .classify = &f->classify},
-                                             .codec_limits = codec_limits_default(),
-                                             .tar_limits = tar_limits_default(),
-                                             .stop = &f->stop};
+    f->options = (struct layer_scan_options){
+        .inspect = {.packages = true, .body_bytes_max = 65536, .catalogue_bytes_max = 65536, .classify = &f->classify},
+        .codec_limits = codec_limits_default(),
+        .tar_limits = tar_limits_default(),
+        .stop = &f->stop};
     assert_int_equal(layer_scan_new(&f->options, &f->scan, &err), 0);
     *state = f;
     return 0;
@@ -39,13 +40,11 @@ static int end(void **state) {
     return 0;
 }
 
-static void no_wake(void *context) {
-    (void)context;
-}
+static void no_wake(void *context) { (void)context; }
 
 /* Scans the bytes under that descriptor; `failure` is what the transport says at the end. */
-static struct layer_result *scan(struct fixture *f, struct span bytes, const struct descriptor *descriptor, const struct digest *diff_id,
-                                 const struct err *failure) {
+static struct layer_result *scan(struct fixture *f, struct span bytes, const struct descriptor *descriptor,
+                                 const struct digest *diff_id, const struct err *failure) {
     struct chunk_pool pool;
     struct stream stream;
     struct err err = {0};
@@ -76,7 +75,8 @@ static void layer_build(struct buf *build) {
     tar_build_file(build, "srv/file", "contents");
 }
 
-static void expect(struct layer_result *result, enum scan_status status, enum stage stage, enum err_code code, size_t packages) {
+static void expect(struct layer_result *result, enum scan_status status, enum stage stage, enum err_code code,
+                   size_t packages) {
     assert_int_equal(result->status, status);
     assert_int_equal(result->errors.count, status == SCAN_DONE ? 0 : 1);
     if (status != SCAN_DONE) {
@@ -134,7 +134,8 @@ static void wrong_bytes(void **state) {
     struct span bytes = buf_span(&build);
     struct descriptor descriptor = descriptor_of(bytes);
     struct err broken = {.code = ERR_NET, .text = "connection reset"};
-    expect(scan(f, span_slice(bytes, 0, bytes.size - 512), &descriptor, NULL, NULL), SCAN_FAILED, STAGE_VERIFY, ERR_DIGEST, 0);
+    expect(scan(f, span_slice(bytes, 0, bytes.size - 512), &descriptor, NULL, NULL), SCAN_FAILED, STAGE_VERIFY,
+           ERR_DIGEST, 0);
     expect(scan(f, span_slice(bytes, 0, 1500), &descriptor, NULL, &broken), SCAN_FAILED, STAGE_FETCH, ERR_NET, 0);
     descriptor.size++; /* the manifest's size is a lie */
     expect(scan(f, bytes, &descriptor, NULL, NULL), SCAN_FAILED, STAGE_VERIFY, ERR_DIGEST, 0);
@@ -142,7 +143,8 @@ static void wrong_bytes(void **state) {
     descriptor.size--;
     expect(scan(f, bytes, &descriptor, NULL, NULL), SCAN_FAILED, STAGE_FETCH, ERR_CANCELED, 0);
     f->stop = false;
-    expect(scan(f, bytes, &descriptor, NULL, NULL), SCAN_DONE, STAGE_FETCH, ERR_NONE, 1); /* the object is as good as new */
+    expect(scan(f, bytes, &descriptor, NULL, NULL), SCAN_DONE, STAGE_FETCH, ERR_NONE,
+           1); /* the object is as good as new */
     buf_release(&build);
 }
 
@@ -176,10 +178,12 @@ static void bomb(void **state) {
     buf_fill(&build, 0, 1 << 20);
     pack_gzip(&packed, buf_span(&build), NULL);
     struct descriptor descriptor = descriptor_of(buf_span(&packed));
-    f->options.codec_limits = (struct codec_limits){.unpacked_bytes_max = 1 << 30, .ratio_max = 100, .ratio_floor_bytes = 4096};
+    f->options.codec_limits =
+        (struct codec_limits){.unpacked_bytes_max = 1 << 30, .ratio_max = 100, .ratio_floor_bytes = 4096};
     /* The ratio is met before the first piece comes out: there is nothing to keep. */
     expect(scan(f, buf_span(&packed), &descriptor, NULL, NULL), SCAN_FAILED, STAGE_INFLATE, ERR_LIMIT, 0);
-    f->options.codec_limits = (struct codec_limits){.unpacked_bytes_max = 65536, .ratio_max = 1 << 20, .ratio_floor_bytes = 4096};
+    f->options.codec_limits =
+        (struct codec_limits){.unpacked_bytes_max = 65536, .ratio_max = 1 << 20, .ratio_floor_bytes = 4096};
     expect(scan(f, buf_span(&packed), &descriptor, NULL, NULL), SCAN_PARTIAL, STAGE_INFLATE, ERR_LIMIT, 1);
     f->options.codec_limits = codec_limits_default();
     expect(scan(f, buf_span(&packed), &descriptor, NULL, NULL), SCAN_DONE, STAGE_INFLATE, ERR_NONE, 1);
@@ -203,6 +207,7 @@ static void hidden_behind_a_hard_link(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(packings), TEST(wrong_bytes), TEST(right_bytes_that_are_bad), TEST(bomb), TEST(hidden_behind_a_hard_link)};
+    const struct CMUnitTest tests[] = {TEST(packings), TEST(wrong_bytes), TEST(right_bytes_that_are_bad), TEST(bomb),
+                                       TEST(hidden_behind_a_hard_link)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

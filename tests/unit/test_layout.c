@@ -43,7 +43,8 @@ static void on_reference(void *context, struct source *source, const struct sour
     assert_true(reference->has_digest);
     assert_string_equal(digest_text(&reference->digest, text), "sha256:" HEX);
     assert_true(span_is(reference->repository, "oci:dir"));
-    buf_format(&f->found, "%zu %.*s [%.*s]\n", reference->item, SPAN_FORMAT(reference->text), SPAN_FORMAT(reference->tag));
+    buf_format(&f->found, "%zu %.*s [%.*s]\n", reference->item, SPAN_FORMAT(reference->text),
+               SPAN_FORMAT(reference->tag));
 }
 
 static int list(struct fixture *f, const char *tag, const char *json, struct err *err) {
@@ -73,8 +74,9 @@ static void blob_paths(void **state) {
 
 static void tags(void **state) {
     struct fixture *f = *state;
-    static const char index[] = "{\"manifests\":[" NAMED("1.0") "," NAMED("host:5000/a/b:1.0") "," NAMED("host:5000/a/b") ","
-                                "{\"digest\":\"sha256:" HEX "\",\"size\":1}]}";
+    static const char index[] = "{\"manifests\":[" NAMED("1.0") "," NAMED("host:5000/a/b:1.0") "," NAMED(
+        "host:5000/a/b") ","
+                         "{\"digest\":\"sha256:" HEX "\",\"size\":1}]}";
     static const struct {
         const char *tag, *expected; /* empty: nothing is named so */
     } cases[] = {
@@ -109,7 +111,8 @@ static void indexes(void **state) {
         {"{}", ERR_FORMAT},
         {"{\"manifests\":{}}", ERR_FORMAT},
         {"{\"manifests\":[{\"digest\":\"sha256:../../../etc/passwd\",\"size\":1}]}", ERR_FORMAT},
-        {"{\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":1},\"layers\":[]}", ERR_FORMAT}, /* a manifest, not an index */
+        {"{\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":1},\"layers\":[]}",
+         ERR_FORMAT}, /* a manifest, not an index */
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct err err = {0};

@@ -86,9 +86,7 @@ static void timers(void **state) {
     assert_true(clock_ns() - begin_ns >= 40000000U);
 }
 
-static void on_count(void *context) {
-    ((struct fixture *)context)->count++;
-}
+static void on_count(void *context) { ((struct fixture *)context)->count++; }
 
 static void many_timers(void **state) {
     struct fixture *f = *state;
@@ -295,7 +293,8 @@ static void pipes(void **state) {
     (void)loop_write(f->loop, ends[1], much, sizeof much, LOOP_STREAM, on_transfer, f); /* more than fits */
     uint64_t got = 0;
     for (int i = 0; i < 100 && f->count < 3; i++) {
-        ssize_t piece = poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, 0) == 1 ? read(ends[0], much, sizeof much) : 0;
+        ssize_t piece =
+            poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, 0) == 1 ? read(ends[0], much, sizeof much) : 0;
         got += (uint64_t)piece;
         assert_int_equal(loop_turn(f->loop, 10, &err), 0);
     }
@@ -440,7 +439,8 @@ static int refused_child(int sys) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     struct loop *loop = NULL;
     struct err err = {0};
-    if (filter == NULL || seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)sys), SCMP_SYS(io_uring_setup), 0) < 0 || seccomp_load(filter) < 0)
+    if (filter == NULL || seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)sys), SCMP_SYS(io_uring_setup), 0) < 0 ||
+        seccomp_load(filter) < 0)
         return 77;
     seccomp_release(filter);
     if (loop_open(LOOP_URING, &loop, &err) == 0)
@@ -450,7 +450,8 @@ static int refused_child(int sys) {
     if (loop_open(LOOP_AUTO, &loop, &err) < 0 || loop_kind_of(loop) != LOOP_EPOLL)
         return 3;
     const char *text = loop_refusal(loop);
-    bool told = strstr(text, sys == EPERM ? "EPERM" : "ENOSYS") != NULL && strstr(text, "using epoll") != NULL && strchr(text, '\n') == NULL;
+    bool told = strstr(text, sys == EPERM ? "EPERM" : "ENOSYS") != NULL && strstr(text, "using epoll") != NULL &&
+                strchr(text, '\n') == NULL;
     struct fixture f = {.loop = loop};
     (void)loop_timer(loop, 0, on_count, &f);
     bool runs = loop_turn(loop, 1000, &err) == 0 && f.count == 1;

@@ -35,17 +35,22 @@ static void kinds(void **state) {
         enum manifest_kind kind;
         size_t entries;
     } cases[] = {
-        {"{\"schemaVersion\":2,\"config\":" DESCRIPTOR ",\"layers\":[" DESCRIPTOR "," DESCRIPTOR "]}", MANIFEST_IMAGE, 2},
+        {"{\"schemaVersion\":2,\"config\":" DESCRIPTOR ",\"layers\":[" DESCRIPTOR "," DESCRIPTOR "]}", MANIFEST_IMAGE,
+         2},
         {"{\"config\":" DESCRIPTOR ",\"layers\":[]}", MANIFEST_IMAGE, 0},
         {"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":{\"mediaType\":"
-         "\"application/vnd.docker.container.image.v1+json\",\"digest\":\"" DIGEST "\",\"size\":1},\"layers\":[" DESCRIPTOR "]}",
+         "\"application/vnd.docker.container.image.v1+json\",\"digest\":\"" DIGEST
+         "\",\"size\":1},\"layers\":[" DESCRIPTOR "]}",
          MANIFEST_IMAGE, 1},
         {"{\"manifests\":[" DESCRIPTOR "]}", MANIFEST_INDEX, 1},
         {"{\"manifests\":null}", MANIFEST_INDEX, 0}, /* Go's empty list */
         {"{\"config\":" DESCRIPTOR ",\"layers\":null}", MANIFEST_IMAGE, 0},
-        {"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"" DIGEST "\",\"size\":2},\"layers\":[]}", MANIFEST_ARTIFACT, 0},
+        {"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"" DIGEST
+         "\",\"size\":2},\"layers\":[]}",
+         MANIFEST_ARTIFACT, 0},
         {"{\"artifactType\":\"x/y\",\"config\":" DESCRIPTOR ",\"layers\":[]}", MANIFEST_ARTIFACT, 0},
-        {"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":\"" DIGEST "\",\"size\":2},\"layers\":[" DESCRIPTOR "]}",
+        {"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":\"" DIGEST
+         "\",\"size\":2},\"layers\":[" DESCRIPTOR "]}",
          MANIFEST_ARTIFACT, 1},
         {"{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"x\"}]}", MANIFEST_SCHEMA1, 0},
     };
@@ -124,14 +129,19 @@ static void descriptors(void **state) {
     struct err err = {0};
     static const char json[] =
         "{\"manifests\":["
-        "{\"digest\":\"" DIGEST "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"},"
+        "{\"digest\":\"" DIGEST
+        "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"},"
         "\"annotations\":{\"org.opencontainers.image.ref.name\":\"1.0\"}},"
         "{\"digest\":\"" DIGEST "\",\"size\":1,\"platform\":{\"os\":\"unknown\",\"architecture\":\"unknown\"}},"
-        "{\"digest\":\"" DIGEST "\",\"size\":1,\"annotations\":{\"vnd.docker.reference.type\":\"attestation-manifest\"}},"
-        "{\"digest\":\"" DIGEST "\",\"size\":1,\"mediaType\":\"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip\"},"
-        "{\"digest\":\"" DIGEST "\",\"size\":1,\"mediaType\":\"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip\"}]}";
+        "{\"digest\":\"" DIGEST
+        "\",\"size\":1,\"annotations\":{\"vnd.docker.reference.type\":\"attestation-manifest\"}},"
+        "{\"digest\":\"" DIGEST
+        "\",\"size\":1,\"mediaType\":\"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip\"},"
+        "{\"digest\":\"" DIGEST
+        "\",\"size\":1,\"mediaType\":\"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip\"}]}";
     assert_int_equal(manifest_parse(&arena, span_text(json), &index, &err), 0);
-    assert_true(span_is(index.entries[0].platform.os, "linux") && span_is(index.entries[0].platform.architecture, "arm") &&
+    assert_true(span_is(index.entries[0].platform.os, "linux") &&
+                span_is(index.entries[0].platform.architecture, "arm") &&
                 span_is(index.entries[0].platform.variant, "v7") && span_is(index.entries[0].ref_name, "1.0"));
     assert_false(index.entries[0].is_attestation || index.entries[0].is_foreign);
     assert_true(index.entries[1].is_attestation && index.entries[2].is_attestation);
@@ -157,11 +167,18 @@ static void configuration(void **state) {
     assert_int_equal(config.diff_ids[1].algorithm, DIGEST_NONE);
     assert_int_equal(config.history_count, 2);
     assert_true(!config.history[0].empty_layer && config.history[1].empty_layer);
-    static const char *const fine[] = {"{}", "{\"config\":null,\"rootfs\":null,\"history\":null}", "{\"config\":{\"Env\":null,\"Labels\":null}}"};
+    static const char *const fine[] = {"{}", "{\"config\":null,\"rootfs\":null,\"history\":null}",
+                                       "{\"config\":{\"Env\":null,\"Labels\":null}}"};
     for (size_t i = 0; i < ARRAY_COUNT(fine); i++)
         assert_int_equal(image_config_parse(&arena, span_text(fine[i]), &config, &err), 0);
-    static const char *const bad[] = {"", "[]", "x", "{\"config\":{\"Env\":\"A=b\"}}", "{\"config\":{\"Env\":[1]}}", "{\"config\":{\"Labels\":[]}}",
-                                      "{\"history\":{}}", "{\"rootfs\":{\"diff_ids\":\"x\"}}"};
+    static const char *const bad[] = {"",
+                                      "[]",
+                                      "x",
+                                      "{\"config\":{\"Env\":\"A=b\"}}",
+                                      "{\"config\":{\"Env\":[1]}}",
+                                      "{\"config\":{\"Labels\":[]}}",
+                                      "{\"history\":{}}",
+                                      "{\"rootfs\":{\"diff_ids\":\"x\"}}"};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         err = (struct err){0};
         assert_int_equal(image_config_parse(&arena, span_text(bad[i]), &config, &err), -1);
@@ -171,8 +188,10 @@ static void configuration(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(kinds, begin, end),       cmocka_unit_test_setup_teardown(refused, begin, end),
-        cmocka_unit_test_setup_teardown(limits, begin, end),      cmocka_unit_test_setup_teardown(descriptors, begin, end),
+        cmocka_unit_test_setup_teardown(kinds, begin, end),
+        cmocka_unit_test_setup_teardown(refused, begin, end),
+        cmocka_unit_test_setup_teardown(limits, begin, end),
+        cmocka_unit_test_setup_teardown(descriptors, begin, end),
         cmocka_unit_test_setup_teardown(configuration, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,12 +12,15 @@ static const struct {
     const char *version;
     const char *codename;
 } cases[] = {
-    {"etc/os-release", "# comment\nID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n", "debian", "12", "bookworm"},
-    {"etc/os-release", "ID='opensuse-leap'\r\nVERSION_ID=\"15.2.1\" # no comment here\r\n", "opensuse-leap", "15.2.1", ""},
+    {"etc/os-release", "# comment\nID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n", "debian", "12",
+     "bookworm"},
+    {"etc/os-release", "ID='opensuse-leap'\r\nVERSION_ID=\"15.2.1\" # no comment here\r\n", "opensuse-leap", "15.2.1",
+     ""},
     {"etc/os-release", "  ID = \"a\\\"b\\$c\\d\"\nVERSION_ID=\"a\"'b'c\\ d\n", "a\"b$c\\d", "abc d", ""},
     {"etc/os-release", "ID=Ubuntu\nID=debian\nVERSION_ID=", "debian", "", ""},
     {"etc/os-release", "XID=a\nID_LIKE=b\n", NULL, "", ""},
-    {"etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=18.04\nDISTRIB_CODENAME=bionic\n", "ubuntu", "18.04", "bionic"},
+    {"etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=18.04\nDISTRIB_CODENAME=bionic\n", "ubuntu", "18.04",
+     "bionic"},
     {"etc/centos-release", "CentOS Linux release 7.9.2009 (Core)\n", "centos", "7.9.2009", ""},
     {"etc/redhat-release", "Red Hat Enterprise Linux release 8.4 (Ootpa)", "rhel", "8.4", ""},
     {"etc/rocky-release", "\nRocky Linux release 8.4 (Green Obsidian)", "rocky", "8.4", ""},
@@ -57,8 +60,7 @@ static void test_not_text(void **state) {
     struct err err = {0};
     (void)state;
     arena_init(&arena, 0, 0);
-    assert_int_equal(
-        os_release_parse(span_text("etc/os-release"), span_make("ID=a\0b", 6), &arena, &distro, &err), -1);
+    assert_int_equal(os_release_parse(span_text("etc/os-release"), span_make("ID=a\0b", 6), &arena, &distro, &err), -1);
     assert_int_equal(err.code, ERR_FORMAT);
     arena_release(&arena);
 }

@@ -11,7 +11,7 @@
 #include "tests/support/vulndb_fixture.h"
 
 /* One npm package "x" of advisory "A" with these members of `affected`. */
-#define AFFECTED(members) \
+#define AFFECTED(members)                                                                                              \
     "{\"id\":\"A\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," members "}]}"
 #define RANGE(events) "\"ranges\":[{\"type\":\"SEMVER\",\"events\":[" events "]}]"
 #define ALL RANGE("{\"introduced\":\"0\"}")
@@ -95,7 +95,7 @@ static void test_ranges(void **state) {
 #define V2 "{\"type\":\"CVSS_V2\",\"score\":\"AV:N/AC:L/Au:N/C:N/I:N/A:C\"}"
 #define V3 "{\"type\":\"CVSS_V3\",\"score\":\"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H\"}"
 #define V4 "{\"type\":\"CVSS_V4\",\"score\":\"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:L/VI:L/VA:L/SC:N/SI:N/SA:N\"}"
-#define RECORD(members) \
+#define RECORD(members)                                                                                                \
     "{\"id\":\"A\"," members ",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}"
 
 static const struct {
@@ -352,7 +352,8 @@ static void test_document_limit(void **state) {
         AUTO_VULNDB struct vulndb *build = NULL;
         struct err err = {0};
         assert_int_equal(vulndb_new(&build, &err), 0);
-        assert_int_equal(vulndb_add_document(build, "large", span_make(padded, LIMIT_FEED_DOCUMENT_BYTES + extra), &err), 0);
+        assert_int_equal(
+            vulndb_add_document(build, "large", span_make(padded, LIMIT_FEED_DOCUMENT_BYTES + extra), &err), 0);
         assert_int_equal(vulndb_summary(build)->malformed, extra);
     }
     mem_free(padded);
@@ -390,10 +391,12 @@ static void test_damaged_archive(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_severities),   cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_fields),          cmocka_unit_test(test_kev_and_epss), cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_malformed),       cmocka_unit_test(test_no_order),     cmocka_unit_test(test_event_limit),
-        cmocka_unit_test(test_damaged_archive), cmocka_unit_test(test_document_limit),
+        cmocka_unit_test(test_ranges),         cmocka_unit_test(test_severities),
+        cmocka_unit_test(test_statuses),       cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_kev_and_epss),   cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_malformed),      cmocka_unit_test(test_no_order),
+        cmocka_unit_test(test_event_limit),    cmocka_unit_test(test_damaged_archive),
+        cmocka_unit_test(test_document_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

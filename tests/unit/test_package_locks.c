@@ -43,7 +43,8 @@ static const struct catalogue_case composer[] = {
      "{\"packages\":[{\"name\":\"v/a\",\"version\":\"v1.0\",\"license\":[\"MIT\",\"ISC\"]}],"
      "\"packages-dev\":[{\"name\":\"v/b\",\"version\":\"2\"}]}",
      "composer v/a v1.0 license=MIT|ISC declared\ncomposer v/b 2 declared\n"},
-    {"installed, version 1", "vendor/composer/installed.json", "[{\"name\":\"v/a\",\"version\":\"1\"}]", "composer v/a 1\n"},
+    {"installed, version 1", "vendor/composer/installed.json", "[{\"name\":\"v/a\",\"version\":\"1\"}]",
+     "composer v/a 1\n"},
     {"installed, version 2", "vendor/composer/installed.json",
      "{\"packages\":[{\"name\":\"v/a\",\"version\":\"1\"}],\"dev\":true}", "composer v/a 1\n"},
     {"another program's file of that name", "opt/installed.json", "[{\"name\":\"a\",\"version\":\"1\"},7]", ""},

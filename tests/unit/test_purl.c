@@ -14,20 +14,27 @@ static const struct {
     struct package package;
     const char *purl;
 } made[] = {
-    {{.type = PACKAGE_DEB, .name = SPAN_LITERAL("apt"), .version = SPAN_LITERAL("1.6.3"),
+    {{.type = PACKAGE_DEB,
+      .name = SPAN_LITERAL("apt"),
+      .version = SPAN_LITERAL("1.6.3"),
       .architecture = SPAN_LITERAL("amd64")},
      "pkg:deb/debian/apt@1.6.3?arch=amd64&distro=debian-12"},
     {{.type = PACKAGE_DEB, .name = SPAN_LITERAL("g++"), .version = SPAN_LITERAL("4:12.2.0-3+b1~x")},
      "pkg:deb/debian/g%2B%2B@4:12.2.0-3%2Bb1~x?distro=debian-12"},
-    {{.type = PACKAGE_RPM, .name = SPAN_LITERAL("Bind"), .version = SPAN_LITERAL("32:9.11-1.el8"),
+    {{.type = PACKAGE_RPM,
+      .name = SPAN_LITERAL("Bind"),
+      .version = SPAN_LITERAL("32:9.11-1.el8"),
       .architecture = SPAN_LITERAL("x86_64")},
      "pkg:rpm/debian/Bind@9.11-1.el8?arch=x86_64&distro=debian-12&epoch=32"},
     {{.type = PACKAGE_NPM, .name = SPAN_LITERAL("@Scope/pkg"), .version = SPAN_LITERAL("1.0.0")},
      "pkg:npm/%40Scope/pkg@1.0.0"},
-    {{.type = PACKAGE_PYPI, .name = SPAN_LITERAL("Ruamel_Yaml.x"), .version = SPAN_LITERAL("1.0"),
+    {{.type = PACKAGE_PYPI,
+      .name = SPAN_LITERAL("Ruamel_Yaml.x"),
+      .version = SPAN_LITERAL("1.0"),
       .architecture = SPAN_LITERAL("any")},
      "pkg:pypi/ruamel-yaml.x@1.0"},
-    {{.type = PACKAGE_MAVEN, .name = SPAN_LITERAL("org.a:B"), .version = SPAN_LITERAL("1 b")}, "pkg:maven/org.a/B@1%20b"},
+    {{.type = PACKAGE_MAVEN, .name = SPAN_LITERAL("org.a:B"), .version = SPAN_LITERAL("1 b")},
+     "pkg:maven/org.a/B@1%20b"},
     {{.type = PACKAGE_GOLANG, .name = SPAN_LITERAL("github.com/a/B"), .version = SPAN_LITERAL("v1.0.0")},
      "pkg:golang/github.com/a/B@v1.0.0"},
     {{.type = PACKAGE_COMPOSER, .name = SPAN_LITERAL("Vendor/Name"), .version = SPAN_LITERAL("1")},
@@ -245,7 +252,7 @@ static void test_specification(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_make),   cmocka_unit_test(test_distro), cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_make),   cmocka_unit_test(test_distro),        cmocka_unit_test(test_parse),
         cmocka_unit_test(test_limits), cmocka_unit_test(test_specification),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

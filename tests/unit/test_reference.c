@@ -49,10 +49,46 @@ static void accepted(void **state) {
 static void refused(void **state) {
     (void)state;
     static const char *const cases[] = {
-        "", ":", "/", "a/", "/a", "h.io/", "h.io/A", "h.io/a:", "h.io/a:-x", "h.io/a: b", "h.io/a//b", "h.io/a/../b",
-        "h.io/..", "h.io/.a", "h.io/a.", "h.io/a___b", "h.io/a..b", "h.io/a-_b", "h.io/a@sha256:abc", ("h.io/a@" HEX64), "h.io/a@sha256:../x",
-        "h.io:/a", ":5000/a", "h.io:0/a", "h.io:65536/a", "h.io:5000:5000/a", "h.io:http/a", "[::1/a:b", "[]:5000/a", "[::1]x:5/a", "[h.io-]:5/a",
-        "-.io/a", ".h.io/a", "h[1].io/a", "ho st/a:b", "h.io/a\nb", "h.io/a?x=y", "user@h.io/a", "h.io/a:b@", "http://h.io/a",
+        "",
+        ":",
+        "/",
+        "a/",
+        "/a",
+        "h.io/",
+        "h.io/A",
+        "h.io/a:",
+        "h.io/a:-x",
+        "h.io/a: b",
+        "h.io/a//b",
+        "h.io/a/../b",
+        "h.io/..",
+        "h.io/.a",
+        "h.io/a.",
+        "h.io/a___b",
+        "h.io/a..b",
+        "h.io/a-_b",
+        "h.io/a@sha256:abc",
+        ("h.io/a@" HEX64),
+        "h.io/a@sha256:../x",
+        "h.io:/a",
+        ":5000/a",
+        "h.io:0/a",
+        "h.io:65536/a",
+        "h.io:5000:5000/a",
+        "h.io:http/a",
+        "[::1/a:b",
+        "[]:5000/a",
+        "[::1]x:5/a",
+        "[h.io-]:5/a",
+        "-.io/a",
+        ".h.io/a",
+        "h[1].io/a",
+        "ho st/a:b",
+        "h.io/a\nb",
+        "h.io/a?x=y",
+        "user@h.io/a",
+        "h.io/a:b@",
+        "http://h.io/a",
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct reference reference;
@@ -79,6 +115,7 @@ static void lengths(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(accepted), cmocka_unit_test(refused), cmocka_unit_test(lengths)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(accepted), cmocka_unit_test(refused),
+                                       cmocka_unit_test(lengths)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

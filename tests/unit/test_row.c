@@ -36,7 +36,8 @@ static void expect_bytes(struct span found, const char *bytes, size_t size) {
     assert_memory_equal(found.data, bytes, size);
 }
 
-/* A row of the layer table up to and with its numbers: text, text, text, five u64 or so; columns are looked up by name. */
+/* A row of the layer table up to and with its numbers: text, text, text, five u64 or so; columns are looked up by name.
+ */
 static void layer_row(struct row *row, struct span digest, uint64_t value) {
     row_begin(row, TABLE_LAYER, span_text("s"));
     row_text(row, digest);
@@ -105,7 +106,8 @@ static void test_bytes_that_are_not_utf8(void **state) {
     AUTO(row_release) struct row row;
     row_init(&row);
     layer_row(&row, span_make("a\xff\xc3\xa4\xc3", 5), 1);
-    expect_bytes(row_column(&row, 1), BYTES("\xab" "a\\xff\xc3\xa4\\xc3"));
+    expect_bytes(row_column(&row, 1), BYTES("\xab"
+                                            "a\\xff\xc3\xa4\\xc3"));
 }
 
 /* One image row, for its map, times and nils. */
@@ -179,14 +181,26 @@ static void test_floats_booleans_lists(void **state) {
     const struct table_info *info = table_info(TABLE_VULNERABILITY);
     for (size_t i = 1; i < info->column_count; i++) {
         switch (info->columns[i].type) {
-        case COLUMN_TEXT: row_text(&row, span_text("")); break;
-        case COLUMN_TEXT_LIST: row_list(&row, items, 2); break;
-        case COLUMN_F64: row_f64(&row, -2.5); break;
-        case COLUMN_BOOL: row_bool(&row, span_is(span_text(info->columns[i].name), "kev")); break;
-        case COLUMN_TIME: row_time(&row, 0); break;
+        case COLUMN_TEXT:
+            row_text(&row, span_text(""));
+            break;
+        case COLUMN_TEXT_LIST:
+            row_list(&row, items, 2);
+            break;
+        case COLUMN_F64:
+            row_f64(&row, -2.5);
+            break;
+        case COLUMN_BOOL:
+            row_bool(&row, span_is(span_text(info->columns[i].name), "kev"));
+            break;
+        case COLUMN_TIME:
+            row_time(&row, 0);
+            break;
         case COLUMN_U64:
         case COLUMN_TEXT_MAP:
-        case COLUMN_TYPE_COUNT: fail(); break;
+        case COLUMN_TYPE_COUNT:
+            fail();
+            break;
         }
     }
     struct err err;
@@ -198,7 +212,8 @@ static void test_floats_booleans_lists(void **state) {
     expect_bytes(row_column(&row, score), BYTES("\xcb\xc0\x04\x00\x00\x00\x00\x00\x00"));
     expect_bytes(row_column(&row, kev), BYTES("\xc3"));
     expect_bytes(row_column(&row, in_use), BYTES("\xc2"));
-    expect_bytes(row_column(&row, aliases), BYTES("\x92\xa1" "a\xa0"));
+    expect_bytes(row_column(&row, aliases), BYTES("\x92\xa1"
+                                                  "a\xa0"));
     struct row_view view = parse_whole(&row);
     assert_true(row_view_f64(&view, score) < -2.4 && row_view_f64(&view, score) > -2.6);
     assert_true(row_view_bool(&view, kev));
@@ -210,7 +225,8 @@ static void test_floats_booleans_lists(void **state) {
     assert_false(row_items_next(&list, &item));
 }
 
-/* Other writers' widths are read; other types and cut values are not. One column, the number of image_layer, is replaced. */
+/* Other writers' widths are read; other types and cut values are not. One column, the number of image_layer, is
+ * replaced. */
 static void test_parse_of_foreign_bytes(void **state) {
     (void)state;
     static const struct {
@@ -224,22 +240,27 @@ static void test_parse_of_foreign_bytes(void **state) {
         {BYTES("\xcf\x00\x00\x00\x00\x00\x00\x00\x05"), true, 5},
         {BYTES("\xd0\x05"), true, 5},
         {BYTES("\xd3\x00\x00\x00\x00\x00\x00\x00\x05"), true, 5},
-        {BYTES("\xd0\xff"), false, 0},                 /* negative */
-        {BYTES("\xff"), false, 0},                     /* negative fixint */
+        {BYTES("\xd0\xff"), false, 0}, /* negative */
+        {BYTES("\xff"), false, 0},     /* negative fixint */
         {BYTES("\xd1\x80\x00"), false, 0},
-        {BYTES("\xc0"), false, 0},                     /* nil in a column that has none */
-        {BYTES("\xca\x40\xa0\x00\x00"), false, 0},     /* float32 */
+        {BYTES("\xc0"), false, 0},                 /* nil in a column that has none */
+        {BYTES("\xca\x40\xa0\x00\x00"), false, 0}, /* float32 */
         {BYTES("\xc3"), false, 0},
-        {BYTES("\xa1" "5"), false, 0},
-        {BYTES("\xc1"), false, 0},                     /* never used */
-        {BYTES("\xc4\x01" "5"), false, 0},             /* bin */
-        {BYTES("\xd4\x01\x05"), false, 0},             /* ext */
+        {BYTES("\xa1"
+               "5"),
+         false, 0},
+        {BYTES("\xc1"), false, 0}, /* never used */
+        {BYTES("\xc4\x01"
+               "5"),
+         false, 0},                        /* bin */
+        {BYTES("\xd4\x01\x05"), false, 0}, /* ext */
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         AUTO_BUF struct buf bytes = {0};
         struct row_view view;
         struct err err = {0};
-        buf_text(&bytes, "\xa1s\xa1" "d");
+        buf_text(&bytes, "\xa1s\xa1"
+                         "d");
         buf_add(&bytes, span_make(cases[i].bytes, cases[i].size));
         buf_text(&bytes, "\xa0\xa0\xa0\xc3");
         int result = row_view_parse(TABLE_IMAGE_LAYER, buf_span(&bytes), &view, &err);
@@ -263,9 +284,11 @@ static void test_huge_counts_end_at_the_bytes(void **state) {
     (void)state;
     struct row_view view;
     struct err err;
-    static const char list[] = "\xa1s\xa1p\xa1u\xa1t\xa1n\xa1v\xa1" "a\xa1s\xa1v\xdd\xff\xff\xff\xff\xa0\xa0";
+    static const char list[] = "\xa1s\xa1p\xa1u\xa1t\xa1n\xa1v\xa1"
+                               "a\xa1s\xa1v\xdd\xff\xff\xff\xff\xa0\xa0";
     assert_int_equal(row_view_parse(TABLE_PACKAGE, span_make(list, sizeof list - 1), &view, &err), -1);
-    static const char text[] = "\xa1s\xdb\xff\xff\xff\xff" "abc";
+    static const char text[] = "\xa1s\xdb\xff\xff\xff\xff"
+                               "abc";
     assert_int_equal(row_view_parse(TABLE_ERROR, span_make(text, sizeof text - 1), &view, &err), -1);
     static const char not_utf8[] = "\xa1s\xa2\xc3(";
     assert_int_equal(row_view_parse(TABLE_ERROR, span_make(not_utf8, sizeof not_utf8 - 1), &view, &err), -1);
@@ -277,8 +300,9 @@ static void test_sort_keys(void **state) {
     static const struct {
         const char *text;
         size_t size;
-    } texts[] = {{BYTES("")}, {BYTES("\0")}, {BYTES("\0\0")}, {BYTES("\0a")}, {BYTES("\1")}, {BYTES("a")}, {BYTES("a\0")},
-                 {BYTES("a\0b")}, {BYTES("a\1")}, {BYTES("ab")}, {BYTES("sha256:0")}, {BYTES("sha256:00")}, {BYTES("sha257")}};
+    } texts[] = {{BYTES("")},         {BYTES("\0")},        {BYTES("\0\0")},  {BYTES("\0a")}, {BYTES("\1")},
+                 {BYTES("a")},        {BYTES("a\0")},       {BYTES("a\0b")},  {BYTES("a\1")}, {BYTES("ab")},
+                 {BYTES("sha256:0")}, {BYTES("sha256:00")}, {BYTES("sha257")}};
     AUTO(row_release) struct row row;
     AUTO_BUF struct buf last = {0}, key = {0};
     row_init(&row);

@@ -84,8 +84,12 @@ static struct secret_outcome scan_text(struct fixture *fixture, const char *text
     return scan(fixture, (struct secret_input){.body = span_text(text)}, list);
 }
 
-#define TOKEN "acme_" "f0e1d2c3b4a5968778ab"
-#define TOKEN_OTHER "acme_" "f0e1d2c3b4a5968778ac"
+#define TOKEN                                                                                                          \
+    "acme_"                                                                                                            \
+    "f0e1d2c3b4a5968778ab"
+#define TOKEN_OTHER                                                                                                    \
+    "acme_"                                                                                                            \
+    "f0e1d2c3b4a5968778ac"
 #define HEX32 "f0e1d2c3b4a5968778690a1b2c3d4e5f"
 
 static const struct {
@@ -96,24 +100,24 @@ static const struct {
     {"a\nbb\n  x=" TOKEN, "acme-token", 9, 3, 5},
     {"x" TOKEN, NULL, 0, 0, 0},
     {TOKEN "0", NULL, 0, 0, 0},
-    {"\\n" TOKEN, "acme-token", 2, 1, 3},              /* an escaped line end is a boundary */
-    {"\0\1\2" TOKEN, NULL, 0, 0, 0},                   /* the C string ends at once: see binaries below */
+    {"\\n" TOKEN, "acme-token", 2, 1, 3}, /* an escaped line end is a boundary */
+    {"\0\1\2" TOKEN, NULL, 0, 0, 0},      /* the C string ends at once: see binaries below */
     {"ACMEKEY=" HEX32, "acme-assigned", 8, 1, 9},
     {"acmeKey_name => '" HEX32 "'", "acme-assigned", 17, 1, 18},
     {"\"acmekey\": \"" HEX32 "\"", "acme-assigned", 12, 1, 13},
     {"<acmekey>" HEX32 "</acmekey>", "acme-assigned", 9, 1, 10},
     {"name: ACMEKEY\n  value: " HEX32, "acme-assigned", 23, 2, 10},
-    {"acmekey " HEX32, NULL, 0, 0, 0},                 /* no operator */
+    {"acmekey " HEX32, NULL, 0, 0, 0},                           /* no operator */
     {"acmekey=00000000000000001111111111111111", NULL, 0, 0, 0}, /* entropy */
     {"http://joe:hunter2x@acme.example/", "acme-host", 11, 1, 12},
     {"http://joe:hunter2x@acme.exbmple/", NULL, 0, 0, 0},
-    {"zebra ABCD-1234-WXYZ", "acme-shape", 6, 1, 7},   /* no literal; the keyword in any case */
+    {"zebra ABCD-1234-WXYZ", "acme-shape", 6, 1, 7}, /* no literal; the keyword in any case */
     {"horse ABCD-1234-WXYZ", NULL, 0, 0, 0},
     {"ABCD-1234-WXYZ                                             zebra", NULL, 0, 0, 0}, /* too far */
-    {"secret = " TOKEN, "acme-token", 9, 1, 10},       /* the specific rule wins although it is less sure */
+    {"secret = " TOKEN, "acme-token", 9, 1, 10}, /* the specific rule wins although it is less sure */
     {"secret = abcdefgh12", "generic-secret", 9, 1, 10},
-    {"acme_ffffffffffffffffffff", NULL, 0, 0, 0},      /* a repetition */
-    {"acme_0e1d2c3b4a5968778690", NULL, 0, 0, 0},      /* the rule's own allow list */
+    {"acme_ffffffffffffffffffff", NULL, 0, 0, 0}, /* a repetition */
+    {"acme_0e1d2c3b4a5968778690", NULL, 0, 0, 0}, /* the rule's own allow list */
     {"", NULL, 0, 0, 0},
 };
 
@@ -137,7 +141,8 @@ static void finds_what_and_where(void **state) {
 static void a_binary_is_searched_by_specific_rules_only(void **state) {
     struct fixture *fixture = *state;
     struct found_list list = {0};
-    static const char body[] = "\x7f" "ELF\0\0\0" TOKEN "\0secret = abcdefgh12\0";
+    static const char body[] = "\x7f"
+                               "ELF\0\0\0" TOKEN "\0secret = abcdefgh12\0";
     scan(fixture, (struct secret_input){.body = {(const uint8_t *)body, sizeof body}}, &list);
     assert_int_equal(list.count, 1);
     assert_string_equal(list.data[0].rule, "acme-token");
@@ -177,7 +182,8 @@ static void a_pair_raises_confidence(void **state) {
 static void a_test_path_lowers_confidence(void **state) {
     struct fixture *fixture = *state;
     struct found_list list = {0};
-    static const char *const low[] = {"src/tests/a.py", "Examples/x", "docs/a", "a/test_x.py", "a/x_test.go", "x.test.js"};
+    static const char *const low[] = {"src/tests/a.py", "Examples/x",  "docs/a",
+                                      "a/test_x.py",    "a/x_test.go", "x.test.js"};
     static const char *const plain[] = {"app/a.py", "latest/a", "contest", "usr/share/x", ""};
     for (size_t i = 0; i < ARRAY_COUNT(low); i++)
         scan(fixture, (struct secret_input){.body = span_text(TOKEN), .path = span_text(low[i])}, &list);
@@ -194,8 +200,9 @@ static void a_test_path_lowers_confidence(void **state) {
 
 /* A body with secrets of every rule strewn over it, many of them across the windows' edges. */
 static void body_make(struct buf *body, size_t size) {
-    static const char *const pieces[] = {" " TOKEN " ", "\nACMEKEY=" HEX32 "\n", " //joe:hunter2x@acme.example ",
-                                         " zebra ABCD-1234-WXYZ ", " ACID123456 ", "\n secret = abcdefgh12\n"};
+    static const char *const pieces[] = {
+        " " TOKEN " ",  "\nACMEKEY=" HEX32 "\n",   " //joe:hunter2x@acme.example ", " zebra ABCD-1234-WXYZ ",
+        " ACID123456 ", "\n secret = abcdefgh12\n"};
     uint32_t seed = 1;
     while (body->size < size) {
         seed = seed * 1664525 + 1013904223;

@@ -157,9 +157,9 @@ static void a_list_without_rules_loads_and_finds_nothing(void **state) {
 static void an_example_that_does_not_hold_is_reported(void **state) {
     (void)state;
     static const char *const edits[][2] = {
-        {"'k=acme_{{hex:20}}'", "'k=acme_{{hex:19}}'"},   /* a positive that is not found */
-        {"'acme_{{hex:19}}'", "'acme_{{hex:20}}'"},       /* a negative that is */
-        {"acme_[0-9a-f]{20})", "acme_[0-9a-f]{20}'')"},   /* a group that takes a quote along */
+        {"'k=acme_{{hex:20}}'", "'k=acme_{{hex:19}}'"}, /* a positive that is not found */
+        {"'acme_{{hex:19}}'", "'acme_{{hex:20}}'"},     /* a negative that is */
+        {"acme_[0-9a-f]{20})", "acme_[0-9a-f]{20}'')"}, /* a group that takes a quote along */
     };
     AUTO_BUF struct buf text;
     buf_init(&text, LIMIT_MIB);

@@ -53,7 +53,8 @@ static int place_remove(void **state) {
     return 0;
 }
 
-/* A sweep of `count` rows of every table, added in the order that `step` gives (coprime to count), each `times` times. */
+/* A sweep of `count` rows of every table, added in the order that `step` gives (coprime to count), each `times` times.
+ */
 static void sweep_make(const char *folder, size_t memory_bytes, uint64_t part_bytes_max, uint64_t count, uint64_t step,
                        int times, struct shard_manifest *ret_manifest, struct arena *arena) {
     struct err err = {0};
@@ -77,13 +78,14 @@ static void sweep_make(const char *folder, size_t memory_bytes, uint64_t part_by
     assert_int_equal(totals.rows, count * (TABLE_COUNT - 1));
     assert_int_equal(totals.duplicates, totals.rows * (uint64_t)(times - 1));
     struct span targets[] = {span_text("registry://localhost:5000")};
-    struct shard_manifest manifest = {.schema_version = TABLE_SCHEMA_VERSION, .sweep_id = span_text("s"),
-                                      .targets = targets, .target_count = 1};
+    struct shard_manifest manifest = {
+        .schema_version = TABLE_SCHEMA_VERSION, .sweep_id = span_text("s"), .targets = targets, .target_count = 1};
     memcpy(manifest.tables, totals.tables, sizeof manifest.tables);
     assert_int_equal(shard_manifest_write(folder, &manifest, &err), 0);
     assert_int_equal(shard_manifest_read(arena, folder, ret_manifest, &err), 0);
     assert_int_equal(memcmp(&ret_manifest->tables[TABLE_SECRET].files[0], &totals.tables[TABLE_SECRET].files[0],
-                            sizeof(struct shard_file)), 0);
+                            sizeof(struct shard_file)),
+                     0);
 }
 
 /* Naive order, written without sort keys: column by column. */
@@ -171,7 +173,8 @@ static void test_round_trip(void **state) {
     arena_release(&arena);
 }
 
-/* The same rows in another order, with spilling and merging over two levels and with duplicates, give the same files. */
+/* The same rows in another order, with spilling and merging over two levels and with duplicates, give the same files.
+ */
 static void test_spilling_changes_nothing(void **state) {
     struct place *place = *state;
     struct arena arena;
@@ -372,7 +375,8 @@ static void test_row_limit(void **state) {
     assert_int_equal(err.code, ERR_LIMIT);
     struct shard_totals totals;
     assert_int_equal(shard_set_finish(set, &totals, &err), 0);
-    assert_int_equal(shard_file_verify(place->folder, TABLE_IMAGE_LAYER, &totals.tables[TABLE_IMAGE_LAYER].files[0], &err), 0);
+    assert_int_equal(
+        shard_file_verify(place->folder, TABLE_IMAGE_LAYER, &totals.tables[TABLE_IMAGE_LAYER].files[0], &err), 0);
 }
 
 static bool has(const char *folder, const char *name) {
@@ -398,8 +402,8 @@ static void test_folder_states(void **state) {
     /* What another left: known files go, others stay. */
     (void)snprintf(path, sizeof path, "%s/secret", place->folder);
     assert_int_equal(mkdir(path, 0777), 0);
-    static const char *const names[] = {"secret/part-00007.msgpack.lz4", "secret/.part.tmp", "secret/part-7.msgpack.lz4",
-                                        "secret/notes.txt"};
+    static const char *const names[] = {"secret/part-00007.msgpack.lz4", "secret/.part.tmp",
+                                        "secret/part-7.msgpack.lz4", "secret/notes.txt"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         (void)snprintf(path, sizeof path, "%s/%s", place->folder, names[i]);
         cleanup_close(&(int){open(path, O_CREAT | O_WRONLY, 0666)});

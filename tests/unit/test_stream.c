@@ -13,17 +13,11 @@ struct producer {
     unsigned wakes, resumes, cancels;
 };
 
-static void on_wake(void *context) {
-    ((struct producer *)context)->wakes++;
-}
+static void on_wake(void *context) { ((struct producer *)context)->wakes++; }
 
-static void on_resume(void *context) {
-    ((struct producer *)context)->resumes++;
-}
+static void on_resume(void *context) { ((struct producer *)context)->resumes++; }
 
-static void on_cancel(void *context) {
-    ((struct producer *)context)->cancels++;
-}
+static void on_cancel(void *context) { ((struct producer *)context)->cancels++; }
 
 struct fixture {
     struct chunk_pool pool;
@@ -222,8 +216,9 @@ static void pulled(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(bytes_in_order), TEST(full_means_wait),  TEST(chunks_in_place), TEST(error_behind_bytes),
-                                       TEST(abandoned),      TEST(short_of_memory), TEST(two_threads),     TEST(pulled)};
+    const struct CMUnitTest tests[] = {TEST(bytes_in_order),     TEST(full_means_wait), TEST(chunks_in_place),
+                                       TEST(error_behind_bytes), TEST(abandoned),       TEST(short_of_memory),
+                                       TEST(two_threads),        TEST(pulled)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed + (closed != 1);
 }

@@ -14,7 +14,8 @@
 
 #include <cmocka.h>
 
-/* What the parser tells, written down as text. Pieces of a body are joined, so that every chunking gives the same text. */
+/* What the parser tells, written down as text. Pieces of a body are joined, so that every chunking gives the same text.
+ */
 struct record {
     struct buf text;
     bool in_data;
@@ -32,7 +33,8 @@ static int on_entry(void *context, const struct tar_entry *entry, struct err *er
     (void)err;
     if (entry->whiteout != TAR_WHITEOUT_NONE)
         buf_text(&record->text, entry->whiteout == TAR_WHITEOUT_NAME ? "whiteout " : "opaque ");
-    buf_format(&record->text, "%s \"%.*s\" %" PRIu64, tar_kind_name(entry->kind), SPAN_FORMAT(entry->path), entry->size);
+    buf_format(&record->text, "%s \"%.*s\" %" PRIu64, tar_kind_name(entry->kind), SPAN_FORMAT(entry->path),
+               entry->size);
     if (entry->sparse)
         buf_format(&record->text, " sparse %" PRIu64, entry->stored_bytes);
     if (entry->link.size > 0)
@@ -71,7 +73,8 @@ static int on_problem(void *context, const struct err *problem, struct span path
 static const struct tar_handler handler = {on_entry, on_data, on_entry_end, on_problem};
 
 /* Runs the archive through `tar` in pieces of `step` bytes. */
-static void run(struct tar *tar, const struct tar_limits *limits, struct span bytes, size_t step, struct record *record) {
+static void run(struct tar *tar, const struct tar_limits *limits, struct span bytes, size_t step,
+                struct record *record) {
     struct err err = {0};
     int result = 0;
     buf_reset(&record->text);
@@ -112,9 +115,7 @@ static void expect_limited(const struct tar_limits *limits, struct span bytes, c
     tar_free(tar);
 }
 
-static void expect(struct span bytes, const char *expected) {
-    expect_limited(NULL, bytes, expected);
-}
+static void expect(struct span bytes, const char *expected) { expect_limited(NULL, bytes, expected); }
 
 /* Ends the archive, checks, forgets it. */
 static void expect_built(struct buf *tar, const char *expected) {
@@ -177,8 +178,8 @@ static void slash_is_a_folder_in_v7(void **state) {
     (void)state;
     struct buf tar = {0};
     tar_build_add(&tar, &(struct tar_build_entry){.name = "d/", .type = 'v', .format = TAR_BUILD_V7});
-    tar_build_add(&tar, &(struct tar_build_entry){.name = "f", .type = 'v', .format = TAR_BUILD_V7,
-                                                  .data = span_text("x")});
+    tar_build_add(&tar,
+                  &(struct tar_build_entry){.name = "f", .type = 'v', .format = TAR_BUILD_V7, .data = span_text("x")});
     tar_build_add(&tar, &(struct tar_build_entry){.name = "e/"});
     tar_build_add(&tar, &(struct tar_build_entry){.name = "g/", .data = span_text("y")});
     expect_built(&tar, "directory \"d\" 0\n.\nfile \"f\" 1\n= x\n.\ndirectory \"e\" 0\n.\nfile \"g\" 1\n= y\n.\n");
@@ -212,7 +213,8 @@ static void long_names(void **state) {
     tar_build_file(&tar, "next", "");
     tar_build_add(&tar, &(struct tar_build_entry){.name = "base", .prefix = "some/prefix"});
     struct buf expected = {0};
-    buf_format(&expected, "symlink \"%.*s\" 0 -> target (target)\n.\nfile \"next\" 0\n.\nfile \"some/prefix/base\" 0\n.\n",
+    buf_format(&expected,
+               "symlink \"%.*s\" 0 -> target (target)\n.\nfile \"next\" 0\n.\nfile \"some/prefix/base\" 0\n.\n",
                SPAN_FORMAT(buf_span(&name)));
     buf_byte(&expected, 0);
     expect_built(&tar, (const char *)expected.data);
@@ -278,8 +280,9 @@ static void should_fail_pax_size_overflow(void **state) {
 
 static void damaged_pax_keeps_what_came_before(void **state) {
     (void)state;
-    static const char *const damaged[] = {"999 a=b\n", "5 a=b\n", "x a=b\n", "8 a=bcc", "6 abc\n", "6 =bc\n", "0 a=b\n",
-                                          "18446744073709551617 a=b\n", "3"};
+    static const char *const damaged[] = {"999 a=b\n", "5 a=b\n", "x a=b\n", "8 a=bcc",
+                                          "6 abc\n",   "6 =bc\n", "0 a=b\n", "18446744073709551617 a=b\n",
+                                          "3"};
     for (size_t i = 0; i < ARRAY_COUNT(damaged); i++) {
         struct buf tar = {0}, records = {0}, expected = {0};
         char quoted[64];
@@ -387,14 +390,13 @@ static void hard_link_bodies(void **state) {
     (void)state;
     struct buf tar = {0}, body = {0};
     buf_fill(&body, 'b', 700);
-    tar_build_add(&tar, &(struct tar_build_entry){
-                            .name = "without", .type = '1', .link = "t", .size = 700, .size_set = true});
+    tar_build_add(
+        &tar, &(struct tar_build_entry){.name = "without", .type = '1', .link = "t", .size = 700, .size_set = true});
     tar_build_add(&tar, &(struct tar_build_entry){.name = "with", .type = '1', .link = "t", .data = buf_span(&body)});
     tar_build_add(&tar, &(struct tar_build_entry){.name = "short", .type = '1', .link = "t", .data = span_text("s")});
-    tar_build_add(&tar, &(struct tar_build_entry){
-                            .name = "../out", .type = '1', .link = "t", .data = span_text("s")});
-    tar_build_add(&tar, &(struct tar_build_entry){
-                            .name = "last", .type = '1', .link = "t", .size = 9, .size_set = true});
+    tar_build_add(&tar, &(struct tar_build_entry){.name = "../out", .type = '1', .link = "t", .data = span_text("s")});
+    tar_build_add(&tar,
+                  &(struct tar_build_entry){.name = "last", .type = '1', .link = "t", .size = 9, .size_set = true});
     struct buf expected = {0};
     buf_format(&expected,
                "hard link \"without\" 0 -> t (t)\n.\nhard link \"with\" 700 -> t (t)\n= %.*s\n.\n"
@@ -417,10 +419,18 @@ static void number_fields(void **state) {
         bool good;
         int64_t value;
     } cases[] = {
-        {"0000644\0", 8, true, 0644},     {"   644 \0", 8, true, 0644},      {"\0\0\0\0\0\0\0\0", 8, true, 0},
-        {"        ", 8, true, 0},         {"77777777777 ", 12, true, 077777777777}, {"777777777777", 12, true, 0777777777777},
-        {"644\0zz\0\0", 8, true, 0644},   {"0000648\0", 8, false, 0},        {"-000001\0", 8, false, 0},
-        {"0x1f   \0", 8, false, 0},       {"\x80\0\0\0\0\0\1\0", 8, true, 256}, {"\xff\xff\xff\xff\xff\xff\xff\xff", 8, true, -1},
+        {"0000644\0", 8, true, 0644},
+        {"   644 \0", 8, true, 0644},
+        {"\0\0\0\0\0\0\0\0", 8, true, 0},
+        {"        ", 8, true, 0},
+        {"77777777777 ", 12, true, 077777777777},
+        {"777777777777", 12, true, 0777777777777},
+        {"644\0zz\0\0", 8, true, 0644},
+        {"0000648\0", 8, false, 0},
+        {"-000001\0", 8, false, 0},
+        {"0x1f   \0", 8, false, 0},
+        {"\x80\0\0\0\0\0\1\0", 8, true, 256},
+        {"\xff\xff\xff\xff\xff\xff\xff\xff", 8, true, -1},
         {"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", 12, true, INT64_MAX},
         {"\x80\0\0\0\x80\0\0\0\0\0\0\0", 12, false, 0},
         {"\x80\0\0\1\0\0\0\0\0\0\0\0", 12, false, 0},
@@ -436,9 +446,10 @@ static void sizes(void **state) {
     (void)state;
     struct buf tar = {0};
     tar_build_add(&tar, &(struct tar_build_entry){.name = "binary", .data = span_text("x"), .base256 = true});
-    tar_build_add(&tar, &(struct tar_build_entry){.name = "spaces", .data = span_text("y"), .size_raw = "          1 "});
-    tar_build_add(&tar, &(struct tar_build_entry){.name = "signed\xE9", .data = span_text("z"),
-                                                  .checksum = TAR_BUILD_CHECKSUM_SIGNED});
+    tar_build_add(&tar,
+                  &(struct tar_build_entry){.name = "spaces", .data = span_text("y"), .size_raw = "          1 "});
+    tar_build_add(&tar, &(struct tar_build_entry){
+                            .name = "signed\xE9", .data = span_text("z"), .checksum = TAR_BUILD_CHECKSUM_SIGNED});
     expect_built(&tar, "file \"binary\" 1\n= x\n.\nfile \"spaces\" 1\n= y\n.\nfile \"signed\xE9\" 1\n= z\n.\n");
     static const char minus[12] = {(char)0xFF, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -2};
     tar_build_add(&tar, &(struct tar_build_entry){.name = "negative", .size_raw = minus});
@@ -466,7 +477,8 @@ static void should_fail_checksum(void **state) {
     char text[160];
     (void)snprintf(text, sizeof text,
                    "file \"a\" 1\n= 1\n.\nfailed FORMAT: tar: header at offset 1024: expected checksum %" PRIu64
-                   ", found %" PRIu64 "\n", expected, found);
+                   ", found %" PRIu64 "\n",
+                   expected, found);
     expect(buf_span(&tar), text);
     buf_release(&tar);
     buf_release(&record.text);
@@ -479,8 +491,9 @@ static void should_fail_no_tar(void **state) {
     buf_text(&tar, "PK\3\4");
     buf_fill(&tar, 'x', 2000);
     expect(buf_span(&tar), "failed FORMAT: tar: no tar header at offset 0, found bytes 50 4b 03 04 78 78\n");
-    expect(span_text("short"), "failed FORMAT: tar: no tar header at offset 0: ends in the middle of a header, 5 of 512 "
-                               "bytes are there\n");
+    expect(span_text("short"),
+           "failed FORMAT: tar: no tar header at offset 0: ends in the middle of a header, 5 of 512 "
+           "bytes are there\n");
     buf_release(&tar);
 }
 
@@ -493,16 +506,18 @@ static void should_fail_truncated(void **state) {
     struct span all = buf_span(&tar);
     const char *whole = "file \"a\" 5\n= hello\n.\n";
     char text[256];
-    expect(span_slice(all, 0, 514), "file \"a\" 5\n= he\nfailed FORMAT: tar: ends at offset 514 in the body of \"a\", 3 "
-                                    "bytes are missing\n");
+    expect(span_slice(all, 0, 514),
+           "file \"a\" 5\n= he\nfailed FORMAT: tar: ends at offset 514 in the body of \"a\", 3 "
+           "bytes are missing\n");
     expect(span_slice(all, 0, 517), whole); /* only padding is missing */
     expect(span_slice(all, 0, 1024), whole);
-    (void)snprintf(text, sizeof text,
-                   "%sfailed FORMAT: tar: header at offset 1024: ends in the middle of a header, 76 of 512 bytes are there\n",
-                   whole);
+    (void)snprintf(
+        text, sizeof text,
+        "%sfailed FORMAT: tar: header at offset 1024: ends in the middle of a header, 76 of 512 bytes are there\n",
+        whole);
     expect(span_slice(all, 0, 1100), text);
-    (void)snprintf(text, sizeof text, "%sfailed FORMAT: tar: ends at offset 1540 in extended header 'x', 5 bytes are missing\n",
-                   whole);
+    (void)snprintf(text, sizeof text,
+                   "%sfailed FORMAT: tar: ends at offset 1540 in extended header 'x', 5 bytes are missing\n", whole);
     expect(span_slice(all, 0, 1540), text);
     (void)snprintf(text, sizeof text,
                    "%sfailed FORMAT: tar: ends at offset 2048 after an extended header, without its entry\n", whole);
@@ -518,14 +533,16 @@ static void ends(void **state) {
     buf_fill(&tar, 0, 5000);
     expect(buf_span(&tar), "file \"a\" 0\n.\n");
     buf_text(&tar, "hidden");
-    expect(buf_span(&tar), "file \"a\" 0\n.\n! FORMAT @6536 tar: data after the end of the archive at offset 6536; ignored\n");
+    expect(buf_span(&tar),
+           "file \"a\" 0\n.\n! FORMAT @6536 tar: data after the end of the archive at offset 6536; ignored\n");
     buf_reset(&tar);
     tar_build_file(&tar, "a", "");
     buf_fill(&tar, 0, 512);
     expect(buf_span(&tar), "file \"a\" 0\n.\n");
     tar_build_file(&tar, "b", "");
-    expect(buf_span(&tar), "file \"a\" 0\n.\n! FORMAT @1024 tar: data after a single zero block, where the archive ends, at "
-                           "offset 1024; ignored\n");
+    expect(buf_span(&tar),
+           "file \"a\" 0\n.\n! FORMAT @1024 tar: data after a single zero block, where the archive ends, at "
+           "offset 1024; ignored\n");
     buf_reset(&tar);
     tar_build_pax_one(&tar, "path", "x");
     expect_built(&tar, "! FORMAT @1024 tar: extended header without an entry after it\n");
@@ -550,8 +567,9 @@ static void limits(void **state) {
     tar_build_file(&tar, "b", "");
     expect_limited(&limits, buf_span(&tar), "file \"a\" 0\n.\nfile \"b\" 0\n.\n");
     tar_build_file(&tar, "c", "");
-    expect_limited(&limits, buf_span(&tar), "file \"a\" 0\n.\nfile \"b\" 0\n.\nfailed LIMIT: tar: more than 2 entries, the "
-                                            "ceiling of --max-layer-entries\n");
+    expect_limited(&limits, buf_span(&tar),
+                   "file \"a\" 0\n.\nfile \"b\" 0\n.\nfailed LIMIT: tar: more than 2 entries, the "
+                   "ceiling of --max-layer-entries\n");
     for (size_t over = 0; over < 2; over++) {
         struct buf expected = {0};
         buf_reset(&tar);
@@ -574,8 +592,9 @@ static void limits(void **state) {
         tar_build_pax(&tar, 'x', buf_span(&records));
         tar_build_file(&tar, "x", "");
         expect_limited(&limits, buf_span(&tar),
-                       over == 0 ? "file \"x\" 0\n.\n"
-                                 : "failed LIMIT: tar: extended header 'x' at offset 0 has 301 bytes, the ceiling is 300\n");
+                       over == 0
+                           ? "file \"x\" 0\n.\n"
+                           : "failed LIMIT: tar: extended header 'x' at offset 0 has 301 bytes, the ceiling is 300\n");
         buf_release(&records);
         buf_release(&expected);
     }
@@ -684,9 +703,7 @@ static int edge_entry(void *context, const struct tar_entry *entry, struct err *
 
 static const struct tar_handler edge_handler = {.entry = edge_entry};
 
-static int edge_piece(void *context, struct span piece, struct err *err) {
-    return tar_push(context, piece, err);
-}
+static int edge_piece(void *context, struct span piece, struct err *err) { return tar_push(context, piece, err); }
 
 static void edge_run(const char *path, struct edge *edge, struct err *err) {
     struct buf bytes = {0};
@@ -696,7 +713,8 @@ static void edge_run(const char *path, struct edge *edge, struct err *err) {
     assert_int_equal(tar_new(&tar, err), 0);
     assert_int_equal(codec_new(&codec, err), 0);
     tar_begin(tar, NULL, &edge_handler, edge);
-    if (codec_push(codec, buf_span(&bytes), edge_piece, tar, err) == 0 && codec_finish(codec, edge_piece, tar, err) == 0)
+    if (codec_push(codec, buf_span(&bytes), edge_piece, tar, err) == 0 &&
+        codec_finish(codec, edge_piece, tar, err) == 0)
         (void)tar_finish(tar, err); /* `err` says how it went */
     codec_free(codec);
     tar_free(tar);

@@ -219,7 +219,8 @@ static void should_fail_open(void **state) {
     expect_open_error(f, span_text("BZh91AY&SY and so on"), ERR_UNSUPPORTED, "bzip2");
     struct buf out = {0};
     pack_gzip(&out, buf_span(&f->tar), NULL);
-    expect_open_error(f, span_slice(buf_span(&out), 0, out.size - 1), ERR_FORMAT, "gzip: ends in the middle of member 1");
+    expect_open_error(f, span_slice(buf_span(&out), 0, out.size - 1), ERR_FORMAT,
+                      "gzip: ends in the middle of member 1");
     buf_release(&out);
 }
 

@@ -19,11 +19,20 @@ static void numbers(void **state) {
         bool ok;
         uint64_t value;
     } cases[] = {
-        {"0", 10, 9, true, 0},          {"007", 10, 9, true, 7},     {"9", 10, 9, true, 9},
-        {"10", 10, 9, false, 0},        {"", 10, 9, false, 0},       {"-1", 10, 9, false, 0},
-        {" 1", 10, 9, false, 0},        {"1 ", 10, 9, false, 0},     {"0x1", 16, 99, false, 0},
-        {"ff", 16, 255, true, 255},     {"FF", 16, 255, true, 255},  {"8", 8, 99, false, 0},
-        {"18446744073709551615", 10, UINT64_MAX, true, UINT64_MAX}, {"18446744073709551616", 10, UINT64_MAX, false, 0},
+        {"0", 10, 9, true, 0},
+        {"007", 10, 9, true, 7},
+        {"9", 10, 9, true, 9},
+        {"10", 10, 9, false, 0},
+        {"", 10, 9, false, 0},
+        {"-1", 10, 9, false, 0},
+        {" 1", 10, 9, false, 0},
+        {"1 ", 10, 9, false, 0},
+        {"0x1", 16, 99, false, 0},
+        {"ff", 16, 255, true, 255},
+        {"FF", 16, 255, true, 255},
+        {"8", 8, 99, false, 0},
+        {"18446744073709551615", 10, UINT64_MAX, true, UINT64_MAX},
+        {"18446744073709551616", 10, UINT64_MAX, false, 0},
         {"99999999999999999999999", 10, UINT64_MAX, false, 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -40,10 +49,20 @@ static void sizes(void **state) {
         bool ok;
         uint64_t value;
     } cases[] = {
-        {"512", true, 512},           {"1K", true, 1024},          {"256M", true, 256U << 20},  {"2g", true, 2ULL << 30},
-        {"1TiB", true, 1ULL << 40},   {"3kb", true, 3072},         {"7B", true, 7},             {"1.5G", false, 0},
-        {"M", false, 0},              {"", false, 0},              {"10X", false, 0},           {"1Mx", false, 0},
-        {"17179869184T", false, 0},   {"1BB", false, 0},
+        {"512", true, 512},
+        {"1K", true, 1024},
+        {"256M", true, 256U << 20},
+        {"2g", true, 2ULL << 30},
+        {"1TiB", true, 1ULL << 40},
+        {"3kb", true, 3072},
+        {"7B", true, 7},
+        {"1.5G", false, 0},
+        {"M", false, 0},
+        {"", false, 0},
+        {"10X", false, 0},
+        {"1Mx", false, 0},
+        {"17179869184T", false, 0},
+        {"1BB", false, 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         uint64_t value = 0;
@@ -58,15 +77,32 @@ static void globs(void **state) {
         const char *pattern, *text;
         bool match;
     } cases[] = {
-        {"*.py", "a.py", true},         {"*.py", "d/a.py", false},      {"**/*.py", "d/e/a.py", true},
-        {"**/*.py", "a.py", true},      {"**", "", true},               {"**", "a/b", true},
-        {"a/**/b", "a/b", true},        {"a/**/b", "a/x/y/b", true},    {"a/**/b", "ab", false},
-        {"**/b", "ab", false},          {"?", "x", true},               {"?", "/", false},
-        {"[a-c]x", "bx", true},         {"[!a-c]x", "bx", false},       {"[!a-c]x", "dx", true},
-        {"[", "[", true},               {"[]]", "]", true},             {"a*b*c", "axxbyyc", true},
-        {"a*b*c", "axxbyy", false},     {"x/*/y", "x/z/y", true},       {"x/*/y", "x/y", false},
-        {"", "", true},                 {"", "a", false},               {"*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false},
-        {"lib/**", "lib/x/y", true},    {"**/lib/dpkg/status", "var/lib/dpkg/status", true},
+        {"*.py", "a.py", true},
+        {"*.py", "d/a.py", false},
+        {"**/*.py", "d/e/a.py", true},
+        {"**/*.py", "a.py", true},
+        {"**", "", true},
+        {"**", "a/b", true},
+        {"a/**/b", "a/b", true},
+        {"a/**/b", "a/x/y/b", true},
+        {"a/**/b", "ab", false},
+        {"**/b", "ab", false},
+        {"?", "x", true},
+        {"?", "/", false},
+        {"[a-c]x", "bx", true},
+        {"[!a-c]x", "bx", false},
+        {"[!a-c]x", "dx", true},
+        {"[", "[", true},
+        {"[]]", "]", true},
+        {"a*b*c", "axxbyyc", true},
+        {"a*b*c", "axxbyy", false},
+        {"x/*/y", "x/z/y", true},
+        {"x/*/y", "x/y", false},
+        {"", "", true},
+        {"", "a", false},
+        {"*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false},
+        {"lib/**", "lib/x/y", true},
+        {"**/lib/dpkg/status", "var/lib/dpkg/status", true},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         bool match = text_glob(span_text(cases[i].pattern), span_text(cases[i].text));
@@ -81,9 +117,19 @@ static void utf8(void **state) {
         const char *text;
         size_t length;
     } cases[] = {
-        {"a", 1}, {"\xc3\xa4", 2}, {"\xe2\x82\xac", 3}, {"\xf0\x9f\x98\x80", 4}, {"", 0},
-        {"\x80", 0}, {"\xc0\xaf", 0}, {"\xed\xa0\x80", 0}, {"\xf4\x90\x80\x80", 0}, {"\xe2\x82", 0}, {"\xf8\x88\x80\x80\x80", 0},
-        {"\xe0\x80\xaf", 0}, {"\xf0\x80\x80\x80", 0},
+        {"a", 1},
+        {"\xc3\xa4", 2},
+        {"\xe2\x82\xac", 3},
+        {"\xf0\x9f\x98\x80", 4},
+        {"", 0},
+        {"\x80", 0},
+        {"\xc0\xaf", 0},
+        {"\xed\xa0\x80", 0},
+        {"\xf4\x90\x80\x80", 0},
+        {"\xe2\x82", 0},
+        {"\xf8\x88\x80\x80\x80", 0},
+        {"\xe0\x80\xaf", 0},
+        {"\xf0\x80\x80\x80", 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         assert_int_equal(text_utf8_length(span_text(cases[i].text)), cases[i].length);
@@ -120,12 +166,18 @@ static void times(void **state) {
         bool ok;
         int64_t value;
     } cases[] = {
-        {"1970-01-01T00:00:00Z", true, 0},          {"2024-02-29T12:34:56Z", true, 1709210096},
-        {"2024-02-29T12:34:56.789Z", true, 1709210096}, {"2024-02-29T14:34:56+02:00", true, 1709210096},
-        {"2024-02-29", true, 1709164800},           {"0001-01-01T00:00:00Z", true, -62135596800},
-        {"2024-13-01", false, 0},                   {"2024-02-29T25:00:00Z", false, 0},
-        {"yesterday", false, 0},                    {"", false, 0},
-        {"2024-02-29T12:34:56+2:00", false, 0},     {"2024-02-29T12:34", false, 0},
+        {"1970-01-01T00:00:00Z", true, 0},
+        {"2024-02-29T12:34:56Z", true, 1709210096},
+        {"2024-02-29T12:34:56.789Z", true, 1709210096},
+        {"2024-02-29T14:34:56+02:00", true, 1709210096},
+        {"2024-02-29", true, 1709164800},
+        {"0001-01-01T00:00:00Z", true, -62135596800},
+        {"2024-13-01", false, 0},
+        {"2024-02-29T25:00:00Z", false, 0},
+        {"yesterday", false, 0},
+        {"", false, 0},
+        {"2024-02-29T12:34:56+2:00", false, 0},
+        {"2024-02-29T12:34", false, 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         int64_t value = 0;
@@ -151,8 +203,8 @@ static void reading(void **state) {
     assert_int_equal(reader_left(&r), 1);
     assert_int_equal(read_le32(&r), 0); /* does not fit */
     assert_true(r.failed);
-    assert_int_equal(r.offset, 8);      /* the place of the failure */
-    assert_int_equal(read_u8(&r), 0);   /* sticky */
+    assert_int_equal(r.offset, 8);    /* the place of the failure */
+    assert_int_equal(read_u8(&r), 0); /* sticky */
     struct reader lines = reader_init(span_text("a\r\n\nlast"));
     struct span line;
     assert_true(read_line(&lines, &line) && span_is(line, "a"));

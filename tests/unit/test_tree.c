@@ -44,7 +44,8 @@ static int begin(void **state) {
 
 /* What begin() and the tests made, deepest first. */
 static int end(void **state) {
-    static const char *const paths[] = {"b/deep/er/x", "b/deep/er", "b/deep", "b/root", "b/up", "b/two", "b", "pipe", "file", "other", "a"};
+    static const char *const paths[] = {"b/deep/er/x", "b/deep/er", "b/deep", "b/root", "b/up", "b/two",
+                                        "b",           "pipe",      "file",   "other",  "a"};
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
         (void)remove(at(paths[i]));
@@ -53,8 +54,8 @@ static int end(void **state) {
 
 static int on_entry(void *context, const struct tar_entry *entry, struct err *err) {
     (void)err;
-    buf_format(context, "%s %.*s %" PRIu64 "%s%.*s\n", tar_kind_name(entry->kind), SPAN_FORMAT(entry->path), entry->size,
-               entry->link.size > 0 ? " -> " : "", SPAN_FORMAT(entry->link));
+    buf_format(context, "%s %.*s %" PRIu64 "%s%.*s\n", tar_kind_name(entry->kind), SPAN_FORMAT(entry->path),
+               entry->size, entry->link.size > 0 ? " -> " : "", SPAN_FORMAT(entry->link));
     return 0;
 }
 
@@ -87,9 +88,10 @@ static void walk(void **state) {
     assert_int_equal(tree_walk(root, &handler, &events, NULL, &err), 0);
     buf_byte(&events, '\0');
     /* Sorted, folders before what is in them, links told and not followed, the pipe not opened. */
-    assert_string_equal((const char *)events.data,
-                        "file a 1\n[1]\ndirectory b 0\ndirectory b/deep 0\ndirectory b/deep/er 0\nfile b/deep/er/x 0\nsymlink b/root 0 -> /\n"
-                        "file b/two 2\n[22]\nsymlink b/up 0 -> ../a\nfifo pipe 0\n");
+    assert_string_equal(
+        (const char *)events.data,
+        "file a 1\n[1]\ndirectory b 0\ndirectory b/deep 0\ndirectory b/deep/er 0\nfile b/deep/er/x 0\nsymlink b/root 0 -> /\n"
+        "file b/two 2\n[22]\nsymlink b/up 0 -> ../a\nfifo pipe 0\n");
     buf_release(&events);
 }
 
@@ -175,7 +177,8 @@ static void replacing(void **state) {
     assert_true(span_is(map.bytes, "new and longer"));
     file_map_close(&map);
     assert_int_equal(file_replace(at("nowhere/file"), span_text("x"), &err), -1);
-    assert_int_equal(file_replace(at("b"), span_text("x"), &err), -1); /* a folder stands there: nothing is left behind */
+    assert_int_equal(file_replace(at("b"), span_text("x"), &err),
+                     -1); /* a folder stands there: nothing is left behind */
     struct stat status;
     assert_int_equal(stat(at("b"), &status), 0);
     assert_int_equal(file_map_open(at("pipe"), &map, &(struct err){0}) == 0, 0);
@@ -183,6 +186,8 @@ static void replacing(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(walk), cmocka_unit_test(walk_ends), cmocka_unit_test(walk_goes_on), cmocka_unit_test(reading), cmocka_unit_test(replacing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(walk), cmocka_unit_test(walk_ends),
+                                       cmocka_unit_test(walk_goes_on), cmocka_unit_test(reading),
+                                       cmocka_unit_test(replacing)};
     return cmocka_run_group_tests(tests, begin, end);
 }

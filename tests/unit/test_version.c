@@ -14,9 +14,7 @@
 
 static const enum version_scheme first_scheme = (enum version_scheme)0;
 
-static enum version_scheme scheme_after(enum version_scheme scheme) {
-    return (enum version_scheme)(scheme + 1);
-}
+static enum version_scheme scheme_after(enum version_scheme scheme) { return (enum version_scheme)(scheme + 1); }
 
 #define FOR_EACH_SCHEME(scheme)                                                                                        \
     for (enum version_scheme scheme = first_scheme; scheme < VERSION_SCHEME_COUNT; scheme = scheme_after(scheme))
@@ -153,9 +151,9 @@ static void range_check(enum version_scheme scheme, struct span range, struct sp
 static void test_ranges(void **state) {
     (void)state;
     static const enum version_scheme with_ranges[] = {
-        VERSION_APK,   VERSION_CARGO,     VERSION_COMPOSER, VERSION_DEB,    VERSION_GEM, VERSION_HEX, VERSION_MAVEN,
-        VERSION_NPM,
-        VERSION_NPM_PRE, VERSION_NPM_LOOSE, VERSION_NUGET,  VERSION_PEP440, VERSION_PUB, VERSION_RPM, VERSION_SEMVER,
+        VERSION_APK,   VERSION_CARGO,  VERSION_COMPOSER, VERSION_DEB,     VERSION_GEM,
+        VERSION_HEX,   VERSION_MAVEN,  VERSION_NPM,      VERSION_NPM_PRE, VERSION_NPM_LOOSE,
+        VERSION_NUGET, VERSION_PEP440, VERSION_PUB,      VERSION_RPM,     VERSION_SEMVER,
     };
     for (size_t i = 0; i < ARRAY_COUNT(with_ranges); i++) {
         AUTO_BUF struct buf text = {0};
@@ -229,7 +227,8 @@ static void test_hostile(void **state) {
             bool inside = false;
             result = version_in_range(scheme, span_make(text, LIMIT_FIELD_BYTES), span_text("1.2.3"), &inside, NULL);
             assert_true(result == 0 || result == -1);
-            result = version_in_range(scheme, span_make(text, LIMIT_FIELD_BYTES + 1), span_text("1.2.3"), &inside, NULL);
+            result =
+                version_in_range(scheme, span_make(text, LIMIT_FIELD_BYTES + 1), span_text("1.2.3"), &inside, NULL);
             assert_int_equal(result, -1);
             refuse_check(scheme, span_make(text, LIMIT_FIELD_BYTES + 1), ERR_LIMIT);
         }
@@ -267,16 +266,35 @@ static const struct {
     const char *version;
     bool valid;
 } validity_cases[] = {
-    {VERSION_DEB, "1:2.0-1", true},       {VERSION_DEB, "a1", false},         {VERSION_DEB, "1.0-", false},
-    {VERSION_DEB, "2147483647:1", true},  {VERSION_DEB, "2147483648:1", false}, {VERSION_DEB, "1_0", false},
-    {VERSION_APK, "1.2.3_rc1-r0", true},  {VERSION_APK, "1.0-r", false},      {VERSION_APK, "1.0_p1a", false},
-    {VERSION_APK, "1.8.28p1", false},     {VERSION_APK, "1.0~", false},       {VERSION_PEP440, "1.0.post1.dev2", true},
-    {VERSION_PEP440, "1.0.x", false},     {VERSION_SEMVER, "1.0.0-x.7", true}, {VERSION_SEMVER, "1.0", false},
-    {VERSION_SEMVER, "1.0.01", false},    {VERSION_SEMVER, "1.0.0-01", false}, {VERSION_SEMVER, "1.0.0+01", true},
-    {VERSION_SEMVER, "1.0.0-", false},    {VERSION_SEMVER, "v1.0.0", false},  {VERSION_GO, "v1.0", true},
-    {VERSION_GO, "v1.0-pre", false},      {VERSION_GO, "1.0.0", false},       {VERSION_GEM, "1.0.a", true},
-    {VERSION_GEM, "1.0..2", false},       {VERSION_COMPOSER, "1.x-dev", true}, {VERSION_COMPOSER, "1.0.0.0.0", false},
-    {VERSION_NPM, "9007199254740991.0.0", true}, {VERSION_NPM, "9007199254740992.0.0", false},
+    {VERSION_DEB, "1:2.0-1", true},
+    {VERSION_DEB, "a1", false},
+    {VERSION_DEB, "1.0-", false},
+    {VERSION_DEB, "2147483647:1", true},
+    {VERSION_DEB, "2147483648:1", false},
+    {VERSION_DEB, "1_0", false},
+    {VERSION_APK, "1.2.3_rc1-r0", true},
+    {VERSION_APK, "1.0-r", false},
+    {VERSION_APK, "1.0_p1a", false},
+    {VERSION_APK, "1.8.28p1", false},
+    {VERSION_APK, "1.0~", false},
+    {VERSION_PEP440, "1.0.post1.dev2", true},
+    {VERSION_PEP440, "1.0.x", false},
+    {VERSION_SEMVER, "1.0.0-x.7", true},
+    {VERSION_SEMVER, "1.0", false},
+    {VERSION_SEMVER, "1.0.01", false},
+    {VERSION_SEMVER, "1.0.0-01", false},
+    {VERSION_SEMVER, "1.0.0+01", true},
+    {VERSION_SEMVER, "1.0.0-", false},
+    {VERSION_SEMVER, "v1.0.0", false},
+    {VERSION_GO, "v1.0", true},
+    {VERSION_GO, "v1.0-pre", false},
+    {VERSION_GO, "1.0.0", false},
+    {VERSION_GEM, "1.0.a", true},
+    {VERSION_GEM, "1.0..2", false},
+    {VERSION_COMPOSER, "1.x-dev", true},
+    {VERSION_COMPOSER, "1.0.0.0.0", false},
+    {VERSION_NPM, "9007199254740991.0.0", true},
+    {VERSION_NPM, "9007199254740992.0.0", false},
 };
 
 static void test_validity(void **state) {
@@ -290,9 +308,9 @@ static void test_validity(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_order_laws), cmocka_unit_test(test_key),
-        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_memory_is_short),
-        cmocka_unit_test(test_ranges),   cmocka_unit_test(test_names),    cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_order_laws),      cmocka_unit_test(test_key),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_memory_is_short), cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_validity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,8 @@ static void test_ecosystems(void **state) {
     check_ecosystem("debian", "12", PACKAGE_NPM, "npm");
     check_ecosystem(NULL, NULL, PACKAGE_GENERIC, "");
     AUTO_BUF struct buf suse;
-    struct distro sles = {.id = span_text("sles"), .version_id = span_text("15.5"),
+    struct distro sles = {.id = span_text("sles"),
+                          .version_id = span_text("15.5"),
                           .pretty_name = span_text("SUSE Linux Enterprise Server 15 SP5")};
     buf_init(&suse, 0);
     vuln_ecosystem(&sles, PACKAGE_RPM, &suse);

@@ -1,5 +1,5 @@
-/* Lists the packages of a folder as rows of NDJSON, with the matchers alone: no engine, no images. For the scoring scripts of
- * shared corpora and for trying out a cataloguer: catalogue DIR */
+/* Lists the packages of a folder as rows of NDJSON, with the matchers alone: no engine, no images. For the scoring
+ * scripts of shared corpora and for trying out a cataloguer: catalogue DIR */
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/model/purl.h"
@@ -35,9 +35,7 @@ static int walk_entry(const char *path, const struct stat *status, int kind, str
     return walk.paths[walk.count++] == NULL ? -1 : 0;
 }
 
-static int compare_paths(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int compare_paths(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 struct output {
     struct buf line;
@@ -84,8 +82,7 @@ static int read_body(const char *path, struct buf *body) {
 }
 
 /* The release files first: every purl needs the distribution. */
-static void find_distro(const struct classify *classify, struct arena *arena, struct buf *body,
-                        struct output *output) {
+static void find_distro(const struct classify *classify, struct arena *arena, struct buf *body, struct output *output) {
     unsigned best = 0;
     for (size_t i = 0; i < walk.count; i++) {
         struct span path = span_from(span_text(walk.paths[i]), walk.root_size);

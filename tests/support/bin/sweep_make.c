@@ -1,5 +1,5 @@
-/* sweep_make FOLDER [ROWS] [MEMORY_BYTES] [PART_BYTES]: a finished sweep of made-up rows in every table, for the scripts that
- * test what reads one. The same arguments but for memory give the same bytes. */
+/* sweep_make FOLDER [ROWS] [MEMORY_BYTES] [PART_BYTES]: a finished sweep of made-up rows in every table, for the
+ * scripts that test what reads one. The same arguments but for memory give the same bytes. */
 #include "base/prelude.h"
 
 #include "base/text.h"
@@ -26,7 +26,8 @@ static int sweep_make(const char *folder, uint64_t rows, const struct shard_opti
     if (shard_set_finish(set, &totals, err) < 0)
         return -1;
     struct span targets[] = {SPAN_LITERAL("registry://localhost:5000")};
-    struct shard_total numbers[] = {{SPAN_LITERAL("duplicates"), totals.duplicates}, {SPAN_LITERAL("rows"), totals.rows}};
+    struct shard_total numbers[] = {{SPAN_LITERAL("duplicates"), totals.duplicates},
+                                    {SPAN_LITERAL("rows"), totals.rows}};
     struct shard_manifest manifest = {
         .schema_version = TABLE_SCHEMA_VERSION,
         .sweep_id = SPAN_LITERAL("2024-05-01"),
