@@ -86,7 +86,7 @@ struct layer_result {
 struct layer_result *layer_result_new(const struct digest *digest); /* NULL: out of memory */
 void layer_result_free(struct layer_result *result);
 
-/* Forgets everything found, keeps the identity and the errors: for a blob that turned out not to be what was named. */
+/* Forgets everything found and every error, keeps the identity: for a blob that turned out not to be what was named. */
 void layer_result_discard(struct layer_result *result);
 
 /* Appends an error and lowers the status to at least `status`. Out of memory only lowers the status. */
