@@ -13,9 +13,14 @@ if [ -z "$target" ] || [ ! -f "tests/fuzz/fuzz_$target.c" ]; then
 fi
 out=build/fuzz
 mkdir -p "$out/$target"
-[ -d "$out/seeds-$target" ] || cp -r "tests/fuzz/corpus/$target" "$out/seeds-$target" 2>/dev/null || mkdir -p "$out/seeds-$target"
+# libFuzzer adds to this folder what reached new code; the kept inputs are copied into it each time.
+mkdir -p "$out/seeds-$target"
+[ ! -d "tests/fuzz/corpus/$target" ] || cp -r "tests/fuzz/corpus/$target/." "$out/seeds-$target/"
 # The whole library again, with coverage instrumentation.
-make --no-print-directory -j "$(nproc)" CC=clang B="$out/obj" SANITIZE=1 CFLAGS=-fsanitize=fuzzer-no-link "$out/obj/libtrawl.a" "$out/obj/tests/fuzz/fuzz_$target.o" "$out/obj/libsupport.a" | grep -v '^  CC' || true
+make -s --no-print-directory -j "$(nproc)" CC=clang B="$out/obj" SANITIZE=1 CFLAGS=-fsanitize=fuzzer-no-link "$out/obj/libtrawl.a" "$out/obj/tests/fuzz/fuzz_$target.o" "$out/obj/libsupport.a" >"$out/build.log" 2>&1 || {
+    cat "$out/build.log"
+    exit 1
+}
 libraries=$(make --no-print-directory -pn 2>/dev/null | sed -n 's/^LIBS := //p')
 # shellcheck disable=SC2086 # words on purpose
 clang -fsanitize=fuzzer,address,undefined -o "$out/fuzz_$target" "$out/obj/tests/fuzz/fuzz_$target.o" "$out/obj/libsupport.a" "$out/obj/libtrawl.a" $libraries

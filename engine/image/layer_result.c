@@ -78,7 +78,10 @@ static int package_order(const void *left, const void *right) {
         order = span_compare(a->name, b->name);
     if (order == 0)
         order = span_compare(a->version, b->version);
-    return order != 0 ? order : span_compare(a->architecture, b->architecture);
+    if (order == 0)
+        order = span_compare(a->architecture, b->architecture);
+    /* The stronger evidence first: it is the one of its equals that compose keeps. */
+    return order != 0 ? order : (a->evidence > b->evidence) - (a->evidence < b->evidence);
 }
 
 static int secret_order(const void *left, const void *right) {

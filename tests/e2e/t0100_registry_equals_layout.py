@@ -11,7 +11,7 @@ def token(seed):
     return "gh" + "p_" + hashlib.sha256(seed.encode()).hexdigest()[:36]
 
 
-def content(out, target_is_registry):
+def content(out):
     """All rows, without what differs by nature: the sweep's id and times, and how the image was named."""
     kept = []
     for row in rows_of(out):
@@ -45,7 +45,7 @@ db = layout.path + ".db"
 equal(Run("db", "build", FEED, "-o", db).status, 0, "db build")
 run, out = sweep(target, "--db", db)
 equal(run.status, 0, "sweep of the layout: " + run.err)
-reference = content(out, False)
+reference = content(out)
 tables = {r["table"] for r in reference}
 check({"image", "image_layer", "layer", "package", "vulnerability", "secret", "image_secret"} <= tables, f"tables: {tables}")
 equal(sum(r["table"] == "image" for r in reference), 5, "images, the index expanded")
@@ -58,13 +58,17 @@ with registry({"team/app": (layout, tags)}) as host:
     variants = [["--jobs", jobs] for jobs in "128"] + [["--io", io] for io in ("uring", "epoll", "sync")]
     variants += [["--no-dedup"], ["--no-dedup", "--jobs", "8"], ["--memory", "96M"]]
     for level in ("scalar", "avx2", "avx512"):
-        if Run("sweep", target, "--simd", level, "-o", layout.path + "-" + level, "--quiet").status == 0:
+        # A level is left out only where the machine lacks it: a crash is no reason.
+        trial = Run("sweep", target, "--simd", level, "-o", layout.path + "-" + level, "--quiet")
+        if trial.status == 2 and "this machine has" in trial.err:
+            print(f"SKIP --simd {level}: this machine lacks it")
+        else:
             variants.append(["--simd", level])
     for options in variants:
         for where in (target, "registry://" + host):
             run, out = sweep(where, "--db", db, *options)
             equal(run.status, 0, f"sweep {where} {options}: {run.err}")
-            found = content(out, where != target)
+            found = content(out)
             if found != reference:
                 extra = [r for r in found if r not in reference][:2]
                 missing = [r for r in reference if r not in found][:2]

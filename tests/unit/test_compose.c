@@ -184,11 +184,16 @@ static void declared_and_failed(void **state) {
     add_package(layers[0], "a/package.json", "a", "1");
     add_package(layers[0], "b/lock", "b", "1");
     layers[0]->packages.data[1].evidence = EVIDENCE_DECLARED;
+    /* The same one twice: what is installed is not hidden by what is declared. */
+    add_package(layers[0], "c/status", "c", "1");
+    add_package(layers[0], "c/status", "c", "1");
+    layers[0]->packages.data[2].evidence = EVIDENCE_DECLARED;
     composition = run(layers, 2);
-    assert_int_equal(composition.packages.count, 1);
+    assert_int_equal(composition.packages.count, 2);
+    assert_int_equal(composition.packages.data[1].package->evidence, EVIDENCE_INSTALLED);
     composition_release(&composition);
     assert_int_equal(compose((const struct layer_result *const[]){layers[0]}, 1, true, &composition, &err), 0);
-    assert_int_equal(composition.packages.count, 2);
+    assert_int_equal(composition.packages.count, 3);
     composition_release(&composition);
     layers_free(layers, 1);
 }
