@@ -115,8 +115,9 @@ static int database_open(struct scan *scan, enum cpu_level level, struct err *er
     if (scan->db_path == NULL)
         return 0;
     if (file_map_open(scan->db_path, &scan->db_map, err) < 0) {
-        err->code = ERR_USAGE;
-        return err_wrap(err, "database");
+        char found[sizeof err->text];
+        memcpy(found, err->text, sizeof found);
+        return err_set(err, ERR_USAGE, err->sys, "database: %.200s; trawl db build makes one", found);
     }
     if (vuln_db_open(scan->db_map.bytes, level, &scan->db, &damage) == 0) {
         scan->sweep.db = &scan->db;

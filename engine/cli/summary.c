@@ -26,16 +26,17 @@ static void severities_print(FILE *out, const char *title, const uint64_t counts
 static void worst_print(FILE *out, const struct totals *totals) {
     if (totals->worst_image_count == 0)
         return;
-    (void)fprintf(out, "\nworst images        critical    high  medium     low   secrets\n");
+    (void)fprintf(out, "\nworst images\n  critical    high  medium     low unknown secrets  image\n");
     for (size_t i = 0; i < totals->worst_image_count; i++) {
         const struct worst_image *image = &totals->worst_images[i];
         char name[120];
-        (void)fprintf(out, "  %18" PRIu64 "%10" PRIu64 "%8" PRIu64 "%8" PRIu64 "%10" PRIu64 "  %s%s%.*s\n",
+        (void)fprintf(out, "  %8" PRIu64 "%8" PRIu64 "%8" PRIu64 "%8" PRIu64 "%8" PRIu64 "%8" PRIu64 "  %s%s%.*s\n",
                       image->vulnerabilities[SEVERITY_CRITICAL], image->vulnerabilities[SEVERITY_HIGH],
                       image->vulnerabilities[SEVERITY_MEDIUM],
                       image->vulnerabilities[SEVERITY_LOW] + image->vulnerabilities[SEVERITY_NEGLIGIBLE],
-                      image->secrets, text_quote(image->reference, name, sizeof name),
-                      image->architecture.size > 0 ? " " : "", SPAN_FORMAT(image->architecture));
+                      image->vulnerabilities[SEVERITY_UNKNOWN], image->secrets,
+                      text_quote(image->reference, name, sizeof name), image->architecture.size > 0 ? " " : "",
+                      SPAN_FORMAT(image->architecture));
     }
 }
 
