@@ -20,10 +20,11 @@
 #define LIMIT_HTTP_PROGRESS                                                                                            \
     LIMIT_MIB /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB                         \
                * may break more often than a manifest, yet each break must have moved us */
-#define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB) /* an error's body read so that its connection can be used again */
-#define LIMIT_PAGES ((size_t)100000)            /* pages of one listing: 10 million names at 100 a page */
-#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)       /* one page of a listing; docker-registry sends 1000 names */
-#define LIMIT_TARGETS ((size_t)10000000)        /* lines of a list file */
+#define LIMIT_HTTP_HEADER_BYTES (16 * LIMIT_KIB) /* one header value that is kept; signed URLs take 2 KiB */
+#define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB)  /* an error's body read so that its connection can be used again */
+#define LIMIT_PAGES ((size_t)100000)             /* pages of one listing: 10 million names at 100 a page */
+#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)        /* one page of a listing; docker-registry sends 1000 names */
+#define LIMIT_TARGETS ((size_t)10000000)         /* lines of a list file */
 
 /* Layers. The largest public layers unpack to some 40 GiB and hold 2 million entries. */
 #define LIMIT_LAYER_BYTES ((uint64_t)1 << 40)

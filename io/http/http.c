@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "io/http/http_internal.h"
 
@@ -144,6 +145,7 @@ void http_enqueue(struct http_request *request) {
     struct http_host *host = request->host;
     request->state = REQUEST_QUEUED;
     request->queue_next = NULL;
+    request->queue_previous = host->last;
     if (host->last == NULL)
         host->first = request;
     else
@@ -153,18 +155,14 @@ void http_enqueue(struct http_request *request) {
 
 static void queue_remove(struct http_request *request) {
     struct http_host *host = request->host;
-    struct http_request *before = NULL;
-    for (struct http_request *at = host->first; at != NULL; before = at, at = at->queue_next) {
-        if (at != request)
-            continue;
-        if (before == NULL)
-            host->first = at->queue_next;
-        else
-            before->queue_next = at->queue_next;
-        if (host->last == at)
-            host->last = before;
-        return;
-    }
+    if (request->queue_previous != NULL)
+        request->queue_previous->queue_next = request->queue_next;
+    else
+        host->first = request->queue_next;
+    if (request->queue_next != NULL)
+        request->queue_next->queue_previous = request->queue_previous;
+    else
+        host->last = request->queue_previous;
 }
 
 /* The next host in turn that has a request waiting and a connection free. */
@@ -187,6 +185,12 @@ void http_detach(struct http_request *request) {
     long connects = 0;
     if (request->easy == NULL)
         return;
+    char *url = NULL; /* curl's own, dies with the handle */
+    mem_free(request->url_final);
+    request->url_final = NULL;
+    if (curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url != NULL &&
+        strcmp(url, request->url) != 0)
+        request->url_final = mem_text(url, strlen(url));
     if (curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
         http->stats.connections += (uint64_t)connects;
     (void)curl_multi_remove_handle(http->multi, request->easy);
@@ -210,28 +214,43 @@ static void request_cancel(struct http_request *request) {
     request_finish(request, &err);
 }
 
-/* Carries out what was asked for meanwhile, and starts what may be started. A request's callbacks may ask for more,
- * which then comes in the next turn. */
-static void http_turn(struct http *http) {
-    for (struct http_request *request = http->requests, *next; request != NULL; request = next) {
-        next = request->next;
-        if (request->cancel_wanted) {
-            request_cancel(request);
-        } else if (request->resume_wanted) {
-            request->resume_wanted = false;
-            if (request->paused && request->easy != NULL) {
-                request->paused = false;
-                request->activity_ns = clock_ns();
-                (void)curl_easy_pause(request->easy, CURLPAUSE_CONT);
-            }
+static void wish(struct http_request *request) {
+    struct http *http = request->http;
+    if (!request->wished) {
+        request->wished = true;
+        request->wish_next = http->wishes;
+        http->wishes = request;
+    }
+    http_defer(http);
+}
+
+static void wish_grant(struct http_request *request) {
+    if (request->cancel_wanted) {
+        request_cancel(request);
+    } else if (request->resume_wanted) {
+        request->resume_wanted = false;
+        if (request->paused && request->easy != NULL) {
+            request->paused = false;
+            request->activity_ns = clock_ns();
+            (void)curl_easy_pause(request->easy, CURLPAUSE_CONT);
         }
+    }
+}
+
+/* Carries out what was asked for meanwhile, and starts what may be started. A request's callbacks may ask for more,
+ * which then comes in the next turn: the list is taken as it is, and no request but the one at hand ends meanwhile. */
+static void http_turn(struct http *http) {
+    struct http_request *request = http->wishes;
+    http->wishes = NULL;
+    for (struct http_request *next; request != NULL; request = next) {
+        next = request->wish_next;
+        request->wished = false;
+        wish_grant(request);
     }
     struct http_host *host;
     while (!http->closing && http->running < http->options.connections_max && (host = host_next(http)) != NULL) {
-        struct http_request *request = host->first;
-        host->first = request->queue_next;
-        if (host->first == NULL)
-            host->last = NULL;
+        request = host->first;
+        queue_remove(request);
         request_attempt(request);
     }
 }
@@ -367,8 +386,9 @@ static int header_add(struct http_request *request, const char *line, struct err
 static int headers_add(struct http_request *request, const struct http_spec *spec, struct err *err) {
     for (const char *const *line = spec->headers; line != NULL && *line != NULL; line++) {
         struct span rest = span_text(*line);
-        struct span name = text_cut(&rest, ':');
-        if (text_equal_nocase(name, span_text("authorization")) || text_equal_nocase(name, span_text("cookie")))
+        struct span name = text_trim(text_cut(&rest, ':'));
+        if (text_equal_nocase(name, span_text("authorization")) || text_equal_nocase(name, span_text("cookie")) ||
+            text_equal_nocase(name, span_text("proxy-authorization")))
             return err_set(err, ERR_USAGE, 0, "header '%.*s': credentials have a field of their own",
                            SPAN_FORMAT(name));
         if (header_add(request, *line, err) < 0)
@@ -389,14 +409,6 @@ static int headers_add(struct http_request *request, const struct http_spec *spe
     return result;
 }
 
-static void request_drop(struct http_request *request) {
-    curl_slist_free_all(request->headers);
-    mem_free(request->url);
-    mem_free(request->username);
-    mem_free(request->password);
-    mem_free(request);
-}
-
 static int request_new(struct http *http, const struct http_spec *spec, struct http_request **ret_request,
                        struct err *err) {
     if (http->closing)
@@ -412,7 +424,9 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
     request->body = spec->body;
     request->done = spec->done;
     request->context = spec->context;
-    request->content_size = UINT64_MAX;
+    request->object_size = request->content_length = request->range_first = request->range_total = UINT64_MAX;
+    for (size_t i = 0; i < HEADER_VALUE_COUNT; i++)
+        buf_init(&request->values[i], LIMIT_HTTP_HEADER_BYTES);
     request->url = text_or_null(spec->url);
     request->username = text_or_null(spec->username);
     request->password = text_or_null(spec->password);
@@ -422,7 +436,7 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
         (spec->password != NULL && request->password == NULL))
         result = err_set(err, ERR_NOMEM, 0, "http: out of memory");
     if (result < 0 || host_find(http, request->url, &request->host, err) < 0 || headers_add(request, spec, err) < 0) {
-        request_drop(request);
+        request_free(request);
         return -1;
     }
     *ret_request = request;
@@ -465,12 +479,12 @@ int http_get_buffer(struct http *http, const struct http_spec *spec, http_buffer
 
 void http_resume(struct http_request *request) {
     request->resume_wanted = true;
-    http_defer(request->http);
+    wish(request);
 }
 
 void http_cancel(struct http_request *request) {
     request->cancel_wanted = true;
-    http_defer(request->http);
+    wish(request);
 }
 
 struct http_stats http_stats(const struct http *http) {

@@ -8,7 +8,15 @@
 #include "base/alloc.h"
 #include "io/http/http.h"
 
-#define HTTP_HEADER_SIZE 1024 /* of a header's value that is kept; longer ones are cut */
+/* Header values that are kept for the result. */
+enum header_value {
+    HEADER_CONTENT_TYPE,
+    HEADER_CONTENT_DIGEST,
+    HEADER_LINK,
+    HEADER_LOCATION,
+    HEADER_AUTHENTICATE,
+    HEADER_VALUE_COUNT
+};
 
 enum request_state {
     REQUEST_QUEUED,  /* waits for a connection */
@@ -30,11 +38,14 @@ struct http_request {
     struct http *http;
     struct http_host *host;
     struct http_request *next, *previous; /* all requests */
-    struct http_request *queue_next;
+    struct http_request *queue_next, *queue_previous;
+    struct http_request *wish_next; /* valid while `wished` */
+    bool wished;
     enum request_state state;
     CURL *easy;
 
     char *url, *username, *password;
+    char *url_final;            /* where redirects of the last attempt ended; NULL: nowhere else */
     struct curl_slist *headers; /* with Authorization where there is one */
     bool head;
     uint64_t bytes_max;
@@ -46,6 +57,7 @@ struct http_request {
 
     unsigned attempts, attempts_since_progress, resumes;
     uint64_t delivered;     /* bytes that the consumer has */
+    uint64_t object_size;   /* as the first body said; UINT64_MAX when it did not */
     uint64_t progress_mark; /* `delivered` when attempts were last counted from zero */
     uint64_t skip;          /* of this attempt's body: bytes that the consumer has already */
     uint64_t taken;         /* of the piece that curl will deliver again after a pause */
@@ -58,11 +70,10 @@ struct http_request {
 
     /* Of the last response. */
     long status;
-    uint64_t content_size;
-    uint64_t range_first; /* of Content-Range; UINT64_MAX without */
+    uint64_t content_length;           /* UINT64_MAX when not told, as the next two */
+    uint64_t range_first, range_total; /* of Content-Range */
     uint64_t retry_after_ms;
-    char content_type[HTTP_HEADER_SIZE], content_digest[HTTP_HEADER_SIZE], link[HTTP_HEADER_SIZE],
-        location[HTTP_HEADER_SIZE], authenticate[HTTP_HEADER_SIZE];
+    struct buf values[HEADER_VALUE_COUNT]; /* NUL-terminated, or empty */
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -74,6 +85,7 @@ struct http {
     struct http_host *hosts;
     struct http_host *host_turn;   /* the host that is served next */
     struct http_request *requests; /* all of them */
+    struct http_request *wishes;   /* those that asked to be resumed or canceled: a turn looks at no others */
     unsigned running;
     CURL *idle[16]; /* handles to be used again */
     size_t idle_count;
@@ -93,6 +105,8 @@ void request_attempt(struct http_request *request);
 void request_settle(struct http_request *request, CURLcode code);
 /* Calls `done` and frees the request. `err` NULL is success. */
 void request_finish(struct http_request *request, const struct err *err);
+/* Wipes and frees one that is in no list. */
+void request_free(struct http_request *request);
 
 /* http.c */
 

@@ -9,13 +9,32 @@
 
 /* ---- headers ---- */
 
-static void value_keep(char out[HTTP_HEADER_SIZE], struct span value) {
-    /* Only the first of its name counts. */
-    if (out[0] != '\0')
-        return;
-    size_t size = size_min(value.size, HTTP_HEADER_SIZE - 1);
-    memcpy(out, value.data, size);
-    out[size] = '\0';
+/* Only the first of its name counts. A value that is too long fails the request: half a Link would end a listing early,
+ * and nobody would see it. */
+static bool value_keep(struct http_request *request, enum header_value which, struct span value) {
+    static const char *const names[HEADER_VALUE_COUNT] = {"Content-Type", "Docker-Content-Digest", "Link", "Location",
+                                                          "WWW-Authenticate"};
+    struct buf *kept = &request->values[which];
+    if (kept->size > 0)
+        return true;
+    buf_add(kept, value);
+    buf_byte(kept, '\0');
+    if (!kept->failed)
+        return true;
+    buf_reset(kept);
+    bool large = value.size >= LIMIT_HTTP_HEADER_BYTES;
+    if (large)
+        (void)err_set(&request->failure, ERR_LIMIT, 0, "header %s: expected fewer than %zu bytes, found %zu",
+                      names[which], LIMIT_HTTP_HEADER_BYTES, value.size);
+    else
+        (void)err_set(&request->failure, ERR_NOMEM, 0, "http: out of memory");
+    request->failure_final = true;
+    return false;
+}
+
+static const char *value_text(const struct http_request *request, enum header_value which) {
+    const struct buf *kept = &request->values[which];
+    return kept->size > 0 ? (const char *)kept->data : "";
 }
 
 static void response_begin(struct http_request *request, struct span line) {
@@ -24,25 +43,28 @@ static void response_begin(struct http_request *request, struct span line) {
     (void)text_cut(&rest, ' ');
     (void)text_u64(span_slice(rest, 0, 3), 10, 999, &status);
     request->status = (long)status;
-    request->content_size = UINT64_MAX;
-    request->range_first = UINT64_MAX;
+    request->content_length = request->range_first = request->range_total = UINT64_MAX;
     request->retry_after_ms = 0;
-    request->content_type[0] = request->content_digest[0] = request->link[0] = '\0';
-    request->location[0] = request->authenticate[0] = '\0';
+    for (size_t i = 0; i < HEADER_VALUE_COUNT; i++)
+        buf_reset(&request->values[i]);
 }
 
-/* "bytes 100-199/1234" or "bytes 100-199" with an asterisk for the size. */
+/* "bytes 100-199/1234", or with an asterisk for the size; of a 416 it has one for the range. */
 static void content_range_read(struct http_request *request, struct span value) {
-    uint64_t first, size;
+    uint64_t first, total;
     if (!span_starts(value, "bytes "))
         return;
     struct span rest = text_trim(span_from(value, 6));
-    struct span begin = text_cut(&rest, '-');
-    (void)text_cut(&rest, '/');
-    if (text_u64(begin, 10, UINT64_MAX - 1, &first))
+    struct span range = text_cut(&rest, '/');
+    if (text_u64(text_cut(&range, '-'), 10, UINT64_MAX - 1, &first))
         request->range_first = first;
-    if (text_u64(rest, 10, UINT64_MAX - 1, &size))
-        request->content_size = size;
+    if (text_u64(rest, 10, UINT64_MAX - 1, &total))
+        request->range_total = total;
+}
+
+/* The size of the whole object, as far as the last response says. */
+static uint64_t total_of(const struct http_request *request) {
+    return request->status == 206 || request->status == 416 ? request->range_total : request->content_length;
 }
 
 /* Seconds, or a date: then we wait as long as we ever would. */
@@ -66,43 +88,58 @@ static size_t on_header(char *data, size_t size, size_t count, void *context) {
     struct span name = text_cut(&value, ':');
     value = text_trim(value);
     uint64_t number;
+    bool ok = true;
     if (text_equal_nocase(name, span_text("content-type")))
-        value_keep(request->content_type, value);
+        ok = value_keep(request, HEADER_CONTENT_TYPE, value);
     else if (text_equal_nocase(name, span_text("docker-content-digest")))
-        value_keep(request->content_digest, value);
+        ok = value_keep(request, HEADER_CONTENT_DIGEST, value);
     else if (text_equal_nocase(name, span_text("link")))
-        value_keep(request->link, value);
+        ok = value_keep(request, HEADER_LINK, value);
     else if (text_equal_nocase(name, span_text("location")))
-        value_keep(request->location, value);
+        ok = value_keep(request, HEADER_LOCATION, value);
     else if (text_equal_nocase(name, span_text("www-authenticate")))
-        value_keep(request->authenticate, value);
+        ok = value_keep(request, HEADER_AUTHENTICATE, value);
     else if (text_equal_nocase(name, span_text("retry-after")))
         retry_after_read(request, value);
     else if (text_equal_nocase(name, span_text("content-range")))
         content_range_read(request, value);
-    else if (text_equal_nocase(name, span_text("content-length")) && request->content_size == UINT64_MAX &&
+    else if (text_equal_nocase(name, span_text("content-length")) && request->content_length == UINT64_MAX &&
              text_u64(value, 10, UINT64_MAX - 1, &number))
-        request->content_size = number;
-    return size * count;
+        request->content_length = number;
+    return ok ? size * count : 0;
 }
 
 /* ---- body ---- */
 
-/* Fails the attempt from inside curl's callback: a return of 0 makes curl give up. */
-static size_t body_fail(struct http_request *request, bool final, enum err_code code, const char *text) {
+/* Fails the request from inside curl's callback: a return of 0 makes curl give up. */
+static size_t body_fail(struct http_request *request, enum err_code code, const char *text) {
     (void)err_set(&request->failure, code, 0, "%s", text);
-    request->failure_final = final;
+    request->failure_final = true;
     return 0;
 }
 
-/* Before the first byte of a continued body: does it begin where we stopped, or at the start? */
-static bool resume_check(struct http_request *request) {
-    if (request->delivered == 0 || request->status != 206) {
+/* Before the first byte of a body: is it the object that we had, and does it begin where we stopped, or at the start?
+ */
+static bool body_begin(struct http_request *request) {
+    uint64_t total = total_of(request);
+    if (request->object_size == UINT64_MAX)
+        request->object_size = total;
+    if (total != UINT64_MAX && total != request->object_size) {
+        (void)err_set(&request->failure, ERR_NET, 0,
+                      "changed between two attempts: expected %" PRIu64 " bytes, found %" PRIu64, request->object_size,
+                      total);
+        request->failure_final = true;
+        return false;
+    }
+    if (request->status != 206) {
         request->skip = request->delivered;
         return true;
     }
     request->skip = 0;
-    return request->range_first == request->delivered;
+    if (request->range_first == request->delivered)
+        return true;
+    (void)err_set(&request->failure, ERR_NET, 0, "the server continued the body at another offset than asked");
+    return false;
 }
 
 static size_t on_body(char *data, size_t item, size_t count, void *context) {
@@ -112,14 +149,14 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
     request->activity_ns = clock_ns();
     request->http->stats.body_bytes += total - size_min((size_t)request->taken, total);
     if (request->cancel_wanted)
-        return body_fail(request, true, ERR_CANCELED, "canceled");
+        return body_fail(request, ERR_CANCELED, "canceled");
     if (request->status < 200 || request->status > 299) {
         /* An error page: read to its end so that the connection can be used again, unless it has none. */
         request->error_bytes += total;
         return request->error_bytes > LIMIT_HTTP_ERROR_BYTES ? 0 : total;
     }
-    if (request->skip == UINT64_MAX && !resume_check(request))
-        return body_fail(request, false, ERR_NET, "the server continued the body at another offset than asked");
+    if (request->skip == UINT64_MAX && !body_begin(request))
+        return 0;
     /* What an earlier delivery of this same piece took, then what an earlier attempt delivered. */
     size_t again = size_min((size_t)request->taken, bytes.size);
     bytes = span_from(bytes, again);
@@ -141,7 +178,7 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
     if (request->buffer_done != NULL) {
         buf_add(&request->buffer, bytes);
         if (request->buffer.failed)
-            return body_fail(request, true, ERR_NOMEM, "out of memory");
+            return body_fail(request, ERR_NOMEM, "out of memory");
     } else if (request->body != NULL) {
         taken = 0;
         flow = request->body(request->context, bytes, &taken, &request->failure);
@@ -217,10 +254,11 @@ void request_attempt(struct http_request *request) {
     struct err err = {0};
     request->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : curl_easy_init();
     request->status = 0;
+    request->content_length = request->range_first = request->range_total = UINT64_MAX;
     request->taken = 0;
     request->error_bytes = 0;
     request->retry_after_ms = 0;
-    request->skip = request->delivered > 0 ? UINT64_MAX : 0; /* UINT64_MAX: told by the response */
+    request->skip = UINT64_MAX; /* told by the response */
     request->paused = request->stalled = false;
     request->failure = (struct err){.code = ERR_NONE};
     request->failure_final = false;
@@ -346,11 +384,15 @@ void request_settle(struct http_request *request, CURLcode code) {
     struct err err = {0};
     bool ok = code == CURLE_OK && request->status >= 200 && request->status <= 299 && !request->stalled &&
               request->failure.code == ERR_NONE;
-    /* A server that ignores the range and then sends less than we already had, or nothing at all. */
-    if (ok && !request->head && request->skip != 0) {
-        ok = false;
-        (void)err_set(&request->failure, ERR_NET, 0, "the body became shorter between two attempts");
-    }
+    /* The last attempt broke between the last byte and the end mark of a body without a length: nothing is missing. */
+    if (request->status == 416 && request->delivered > 0 && request->range_total == request->delivered)
+        ok = !request->stalled && request->failure.code == ERR_NONE;
+    /* A server that goes on without a length, or from the start with less than we already had. */
+    else if (ok && !request->head && request->object_size != UINT64_MAX && request->delivered != request->object_size)
+        ok = err_set(&request->failure, ERR_NET, 0, "expected %" PRIu64 " bytes, found %" PRIu64, request->object_size,
+                     request->delivered) == 0;
+    else if (ok && request->delivered > 0 && request->skip != 0)
+        ok = err_set(&request->failure, ERR_NET, 0, "the body became shorter between two attempts") == 0;
     if (ok) {
         http_detach(request);
         request_finish(request, NULL);
@@ -368,14 +410,17 @@ void request_settle(struct http_request *request, CURLcode code) {
     request_finish(request, &err);
 }
 
-static void request_free(struct http_request *request) {
+void request_free(struct http_request *request) {
     /* One of the lines may hold a token. */
     for (struct curl_slist *line = request->headers; line != NULL; line = line->next)
         explicit_bzero(line->data, strlen(line->data));
     if (request->password != NULL)
         explicit_bzero(request->password, strlen(request->password));
     curl_slist_free_all(request->headers);
+    for (size_t i = 0; i < HEADER_VALUE_COUNT; i++)
+        buf_release(&request->values[i]);
     mem_free(request->url);
+    mem_free(request->url_final);
     mem_free(request->username);
     mem_free(request->password);
     buf_release(&request->buffer);
@@ -392,15 +437,23 @@ void request_finish(struct http_request *request, const struct err *err) {
         http->requests = request->next;
     if (request->next != NULL)
         request->next->previous = request->previous;
+    if (request->wished) {
+        struct http_request **at = &http->wishes;
+        while (*at != NULL && *at != request)
+            at = &(*at)->wish_next;
+        if (*at != NULL)
+            *at = request->wish_next;
+    }
     http->stats.requests++;
     struct http_result result = {.status = request->status,
-                                 .url = request->url,
-                                 .content_type = request->content_type,
-                                 .content_digest = request->content_digest,
-                                 .link = request->link,
-                                 .location = request->location,
-                                 .authenticate = request->authenticate,
-                                 .content_size = request->content_size,
+                                 .url = request->url_final != NULL ? request->url_final : request->url,
+                                 .content_type = value_text(request, HEADER_CONTENT_TYPE),
+                                 .content_digest = value_text(request, HEADER_CONTENT_DIGEST),
+                                 .link = value_text(request, HEADER_LINK),
+                                 .location = value_text(request, HEADER_LOCATION),
+                                 .authenticate = value_text(request, HEADER_AUTHENTICATE),
+                                 .content_size =
+                                     request->object_size != UINT64_MAX ? request->object_size : total_of(request),
                                  .body_bytes = request->delivered,
                                  .attempts = request->attempts,
                                  .resumes = request->resumes};

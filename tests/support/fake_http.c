@@ -158,6 +158,32 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
         uint64_t from = span_is(kind, "norange") || first ? 0 : range;
         return send_body(fd, size, from, first ? step : UINT64_MAX, from == 0 ? 0 : from + 1);
     }
+    if (span_is(kind, "grow")) {
+        uint64_t size = part_number(&rest), step = part_number(&rest);
+        bool first = visit(server, path) == 0;
+        return send_body(fd, first ? size : 2 * size, first ? 0 : range, first ? step : UINT64_MAX, first ? 0 : range);
+    }
+    if (span_is(kind, "nolength")) {
+        uint64_t size = part_number(&rest), step = part_number(&rest);
+        if (visit(server, path) == 0)
+            return send_body(fd, size, 0, step, 0);
+        return send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n") && send_pattern(fd, 0, size - 1) && false;
+    }
+    if (span_is(kind, "chunkcut")) {
+        if (range > 0)
+            return send_text(fd, "HTTP/1.1 416 No\r\nContent-Range: bytes */4\r\nContent-Length: 0\r\n\r\n");
+        return send_text(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n") && send_pattern(fd, 0, 4) &&
+               send_text(fd, "\r\n") && false;
+    }
+    if (span_is(kind, "link")) {
+        bool ok = send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLink: ");
+        struct buf value;
+        buf_init(&value, 0);
+        buf_fill(&value, 'x', (size_t)part_number(&rest));
+        ok = ok && !value.failed && send_all(fd, value.data, value.size);
+        buf_release(&value);
+        return ok && send_text(fd, "\r\n\r\n");
+    }
     if (span_is(kind, "status"))
         return send_text(
             fd, "HTTP/1.1 %" PRIu64 " No\r\nContent-Length: 5\r\nWWW-Authenticate: Bearer realm=\"r\"\r\n\r\nerror",

@@ -4,6 +4,10 @@
  *   /cut/SIZE/STEP          the same, but closes the connection after STEP bytes each time
  *   /norange/SIZE/STEP      the first time closes after STEP bytes, then sends all, whatever the Range says
  *   /badrange/SIZE/STEP     the first time closes after STEP bytes, then continues at another offset than asked
+ *   /grow/SIZE/STEP         the first time closes after STEP bytes, then continues an object of twice the size
+ *   /nolength/SIZE/STEP     the first time closes after STEP bytes, then sends all but the last byte without a length
+ *   /chunkcut               four bytes of chunked encoding without its end mark; 416 to a Range after them
+ *   /link/SIZE              a Link header of SIZE bytes and no body
  *   /status/CODE            that status, with a body
  *   /endless/CODE           that status, with a body that has no end
  *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes

@@ -30,7 +30,8 @@ struct story {
     long status;
     unsigned attempts, resumes;
     uint64_t body_bytes, content_size;
-    char digest[64], link[64], authenticate[64];
+    char digest[64], link[64], authenticate[64], url[128];
+    size_t link_size;
     /* What the consumer does. */
     size_t take;       /* of each piece before it pauses; 0: all */
     uint64_t abort_at; /* bytes after which it wants no more; 0: never */
@@ -94,6 +95,8 @@ static void on_done(void *context, const struct http_result *result) {
     story->body_bytes = result->body_bytes;
     story->content_size = result->content_size;
     (void)snprintf(story->digest, sizeof story->digest, "%.60s", result->content_digest);
+    (void)snprintf(story->url, sizeof story->url, "%.120s", result->url);
+    story->link_size = strlen(result->link);
     (void)snprintf(story->link, sizeof story->link, "%.60s", result->link);
     (void)snprintf(story->authenticate, sizeof story->authenticate, "%.60s", result->authenticate);
 }
@@ -178,6 +181,41 @@ static void resumption(void **state) {
     assert_int_equal(story.attempts, 3);
 }
 
+/* What comes after the break is not what was there before it: nothing may be made up of the two. */
+static void changed_objects(void **state) {
+    struct fixture *f = *state;
+    struct story story = fetch(f, "/grow/200000/70000", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NET);
+    assert_non_null(strstr(story.err.text, "changed"));
+    assert_int_equal(story.received, 70000);
+    assert_int_equal(story.attempts, 2);
+    story = fetch(f, "/nolength/200000/70000", (struct story){0});
+    assert_int_equal(story.err.code, ERR_NET);
+    assert_int_equal(story.received, 199999);
+    assert_non_null(strstr(story.err.text, "expected 200000 bytes, found 199999"));
+    story = fetch(f, "/chunkcut", (struct story){0}); /* all of it was there */
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 4);
+    assert_int_equal(story.content_size, 4);
+    assert_int_equal(story.attempts, 2);
+}
+
+/* Half a Link would end a listing early. */
+static void long_headers(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *path;
+        size_t size;
+    } cases[] = {{"/link/1500", 1500}, {"/link/16383", 16383}, {"/link/16384", 0}, {"/link/60000", 0}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct story story = fetch(f, cases[i].path, (struct story){0});
+        if (story.err.code != (cases[i].size == 0 ? ERR_LIMIT : ERR_NONE))
+            fail_msg("%s: %s", cases[i].path, story.err.text);
+        assert_int_equal(story.link_size, cases[i].size);
+        assert_int_equal(story.attempts, 1);
+    }
+}
+
 static void retries(void **state) {
     struct fixture *f = *state;
     struct story story = fetch(f, "/flaky/500/2/a", (struct story){0});
@@ -233,8 +271,12 @@ static void refusals(void **state) {
         assert_null(strstr(err.text, "hidden"));
     }
     const char *const smuggled[] = {"authorization: Bearer x", NULL}, *const split[] = {"accept: a\r\nhost: b", NULL};
-    const struct http_spec specs[] = {
-        {.headers = smuggled}, {.headers = split}, {.authorization = "Bearer made-up\r\nhost: b"}};
+    const char *const spaced[] = {"Authorization : Bearer x", NULL}, *const proxy[] = {"proxy-authorization: x", NULL};
+    const struct http_spec specs[] = {{.headers = smuggled},
+                                      {.headers = split},
+                                      {.headers = spaced},
+                                      {.headers = proxy},
+                                      {.authorization = "Bearer made-up\r\nhost: b"}};
     for (size_t i = 0; i < ARRAY_COUNT(specs); i++) {
         struct err err = {0};
         struct http_spec spec = specs[i];
@@ -274,6 +316,8 @@ static void credentials_stay(void **state) {
     turn_until(f, &bearer.done, 1);
     assert_true(basic.err.code == ERR_NONE && basic.received == 10);
     assert_true(bearer.err.code == ERR_NONE && bearer.received == 10);
+    (void)snprintf(path, sizeof path, "http://127.0.0.1:%u/ok/10", fake_http_port(other));
+    assert_string_equal(basic.url, path);
     assert_true(fake_http_saw(f->server, "Authorization: Basic "));
     assert_true(fake_http_saw(f->server, "Authorization: Bearer made-up-token"));
     assert_int_equal(fake_http_requests(other), 2);
@@ -366,9 +410,10 @@ static void cancels(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(bodies),       TEST(pausing),  TEST(resumption),       TEST(retries),
-                                       TEST(refusals),     TEST(ceilings), TEST(credentials_stay), TEST(buffered),
-                                       TEST(many_at_once), TEST(cancels)};
+    const struct CMUnitTest tests[] = {TEST(bodies),          TEST(pausing),      TEST(resumption),
+                                       TEST(changed_objects), TEST(long_headers), TEST(retries),
+                                       TEST(refusals),        TEST(ceilings),     TEST(credentials_stay),
+                                       TEST(buffered),        TEST(many_at_once), TEST(cancels)};
     int failed = 0;
     for (kind = LOOP_URING; kind <= LOOP_SYNC; kind++) {
         struct loop *loop = NULL;
