@@ -190,24 +190,9 @@ static int dependency_holds(const struct range_subject *subject, struct span dep
 
 static int apk_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                         struct err *err) {
-    struct range_subject subject;
-    struct span set;
-    bool any = range.size == 0;
-    int result = range_subject_init(&subject, rules, version, err);
-    while (result == 0 && range_alternative_take(&range, "||", &set)) {
-        bool all = true;
-        struct span dependency;
-        while (result == 0 && set.size > 0 && range_alternative_take(&set, ",", &dependency)) {
-            bool holds = false;
-            result = dependency_holds(&subject, dependency, &holds, err);
-            all = all && holds;
-        }
-        any = any || all;
-    }
-    range_subject_release(&subject);
-    if (result == 0)
-        *ret_inside = any;
-    return result;
+    static const struct range_language language = {
+        .set_separator = "||", .condition_separator = ",", .empty_holds = true, .holds = dependency_holds};
+    return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
 const struct version_rules version_rules_apk = {.key = apk_key, .is_valid = apk_is_valid, .in_range = apk_in_range};

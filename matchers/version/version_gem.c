@@ -124,8 +124,8 @@ static void bump_text(struct span text, struct buf *out) {
         out->data[at] = '1';
 }
 
-static int requirement_holds(const struct range_subject *subject, struct span version, struct span requirement,
-                             bool *ret_holds, struct err *err) {
+static int requirement_holds(const struct range_subject *subject, struct span requirement, bool *ret_holds,
+                             struct err *err) {
     struct span bound = requirement;
     int order = 0;
     if (!span_starts(requirement, "~>")) {
@@ -142,7 +142,7 @@ static int requirement_holds(const struct range_subject *subject, struct span ve
         return -1;
     bool holds = order >= 0;
     AUTO_BUF struct buf text = {0};
-    (void)release_text(version, &text);
+    (void)release_text(subject->version, &text);
     size_t middle = text.size;
     struct buf bump = {0};
     bump_text(bound, &bump);
@@ -163,24 +163,9 @@ static int requirement_holds(const struct range_subject *subject, struct span ve
 /* Requirements apart by commas, all of which must hold; "||" between sets of them is what advisories add. */
 static int gem_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                         struct err *err) {
-    struct range_subject subject;
-    struct span set;
-    bool any = range.size == 0;
-    int result = range_subject_init(&subject, rules, version, err);
-    while (result == 0 && range_alternative_take(&range, "||", &set)) {
-        bool all = true;
-        struct span requirement;
-        while (result == 0 && set.size > 0 && range_alternative_take(&set, ",", &requirement)) {
-            bool holds = false;
-            result = requirement_holds(&subject, version, requirement, &holds, err);
-            all = all && holds;
-        }
-        any = any || all;
-    }
-    range_subject_release(&subject);
-    if (result == 0)
-        *ret_inside = any;
-    return result;
+    static const struct range_language language = {
+        .set_separator = "||", .condition_separator = ",", .empty_holds = true, .holds = requirement_holds};
+    return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
 const struct version_rules version_rules_gem = {.key = gem_key, .is_valid = gem_is_valid, .in_range = gem_in_range};

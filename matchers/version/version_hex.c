@@ -46,24 +46,9 @@ static int requirement_holds(const struct range_subject *subject, struct span re
 
 static int hex_in_range(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                         struct err *err) {
-    struct range_subject subject;
-    struct span set;
-    bool any = false;
-    int result = range_subject_init(&subject, rules, version, err);
-    while (result == 0 && range_alternative_take(&range, " or ", &set)) {
-        bool all = true;
-        struct span requirement;
-        while (result == 0 && range_alternative_take(&set, " and ", &requirement)) {
-            bool holds = false;
-            result = requirement_holds(&subject, requirement, &holds, err);
-            all = all && holds;
-        }
-        any = any || all;
-    }
-    range_subject_release(&subject);
-    if (result == 0)
-        *ret_inside = any;
-    return result;
+    static const struct range_language language = {
+        .set_separator = " or ", .condition_separator = " and ", .holds = requirement_holds};
+    return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
 const struct version_rules version_rules_hex = {.key = hex_key, .is_valid = semver_is_strict, .in_range = hex_in_range};

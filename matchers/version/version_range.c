@@ -2,7 +2,7 @@
 
 int range_subject_init(struct range_subject *subject, const struct version_rules *rules, struct span version,
                        struct err *err) {
-    *subject = (struct range_subject){.rules = rules};
+    *subject = (struct range_subject){.rules = rules, .version = version};
     return version_rules_key(rules, version, &subject->key, err);
 }
 
@@ -88,27 +88,45 @@ static int alternative_holds(const struct range_subject *subject, struct span al
     return 0;
 }
 
-static int plain_holds(const struct range_subject *subject, struct span range, bool *ret_inside, struct err *err) {
-    bool any = range.size == 0;
-    struct span alternative;
-    while (range_alternative_take(&range, "||", &alternative)) {
+static int set_holds(const struct range_language *language, const struct range_subject *subject, struct span set,
+                     bool *ret_holds, struct err *err) {
+    bool all = true;
+    struct span condition;
+    if (language->condition_separator == NULL)
+        return language->holds(subject, set, ret_holds, err);
+    while ((set.size > 0 || !language->empty_holds) &&
+           range_alternative_take(&set, language->condition_separator, &condition)) {
         bool holds = false;
-        if (alternative_holds(subject, alternative, &holds, err) < 0)
+        if (language->holds(subject, condition, &holds, err) < 0)
             return -1;
+        all = all && holds;
+    }
+    *ret_holds = all;
+    return 0;
+}
+
+int range_sets(const struct range_language *language, const struct version_rules *rules, struct span range,
+               struct span version, bool *ret_inside, struct err *err) {
+    struct range_subject subject;
+    struct span set;
+    bool any = language->empty_holds && range.size == 0;
+    int result = range_subject_init(&subject, rules, version, err);
+    while (result == 0 && range_alternative_take(&range, language->set_separator, &set)) {
+        bool holds = false;
+        result = set_holds(language, &subject, set, &holds, err);
         any = any || holds;
     }
-    *ret_inside = any;
-    return 0;
+    range_subject_release(&subject);
+    if (result == 0)
+        *ret_inside = any;
+    return result;
 }
 
 int version_range_plain(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                         struct err *err) {
-    struct range_subject subject;
-    int result = range_subject_init(&subject, rules, version, err);
-    if (result == 0)
-        result = plain_holds(&subject, range, ret_inside, err);
-    range_subject_release(&subject);
-    return result;
+    static const struct range_language language = {
+        .set_separator = "||", .empty_holds = true, .holds = alternative_holds};
+    return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
 /* Takes one interval off the front. */

@@ -84,7 +84,8 @@ int version_range_plain(const struct version_rules *rules, struct span range, st
 /* Ranges ask, bound for bound, on which side of it the version lies. */
 struct range_subject {
     const struct version_rules *rules;
-    struct buf key; /* the version's */
+    struct span version; /* as it was written */
+    struct buf key;      /* the version's */
 };
 int range_subject_init(struct range_subject *subject, const struct version_rules *rules, struct span version,
                        struct err *err);
@@ -92,9 +93,19 @@ void range_subject_release(struct range_subject *subject);
 /* `*ret_order` <0, 0, >0: the version is less than, equal to, more than the bound. */
 int range_subject_order(const struct range_subject *subject, struct span bound, int *ret_order, struct err *err);
 
-/* The two ways most range languages join comparators. Alternatives: cuts the next one off at
- * `separator`, a text of one byte or more; false when there is none left (`rest->data` NULL). */
+/* Cuts the next alternative off at `separator`, a text of one byte or more; false when there is none left
+ * (`rest->data` NULL). */
 bool range_alternative_take(struct span *rest, const char *separator, struct span *ret_alternative);
+
+/* How most range languages join conditions: sets of which one must hold, made of conditions that must all hold. */
+struct range_language {
+    const char *set_separator;
+    const char *condition_separator; /* NULL: holds() takes a whole set */
+    bool empty_holds;                /* a range or a set without a condition; else holds() sees the empty condition */
+    int (*holds)(const struct range_subject *subject, struct span condition, bool *ret_holds, struct err *err);
+};
+int range_sets(const struct range_language *language, const struct version_rules *rules, struct span range,
+               struct span version, bool *ret_inside, struct err *err);
 
 /* Comparison signs, as a set. */
 enum { RANGE_LESS = 1, RANGE_EQUAL = 2, RANGE_MORE = 4 };
