@@ -1,23 +1,14 @@
-#include <fcntl.h>
-#include <sys/ioctl.h>
-
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
 #include "engine/export/export.h"
-#include "shard/shard_read.h"
 
 struct export_options {
     const char *format;
     const char *output;
     struct text_list tables;
 };
-
-static size_t terminal_width(int fd) {
-    struct winsize size;
-    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 static int tables_pick(const struct text_list *names, bool ret_picked[static TABLE_COUNT], struct err *err) {
     bool picked[TABLE_COUNT] = {false};
@@ -37,17 +28,7 @@ static int tables_pick(const struct text_list *names, bool ret_picked[static TAB
 static int rows_export(struct exporter *exporter, const char *folder, const struct shard_manifest *manifest,
                        const bool picked[static TABLE_COUNT], struct err *err) {
     for (enum table table = 0; table < TABLE_COUNT; table++) {
-        if (!picked[table])
-            continue;
-        AUTO(shard_table_release) struct shard_table rows;
-        shard_table_init(&rows, folder, manifest, table);
-        struct row_view view;
-        int got;
-        while ((got = shard_table_next(&rows, &view, err)) > 0) {
-            if (export_row(exporter, &view, err) < 0)
-                return -1;
-        }
-        if (got < 0)
+        if (picked[table] && export_table(exporter, folder, manifest, table, err) < 0)
             return -1;
     }
     return 0;
@@ -62,8 +43,7 @@ static int folder_export(struct arena *arena, const char *folder, const struct e
     if (tables_pick(&options->tables, picked, err) < 0 || shard_manifest_read(arena, folder, &manifest, err) < 0)
         return -1;
     bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;
-    struct exporter_options export_options = {
-        .out = stdout, .width = terminal_width(STDOUT_FILENO), .manifest = &manifest};
+    struct exporter_options export_options = {.out = stdout, .width = terminal_width(), .manifest = &manifest};
     /* Before the file is made, so that a misspelt format does not leave an empty one. */
     if (exporter_open(options->format, &export_options, &exporter, err) < 0)
         return -1;

@@ -65,18 +65,26 @@ static int folder_list(struct arena *arena, const char *folder, struct err *err)
     return 0;
 }
 
+/* Reads a single file to its end, which verifies it; every row goes to `exporter`, which may be NULL. */
+static int file_read_rows(const char *path, struct exporter *exporter, enum table *ret_table,
+                          struct shard_reader **ret_reader, struct err *err) {
+    struct row_view view;
+    int got;
+    if (file_table(path, ret_table, err) < 0 || shard_reader_open(path, *ret_table, ret_reader, err) < 0)
+        return -1;
+    while ((got = shard_reader_next(*ret_reader, &view, err)) > 0) {
+        if (exporter != NULL && export_row(exporter, &view, err) < 0)
+            return -1;
+    }
+    return got;
+}
+
 /* Of a single file: its table, its rows and bytes, and what a public reader needs to know. */
 static int file_list(const char *path, struct err *err) {
     AUTO_SHARD_READER struct shard_reader *reader = NULL;
     AUTO_BUF struct buf structure = {0};
     enum table table;
-    struct row_view view;
-    int got;
-    if (file_table(path, &table, err) < 0 || shard_reader_open(path, table, &reader, err) < 0)
-        return -1;
-    while ((got = shard_reader_next(reader, &view, err)) > 0) {
-    }
-    if (got < 0)
+    if (file_read_rows(path, NULL, &table, &reader, err) < 0)
         return -1;
     ddl_structure(&structure, table);
     if (structure.failed)
@@ -90,15 +98,7 @@ static int file_list(const char *path, struct err *err) {
 static int file_cat(const char *path, struct exporter *exporter, struct err *err) {
     AUTO_SHARD_READER struct shard_reader *reader = NULL;
     enum table table;
-    struct row_view view;
-    int got;
-    if (file_table(path, &table, err) < 0 || shard_reader_open(path, table, &reader, err) < 0)
-        return -1;
-    while ((got = shard_reader_next(reader, &view, err)) > 0) {
-        if (export_row(exporter, &view, err) < 0)
-            return -1;
-    }
-    return got;
+    return file_read_rows(path, exporter, &table, &reader, err);
 }
 
 /* Rows as NDJSON. All whole frames of a torn file come out before its error: that is what one wants to see of it. */
@@ -120,15 +120,7 @@ static int path_cat(struct arena *arena, const char *path, struct err *err) {
     if (shard_manifest_read(arena, path, &manifest, err) < 0)
         return -1;
     for (enum table table = 0; table < TABLE_COUNT; table++) {
-        AUTO(shard_table_release) struct shard_table rows;
-        shard_table_init(&rows, path, &manifest, table);
-        struct row_view view;
-        int got;
-        while ((got = shard_table_next(&rows, &view, err)) > 0) {
-            if (export_row(exporter, &view, err) < 0)
-                return -1;
-        }
-        if (got < 0)
+        if (export_table(exporter, path, &manifest, table, err) < 0)
             return -1;
     }
     return exporter_finish(exporter, err);
@@ -162,13 +154,7 @@ static int folder_verify(struct arena *arena, const char *folder, struct err *er
 static int file_verify(const char *path, struct err *err) {
     AUTO_SHARD_READER struct shard_reader *reader = NULL;
     enum table table;
-    struct row_view view;
-    int got;
-    if (file_table(path, &table, err) < 0 || shard_reader_open(path, table, &reader, err) < 0)
-        return -1;
-    while ((got = shard_reader_next(reader, &view, err)) > 0) {
-    }
-    if (got < 0)
+    if (file_read_rows(path, NULL, &table, &reader, err) < 0)
         return -1;
     (void)printf("ok  %s: %" PRIu64 " rows\n", path, shard_reader_rows(reader));
     return 0;

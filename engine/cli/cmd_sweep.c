@@ -6,7 +6,6 @@
 #include "engine/cli/summary.h"
 #include "shard/shard_write.h"
 
-#define EXIT_INTERRUPTED 130
 #define TOTALS_NAMED 24
 
 static int shard_put(void *context, const struct row *row, struct err *err) { return shard_add(context, row, err); }

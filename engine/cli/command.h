@@ -8,10 +8,11 @@
 
 enum exit_status {
     EXIT_DONE = 0,
-    EXIT_FINDINGS = 1, /* findings at or above --fail-on */
-    EXIT_USAGE = 2,    /* command line or configuration */
-    EXIT_PARTIAL = 3,  /* done with errors: some targets partial or failed */
-    EXIT_NOTHING = 4   /* nothing could be done */
+    EXIT_FINDINGS = 1,     /* findings at or above --fail-on */
+    EXIT_USAGE = 2,        /* command line or configuration */
+    EXIT_PARTIAL = 3,      /* done with errors: some targets partial or failed */
+    EXIT_NOTHING = 4,      /* nothing could be done */
+    EXIT_INTERRUPTED = 130 /* 128 + SIGINT, as shells say it */
 };
 
 /* `argv[0]` is the command's name. Returns an exit status. */
@@ -36,5 +37,8 @@ void command_help(const char *name);
 /* "trawl: <text>" on stderr, and what a usage error adds; returns the exit status that fits the code: USAGE gives
  * EXIT_USAGE, everything else EXIT_NOTHING. */
 int command_fail(const char *name, const struct err *err);
+
+/* Columns of standard output; 0 when it is no terminal. */
+size_t terminal_width(void);
 
 #endif

@@ -1,3 +1,5 @@
+#include <sys/ioctl.h>
+
 #include "base/embed.h"
 #include "base/text.h"
 #include "engine/cli/command.h"
@@ -34,6 +36,11 @@ int command_fail(const char *name, const struct err *err) {
         return EXIT_NOTHING;
     (void)fprintf(stderr, "`trawl %s --help` lists the options.\n", name);
     return EXIT_USAGE;
+}
+
+size_t terminal_width(void) {
+    struct winsize size = {0};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 int main(int argc, char **argv) {

@@ -1,7 +1,6 @@
 #include "engine/cli/scan.h"
 
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
@@ -10,8 +9,6 @@
 #include "engine/cli/progress.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
-
-#define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as shells say it */
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
@@ -265,11 +262,6 @@ int scan_status(const struct scan *scan) {
 static int row_export(void *context, const struct row *row, struct err *err) {
     struct row_view view = row_view_of(row);
     return export_row(context, &view, err);
-}
-
-static size_t terminal_width(void) {
-    struct winsize size = {0};
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
 }
 
 int scan_to_terminal(struct scan *scan) {

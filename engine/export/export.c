@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "shard/shard_read.h"
 
 #define EXPORTER(name, extension) extern const struct exporter_kind exporter_##name;
 #include "engine/export/exporter.def"
@@ -48,6 +49,19 @@ int exporter_open(const char *format, const struct exporter_options *options, st
 
 int export_row(struct exporter *exporter, const struct row_view *view, struct err *err) {
     return exporter->kind->row(exporter->state, &exporter->options, view, err);
+}
+
+int export_table(struct exporter *exporter, const char *folder, const struct shard_manifest *manifest, enum table table,
+                 struct err *err) {
+    AUTO(shard_table_release) struct shard_table rows;
+    shard_table_init(&rows, folder, manifest, table);
+    struct row_view view;
+    int got;
+    while ((got = shard_table_next(&rows, &view, err)) > 0) {
+        if (export_row(exporter, &view, err) < 0)
+            return -1;
+    }
+    return got;
 }
 
 int exporter_finish(struct exporter *exporter, struct err *err) {

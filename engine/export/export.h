@@ -42,6 +42,9 @@ int exporter_open(const char *format, const struct exporter_options *options, st
 /* Rows of a table should come together; only the table format holds rows back. IO, NOMEM, USAGE (csv: a second table).
  */
 int export_row(struct exporter *exporter, const struct row_view *view, struct err *err);
+/* All rows of one table of a finished sweep: what shard_table_next() and export_row() say. */
+int export_table(struct exporter *exporter, const char *folder, const struct shard_manifest *manifest, enum table table,
+                 struct err *err);
 int exporter_finish(struct exporter *exporter, struct err *err);
 void exporter_free(struct exporter *exporter);
 CLEANUP_DEFINE(exporter, struct exporter, exporter_free)
@@ -49,8 +52,8 @@ CLEANUP_DEFINE(exporter, struct exporter, exporter_free)
 
 /* For the formats: writes bytes, IO where the stream refuses. */
 int export_write(FILE *out, struct span bytes, struct err *err);
-/* A column as JSON: nil null, times RFC 3339 text, lists arrays, maps objects. */
 void export_f64(struct buf *buf, double value); /* the fewest digits that read back the same; null when not finite */
+/* A column as JSON: nil null, times RFC 3339 text, lists arrays, maps objects. */
 void export_json_column(struct buf *buf, const struct row_view *view, size_t column);
 
 #endif
