@@ -65,8 +65,7 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret
     /* A quarter for chunks, a quarter for the writer, an eighth each for seen bodies and for bodies at hand; the rest
      * is for compiled rules, the database's pages, results and the libraries. */
     size_t quarter = (size_t)(memory_bytes / 4);
-    budget.streams = size_min(size_max(quarter / (CHUNKS_PER_STREAM * CHUNK_BYTES), budget.jobs + 1), STREAMS_MAX);
-    budget.streams = size_max(budget.streams, budget.jobs + 1);
+    budget.streams = size_max(size_min(quarter / (CHUNKS_PER_STREAM * CHUNK_BYTES), STREAMS_MAX), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
     size_t body = quarter / 2 / budget.jobs;
