@@ -74,7 +74,7 @@ static struct loop_item *item_new(struct loop *loop, enum item_kind kind, void *
 
 static void item_free(struct loop *loop, struct loop_item *item) {
     assert(item->kind != ITEM_FREE);
-    if (item->kind == ITEM_READ || item->kind == ITEM_WRITE)
+    if (loop_is_transfer(item))
         loop->transfers--;
     item->kind = ITEM_FREE;
     item->generation++;
@@ -434,7 +434,7 @@ bool loop_transfer_waits(const struct loop_item *item) {
 /* Whether the call would not block at this moment: the descriptor may be a blocking one, and another reader may have
  * taken since what made it ready. */
 static bool peer_is_ready(const struct loop_item *item) {
-    struct pollfd poll_fd = {.fd = item->fd, .events = item->kind == ITEM_READ ? POLLIN : POLLOUT};
+    struct pollfd poll_fd = {.fd = item->fd, .events = (short)loop_poll_mask(loop_transfer_events(item))};
     return poll(&poll_fd, 1, 0) != 0;
 }
 
@@ -455,6 +455,30 @@ ssize_t loop_transfer_now(const struct loop_item *item, bool waits) {
                 positioned ? pwrite(item->fd, item->buffer.out, size, offset) : write(item->fd, item->buffer.out, size);
     } while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : result;
+}
+
+void loop_start_transfers(struct loop *loop, void (*wait_for_peer)(struct loop *loop, struct loop_item *item)) {
+    size_t kept = 0;
+    for (size_t i = 0; i < loop->dirty.count; i++) {
+        struct loop_item *item = loop_slot(loop, loop->dirty.data[i]);
+        bool forced = item->kind == ITEM_WATCH && item->armed_events != 0;
+        if (forced)
+            (void)loop_ready(loop, item, (ssize_t)item->armed_events);
+        if (forced || (loop_is_transfer(item) && loop->ready_count == LOOP_READY_MAX)) {
+            loop->dirty.data[kept++] = item->index; /* holds in the next turn too */
+            continue;
+        }
+        item->listed = false;
+        if (!loop_is_transfer(item))
+            continue;
+        if (item->canceled)
+            (void)loop_ready(loop, item, -ECANCELED);
+        else if (loop_transfer_waits(item))
+            wait_for_peer(loop, item);
+        else
+            (void)loop_ready(loop, item, loop_transfer_now(item, false));
+    }
+    loop->dirty.count = kept;
 }
 
 void loop_cancel(struct loop *loop, uint64_t handle) {
@@ -521,9 +545,9 @@ int loop_turn(struct loop *loop, int timeout_ms, struct err *err) {
         uint64_t now = clock_ns();
         uint64_t due = loop->heap.data[0]->due_ns;
         uint64_t left = due > now ? due - now : 0;
-        timeout_ns = left < timeout_ns ? left : timeout_ns;
+        timeout_ns = u64_min(left, timeout_ns);
     }
-    timeout_ns = timeout_ns < WAIT_NS_MAX ? timeout_ns : WAIT_NS_MAX;
+    timeout_ns = u64_min(timeout_ns, WAIT_NS_MAX);
     loop->in_turn = true;
     int result = loop->ops->wait(loop, timeout_ns, err);
     if (result == 0) {

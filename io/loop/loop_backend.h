@@ -114,6 +114,15 @@ static inline uint64_t loop_handle(const struct loop_item *item) {
     return (uint64_t)item->generation << 32 | (item->index + 1);
 }
 
+static inline bool loop_is_transfer(const struct loop_item *item) {
+    return item->kind == ITEM_READ || item->kind == ITEM_WRITE;
+}
+
+/* What a transfer waits for, as LOOP_ bits. */
+static inline unsigned loop_transfer_events(const struct loop_item *item) {
+    return item->kind == ITEM_READ ? LOOP_IN : LOOP_OUT;
+}
+
 /* The living item of a handle, or NULL. */
 struct loop_item *loop_find(const struct loop *loop, uint64_t handle);
 /* Puts an item on the dirty list, once. Cannot fail. */
@@ -125,6 +134,10 @@ bool loop_ready(struct loop *loop, const struct loop_item *item, ssize_t result)
 bool loop_transfer_waits(const struct loop_item *item);
 /* Moves what can be moved now; bytes or -errno, -EAGAIN where it would wait. `waits` as told above. */
 ssize_t loop_transfer_now(const struct loop_item *item, bool waits);
+
+/* For back-ends that move bytes by plain calls: goes through the dirty list, reads files at once and has
+ * `wait_for_peer` wait for everything else. */
+void loop_start_transfers(struct loop *loop, void (*wait_for_peer)(struct loop *loop, struct loop_item *item));
 
 /* LOOP_ bits to poll(2)'s and back; epoll's and the ring's are the same numbers. */
 unsigned loop_poll_mask(unsigned events);

@@ -85,13 +85,12 @@ static void epoll_cancel(struct loop *loop, struct loop_item *item) {
 
 /* A pipe or socket: waits on a duplicate, because epoll knows one registration a descriptor and a watch may have it. */
 static void wait_for_peer(struct loop *loop, struct loop_item *item) {
-    uint32_t mask = item->kind == ITEM_READ ? EPOLLIN : EPOLLOUT;
     int sys = 0;
     item->fd_waiting = fcntl(item->fd, F_DUPFD_CLOEXEC, 0);
     if (item->fd_waiting < 0)
         sys = errno;
     else
-        sys = control(loop, item->fd_waiting, mask, loop_handle(item), false);
+        sys = control(loop, item->fd_waiting, loop_poll_mask(loop_transfer_events(item)), loop_handle(item), false);
     item->armed = sys == 0;
     if (sys == 0)
         return;
@@ -102,36 +101,10 @@ static void wait_for_peer(struct loop *loop, struct loop_item *item) {
     (void)loop_ready(loop, item, sys == EPERM ? loop_transfer_now(item, true) : -sys);
 }
 
-static bool is_transfer(const struct loop_item *item) { return item->kind == ITEM_READ || item->kind == ITEM_WRITE; }
-
-static void start_transfers(struct loop *loop) {
-    size_t kept = 0;
-    for (size_t i = 0; i < loop->dirty.count; i++) {
-        struct loop_item *item = loop_slot(loop, loop->dirty.data[i]);
-        bool forced = item->kind == ITEM_WATCH && item->armed_events != 0;
-        if (forced)
-            (void)loop_ready(loop, item, (ssize_t)item->armed_events);
-        if (forced || (is_transfer(item) && loop->ready_count == LOOP_READY_MAX)) {
-            loop->dirty.data[kept++] = item->index; /* holds in the next turn too */
-            continue;
-        }
-        item->listed = false;
-        if (!is_transfer(item))
-            continue;
-        if (item->canceled)
-            (void)loop_ready(loop, item, -ECANCELED);
-        else if (loop_transfer_waits(item))
-            wait_for_peer(loop, item);
-        else
-            (void)loop_ready(loop, item, loop_transfer_now(item, false));
-    }
-    loop->dirty.count = kept;
-}
-
 static int epoll_wait_turn(struct loop *loop, uint64_t timeout_ns, struct err *err) {
     struct epoll *epoll = loop->backend;
     struct epoll_event events[EVENTS_MAX];
-    start_transfers(loop);
+    loop_start_transfers(loop, wait_for_peer);
     int timeout_ms = loop->ready_count > 0 || loop->dirty.count > 0 ? 0 : loop_timeout_ms(timeout_ns);
     size_t room = LOOP_READY_MAX - loop->ready_count;
     if (room == 0)

@@ -71,31 +71,13 @@ static void sync_cancel(struct loop *loop, struct loop_item *item) {
     loop_mark(loop, item);
 }
 
-/* Transfers that were asked for: files are read here, the others wait for their peer. */
-static void start_transfers(struct loop *loop) {
-    size_t kept = 0;
-    for (size_t i = 0; i < loop->dirty.count; i++) {
-        struct loop_item *item = loop_slot(loop, loop->dirty.data[i]);
-        if ((item->kind == ITEM_READ || item->kind == ITEM_WRITE) && loop->ready_count == LOOP_READY_MAX) {
-            loop->dirty.data[kept++] = item->index;
-            continue;
-        }
-        item->listed = false;
-        if (item->kind != ITEM_READ && item->kind != ITEM_WRITE)
-            continue;
-        if (item->canceled)
-            (void)loop_ready(loop, item, -ECANCELED);
-        else if (loop_transfer_waits(item))
-            poll_set(loop, item, item->kind == ITEM_READ ? LOOP_IN : LOOP_OUT);
-        else
-            (void)loop_ready(loop, item, loop_transfer_now(item, false));
-    }
-    loop->dirty.count = kept;
+static void wait_for_peer(struct loop *loop, struct loop_item *item) {
+    poll_set(loop, item, loop_transfer_events(item));
 }
 
 static int sync_wait(struct loop *loop, uint64_t timeout_ns, struct err *err) {
     struct sync *sync = loop->backend;
-    start_transfers(loop);
+    loop_start_transfers(loop, wait_for_peer);
     int timeout_ms = loop->ready_count > 0 || loop->dirty.count > 0 ? 0 : loop_timeout_ms(timeout_ns);
     int found = poll(sync->polls, sync->count, timeout_ms);
     if (found < 0 && errno != EINTR && errno != EAGAIN)

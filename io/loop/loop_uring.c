@@ -132,7 +132,7 @@ static bool arm(struct loop *loop, struct loop_item *item) {
         io_uring_prep_poll_add(sqe, item->fd, loop_poll_mask(item->events));
         item->armed_events = item->events;
     } else if (item->polling) {
-        io_uring_prep_poll_add(sqe, item->fd, loop_poll_mask(item->kind == ITEM_READ ? LOOP_IN : LOOP_OUT));
+        io_uring_prep_poll_add(sqe, item->fd, loop_poll_mask(loop_transfer_events(item)));
     } else if (item->kind == ITEM_READ) {
         io_uring_prep_read(sqe, item->fd, item->buffer.in, (unsigned)item->size, item->offset);
     } else {
