@@ -53,4 +53,6 @@ const char *err_code_name(enum err_code code) {
     return code < ERR_CODE_COUNT ? names[code] : "NONE";
 }
 
+enum err_code err_code_of_open(int sys) { return sys == ENOENT || sys == ENOTDIR ? ERR_NOTFOUND : ERR_IO; }
+
 bool err_is_retryable(enum err_code code) { return code == ERR_NET || code == ERR_IO; }

@@ -47,6 +47,9 @@ static inline int err_result(void) { return -1; }
 /* The code's name as it stands in error rows and logs: "FORMAT", "LIMIT", …. */
 const char *err_code_name(enum err_code code);
 
+/* What an errno of opening a path means: NOTFOUND where a part of the path is not there, else IO. */
+enum err_code err_code_of_open(int sys);
+
 /* Whether trying the same again can help: NET and IO. */
 bool err_is_retryable(enum err_code code);
 

@@ -18,6 +18,8 @@ static inline bool u64_mul(uint64_t a, uint64_t b, uint64_t *ret_product) {
 
 static inline size_t size_min(size_t a, size_t b) { return a < b ? a : b; }
 
+static inline uint64_t u64_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 static inline size_t size_max(size_t a, size_t b) { return a > b ? a : b; }
 
 #endif

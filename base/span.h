@@ -35,6 +35,16 @@ static inline struct span span_slice(struct span s, size_t offset, size_t size) 
 
 static inline struct span span_from(struct span s, size_t offset) { return span_slice(s, offset, SIZE_MAX); }
 
+/* Moves bytes from the front of `input` to `to`, of whose `want` bytes `*have` are there. Returns how many. */
+static inline size_t span_gather(struct span *input, uint8_t *to, size_t *have, size_t want) {
+    size_t size = want - *have < input->size ? want - *have : input->size;
+    if (size > 0)
+        memcpy(to + *have, input->data, size);
+    *have += size;
+    *input = span_from(*input, size);
+    return size;
+}
+
 static inline bool span_equal(struct span a, struct span b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }

@@ -5,8 +5,7 @@
 
 static int report(const char *name, const char *what, struct err *err) {
     int sys = errno;
-    enum err_code code = sys == ENOENT || sys == ENOTDIR ? ERR_NOTFOUND : ERR_IO;
-    return err_set(err, code, sys, "%s: %s: %s", name, what, strerror(sys));
+    return err_set(err, err_code_of_open(sys), sys, "%s: %s: %s", name, what, strerror(sys));
 }
 
 int folder_make(const char *path, int *ret_folder, struct err *err) {

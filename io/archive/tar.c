@@ -103,9 +103,10 @@ void tar_begin(struct tar *tar, const struct tar_limits *limits, const struct ta
     pending_forget(tar);
 }
 
-uint64_t tar_offset(const struct tar *tar) { return tar->offset; }
+/* An extended header was read, and the entry that it speaks of is still to come. */
+static bool is_pending(const struct tar *tar) { return tar->has_pax || tar->has_long_name || tar->has_long_link; }
 
-uint64_t tar_entry_count(const struct tar *tar) { return tar->entries; }
+uint64_t tar_offset(const struct tar *tar) { return tar->offset; }
 
 bool tar_at_end(const struct tar *tar) { return tar->place == PLACE_END; }
 
@@ -114,6 +115,17 @@ static int problem(struct tar *tar, const struct err *what, struct span name, ui
 }
 
 static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "tar: out of memory"); }
+
+static int failed_before(const struct tar *tar, struct err *err) {
+    if (err != NULL)
+        *err = tar->failure;
+    return -1;
+}
+
+static int fail(struct tar *tar, const struct err *failure, struct err *err) {
+    tar->failure = *failure;
+    return failed_before(tar, err);
+}
 
 static size_t padding_of(uint64_t size) { return (size_t)(-size & (TAR_BLOCK_BYTES - 1)); }
 
@@ -126,11 +138,7 @@ static const uint8_t *block_take(struct tar *tar, struct span *input) {
         tar->offset += TAR_BLOCK_BYTES;
         return block;
     }
-    size_t size = size_min(TAR_BLOCK_BYTES - tar->block_size, input->size);
-    memcpy(tar->block + tar->block_size, input->data, size);
-    tar->block_size += size;
-    tar->offset += size;
-    *input = span_from(*input, size);
+    tar->offset += span_gather(input, tar->block, &tar->block_size, TAR_BLOCK_BYTES);
     if (tar->block_size < TAR_BLOCK_BYTES)
         return NULL;
     tar->block_size = 0;
@@ -193,7 +201,7 @@ static int body_advance(struct tar *tar, uint64_t size, struct err *err) {
 }
 
 static int body_step(struct tar *tar, struct span *input, struct err *err) {
-    size_t size = tar->body_left < input->size ? (size_t)tar->body_left : input->size;
+    size_t size = (size_t)u64_min(tar->body_left, input->size);
     struct span piece = span_slice(*input, 0, size);
     *input = span_from(*input, size);
     if (tar->deliver && tar->handler->data != NULL && tar->handler->data(tar->context, piece, err) < 0)
@@ -201,13 +209,17 @@ static int body_step(struct tar *tar, struct span *input, struct err *err) {
     return body_advance(tar, size, err);
 }
 
-static void padding_step(struct tar *tar, struct span *input) {
-    size_t size = size_min(tar->padding_left, input->size);
-    *input = span_from(*input, size);
+static void padding_advance(struct tar *tar, size_t size) {
     tar->offset += size;
     tar->padding_left -= size;
     if (tar->padding_left == 0)
         tar->place = PLACE_HEADER;
+}
+
+static void padding_step(struct tar *tar, struct span *input) {
+    size_t size = size_min(tar->padding_left, input->size);
+    *input = span_from(*input, size);
+    padding_advance(tar, size);
 }
 
 uint64_t tar_skippable(const struct tar *tar) {
@@ -219,22 +231,14 @@ uint64_t tar_skippable(const struct tar *tar) {
 int tar_skip(struct tar *tar, uint64_t size, struct err *err) {
     assert(size <= tar_skippable(tar));
     if (tar->place == PLACE_BODY) {
-        uint64_t body = size < tar->body_left ? size : tar->body_left;
+        uint64_t body = u64_min(size, tar->body_left);
         size -= body;
         struct err failure;
-        if (body_advance(tar, body, &failure) < 0) {
-            tar->failure = failure;
-            if (err != NULL)
-                *err = failure;
-            return -1;
-        }
+        if (body_advance(tar, body, &failure) < 0)
+            return fail(tar, &failure, err);
     }
-    if (size > 0) {
-        tar->offset += size;
-        tar->padding_left -= (size_t)size;
-        if (tar->padding_left == 0)
-            tar->place = PLACE_HEADER;
-    }
+    if (size > 0)
+        padding_advance(tar, (size_t)size);
     return 0;
 }
 
@@ -308,7 +312,7 @@ static int extended_end(struct tar *tar, struct err *err) {
 }
 
 static int extended_step(struct tar *tar, struct span *input, struct err *err) {
-    size_t size = tar->extended_left < input->size ? (size_t)tar->extended_left : input->size;
+    size_t size = (size_t)u64_min(tar->extended_left, input->size);
     struct buf *buf = extended_buf(tar);
     buf_add(buf, span_slice(*input, 0, size));
     if (buf->failed)
@@ -321,10 +325,7 @@ static int extended_step(struct tar *tar, struct span *input, struct err *err) {
 
 /* Entries. */
 
-static struct span until_nul(struct span s) {
-    size_t end = span_index(s, 0, 0);
-    return end == SIZE_MAX ? s : span_slice(s, 0, end);
-}
+static struct span until_nul(struct span s) { return text_cut(&s, 0); }
 
 static bool keep(struct buf *buf, struct span s) {
     buf_reset(buf);
@@ -528,15 +529,11 @@ static int entry_begin(struct tar *tar, const struct tar_header *header, uint64_
         return err_set(err, ERR_LIMIT, 0, "tar: more than %" PRIu64 " entries, the ceiling of --max-layer-entries",
                        tar->limits.entries_max);
     tar->entries++;
-    tar->entry = (struct tar_entry){.kind = kind_of(header->type),
-                                    .mode = header->mode,
-                                    .mtime = header->mtime,
-                                    .offset = offset,
-                                    .data_offset = offset + TAR_BLOCK_BYTES};
+    tar->entry = (struct tar_entry){
+        .kind = kind_of(header->type), .mode = header->mode, .offset = offset, .data_offset = offset + TAR_BLOCK_BYTES};
     struct tar_entry *entry = &tar->entry;
     if (facts_gather(tar, &facts, offset, err) < 0)
         return -1;
-    (void)tar_pax_time(facts.pax.mtime, &entry->mtime); /* where it is damaged, the header's own stays */
     bool sparse_pax =
         sparse_pax_known(&facts.pax, &facts.sparse_text) && entry->kind == TAR_FILE && header->type != 'S';
     struct err what;
@@ -611,7 +608,7 @@ static int header_refuse(const uint8_t *block, uint64_t offset, uint64_t expecte
 }
 
 static int zero_block(struct tar *tar, uint64_t offset, struct err *err) {
-    bool pending = tar->has_pax || tar->has_long_name || tar->has_long_link;
+    bool pending = is_pending(tar);
     pending_forget(tar);
     if (++tar->zero_blocks == 2)
         tar->place = PLACE_END;
@@ -734,17 +731,6 @@ static int step(struct tar *tar, struct span *input, struct err *err) {
     return err_set(err, ERR_FORMAT, 0, "tar: no such place %d", (int)tar->place); /* all places are above */
 }
 
-static int failed_before(const struct tar *tar, struct err *err) {
-    if (err != NULL)
-        *err = tar->failure;
-    return -1;
-}
-
-static int fail(struct tar *tar, const struct err *failure, struct err *err) {
-    tar->failure = *failure;
-    return failed_before(tar, err);
-}
-
 int tar_push(struct tar *tar, struct span input, struct err *err) {
     struct err failure;
     if (tar->failure.code != ERR_NONE)
@@ -771,7 +757,7 @@ static int finish(struct tar *tar, struct err *err) {
                            "tar: %s at offset %" PRIu64 ": ends in the middle of a header, %zu of 512 bytes are there",
                            tar->offset < TAR_BLOCK_BYTES ? "no tar header" : "header", tar->offset - tar->block_size,
                            tar->block_size);
-        if (tar->has_pax || tar->has_long_name || tar->has_long_link)
+        if (is_pending(tar))
             return err_set(err, ERR_FORMAT, 0,
                            "tar: ends at offset %" PRIu64 " after an extended header, without its entry", tar->offset);
         return 0;

@@ -52,7 +52,7 @@ enum tar_kind {
     TAR_KIND_COUNT
 };
 
-enum tar_whiteout { TAR_WHITEOUT_NONE, TAR_WHITEOUT_NAME, TAR_WHITEOUT_OPAQUE, TAR_WHITEOUT_COUNT };
+enum tar_whiteout { TAR_WHITEOUT_NONE, TAR_WHITEOUT_NAME, TAR_WHITEOUT_OPAQUE };
 
 /* All spans are valid until the entry's entry_end(). */
 struct tar_entry {
@@ -68,7 +68,6 @@ struct tar_entry {
     uint64_t size;         /* bytes of the file; 0 for kinds without a body */
     uint64_t stored_bytes; /* bytes that data() will deliver. Unpacked sparse data leaves out the holes */
     uint32_t mode;         /* permission bits with setuid, setgid, sticky */
-    int64_t mtime;         /* seconds since 1970; 0 where the field is damaged */
     uint64_t offset;       /* of the entry's own header in the stream */
     uint64_t data_offset;  /* of its first body byte; meaningful for the kinds that have one and are not sparse */
 };
@@ -113,9 +112,8 @@ int tar_finish(struct tar *tar, struct err *err);
 uint64_t tar_skippable(const struct tar *tar);
 int tar_skip(struct tar *tar, uint64_t size, struct err *err);
 
-uint64_t tar_offset(const struct tar *tar);      /* bytes seen or skipped */
-uint64_t tar_entry_count(const struct tar *tar); /* entries so far, skipped ones included */
-bool tar_at_end(const struct tar *tar);          /* the end-of-archive marker was seen */
+uint64_t tar_offset(const struct tar *tar); /* bytes seen or skipped */
+bool tar_at_end(const struct tar *tar);     /* the end-of-archive marker was seen */
 
 const char *tar_kind_name(enum tar_kind kind); /* "file", "directory", … */
 

@@ -11,8 +11,6 @@ enum {
     MODE_SIZE = 8,
     SIZE_AT = 124,
     SIZE_SIZE = 12,
-    MTIME_AT = 136,
-    MTIME_SIZE = 12,
     CHECKSUM_AT = 148,
     CHECKSUM_SIZE = 8,
     TYPE_AT = 156,
@@ -38,8 +36,7 @@ static struct span field(const uint8_t *block, size_t at, size_t size) {
 /* Up to the first NUL, or the whole field: a name of exactly 100 bytes has none. */
 static struct span text_field(const uint8_t *block, size_t at, size_t size) {
     struct span s = field(block, at, size);
-    size_t end = span_index(s, 0, 0);
-    return end == SIZE_MAX ? s : span_slice(s, 0, end);
+    return text_cut(&s, 0);
 }
 
 bool tar_block_is_zero(const uint8_t *block) {
@@ -145,7 +142,7 @@ static struct span header_prefix(const uint8_t *block, enum tar_format format) {
 
 int tar_header_parse(const uint8_t *block, uint64_t offset, struct tar_header *ret_header, struct err *err) {
     struct tar_header header = {.format = header_format(block), .type = block[TYPE_AT]};
-    int64_t size, mode, mtime, real_size;
+    int64_t size, mode, real_size;
     char quoted[64];
     struct span size_field = field(block, SIZE_AT, SIZE_SIZE);
     if (!tar_number(size_field, &size))
@@ -155,7 +152,6 @@ int tar_header_parse(const uint8_t *block, uint64_t offset, struct tar_header *r
         return err_set(err, ERR_FORMAT, 0, "tar: header at offset %" PRIu64 ": negative size %" PRId64, offset, size);
     header.size = (uint64_t)size;
     header.mode = tar_number(field(block, MODE_AT, MODE_SIZE), &mode) ? (uint32_t)((uint64_t)mode & 07777) : 0;
-    header.mtime = tar_number(field(block, MTIME_AT, MTIME_SIZE), &mtime) ? mtime : 0;
     header.name = text_field(block, NAME_AT, NAME_SIZE);
     header.link = text_field(block, LINK_AT, LINK_SIZE);
     header.prefix = header_prefix(block, header.format);
@@ -195,7 +191,6 @@ static void record_take(struct tar_pax *pax, struct span key, struct span value)
         {"path", &pax->path},
         {"linkpath", &pax->link_path},
         {"size", &pax->size},
-        {"mtime", &pax->mtime},
         {"GNU.sparse.major", &pax->sparse_major},
         {"GNU.sparse.minor", &pax->sparse_minor},
         {"GNU.sparse.name", &pax->sparse_name},
@@ -232,20 +227,6 @@ int tar_pax_parse(struct span records, struct tar_pax *ret_pax, struct err *err)
 }
 
 bool tar_pax_number(struct span s, uint64_t *ret_value) { return text_u64(s, 10, INT64_MAX, ret_value); }
-
-bool tar_pax_time(struct span s, int64_t *ret_value) {
-    bool negative = span_starts(s, "-");
-    struct span fraction = negative ? span_from(s, 1) : s;
-    struct span whole = text_cut(&fraction, '.');
-    uint64_t seconds;
-    if (!tar_pax_number(whole, &seconds))
-        return false;
-    bool part = false;
-    for (size_t i = 0; i < fraction.size; i++)
-        part |= fraction.data[i] != '0';
-    *ret_value = !negative ? (int64_t)seconds : -(int64_t)seconds - (part && seconds < INT64_MAX ? 1 : 0);
-    return true;
-}
 
 int tar_sparse_text_read(struct tar_sparse_text *text, const uint8_t *block) {
     for (size_t i = 0; i < TAR_BLOCK_BYTES; i++) {

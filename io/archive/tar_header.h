@@ -7,7 +7,6 @@
 #include "base/span.h"
 
 #define TAR_BLOCK_BYTES ((size_t)512)
-#define TAR_PREFIX_BYTES_MAX ((size_t)155)
 
 enum tar_format { TAR_FORMAT_V7, TAR_FORMAT_USTAR, TAR_FORMAT_GNU, TAR_FORMAT_STAR };
 
@@ -20,7 +19,6 @@ struct tar_header {
     struct span link;
     uint64_t size;
     uint32_t mode;
-    int64_t mtime;
     bool sparse_extended; /* type 'S': another block of the sparse map follows */
     uint64_t sparse_size; /* type 'S': the file's size with its holes */
 };
@@ -32,7 +30,7 @@ bool tar_block_is_zero(const uint8_t *block);
 bool tar_block_checksum(const uint8_t *block, uint64_t *ret_expected, uint64_t *ret_found);
 
 /* FORMAT where the size is damaged, negative or beyond 2^63 - 1: what follows could not be found. Damage
- * in mode and mtime is let pass as 0. The checksum is the caller's. */
+ * in mode is let pass as 0. The checksum is the caller's. */
 int tar_header_parse(const uint8_t *block, uint64_t offset, struct tar_header *ret_header, struct err *err);
 
 /* A numeric field: octal with spaces or NULs before and after, or base-256. False for anything else. */
@@ -44,7 +42,6 @@ struct tar_pax {
     struct span path;
     struct span link_path;
     struct span size;
-    struct span mtime;
     struct span sparse_major; /* GNU.sparse.major, … */
     struct span sparse_minor;
     struct span sparse_name;
@@ -59,8 +56,6 @@ int tar_pax_parse(struct span records, struct tar_pax *ret_pax, struct err *err)
 
 /* Digits only, at most 2^63 - 1. */
 bool tar_pax_number(struct span s, uint64_t *ret_value);
-/* The whole seconds of "1700000000.25" or "-1.5" (which is -2). */
-bool tar_pax_time(struct span s, int64_t *ret_value);
 
 /* The map of PAX 1.0: decimal numbers, each with a newline: the count of pairs, then so many offsets and
  * sizes. */

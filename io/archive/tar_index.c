@@ -94,7 +94,7 @@ static int list_plain(struct listing *listing, struct err *err) {
     while (tar_offset(tar) < index->size && !tar_at_end(tar)) {
         uint64_t skip = tar_skippable(tar);
         uint64_t left = index->size - tar_offset(tar);
-        if (skip > 0 && tar_skip(tar, skip < left ? skip : left, err) < 0)
+        if (skip > 0 && tar_skip(tar, u64_min(skip, left), err) < 0)
             return -1;
         size_t size;
         if (file_read_at_offset(index, tar_offset(tar), data, sizeof data, &size, err) < 0)
@@ -156,8 +156,7 @@ static int file_open(struct tar_index *index, const char *path, struct err *err)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", path);
     index->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* O_NONBLOCK: opening a FIFO must not hang us */
     if (index->fd < 0)
-        return err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOTFOUND : ERR_IO, errno, "%s: %s", path,
-                       strerror(errno));
+        return err_set(err, err_code_of_open(errno), errno, "%s: %s", path, strerror(errno));
     if (fstat(index->fd, &status) != 0)
         return err_set(err, ERR_IO, errno, "%s: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
@@ -282,7 +281,7 @@ static int buffer_fill(struct tar_stream *stream, size_t size, struct span *ret_
 }
 
 static int read_plain(struct tar_stream *stream, struct span *ret_chunk, struct err *err) {
-    size_t size = stream->left < stream->buffer_size ? (size_t)stream->left : stream->buffer_size;
+    size_t size = (size_t)u64_min(stream->left, stream->buffer_size);
     struct span chunk;
     if (buffer_fill(stream, size, &chunk, err) < 0)
         return -1;

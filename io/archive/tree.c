@@ -79,11 +79,12 @@ static int level_enter(struct walk *walk, int parent, const char *name, struct e
             (void)close(fd);
         return problem(walk, ERR_IO, sys, "folder cannot be opened", err);
     }
-    if (names_read(&level, err) < 0 || !vec_push(&walk->levels, level)) {
+    int result = names_read(&level, err);
+    if (result == 0 && !vec_push(&walk->levels, level))
+        result = err_set(err, ERR_NOMEM, 0, "folder: out of memory");
+    if (result < 0)
         level_release(&level);
-        return err != NULL && err->code != ERR_NONE ? -1 : err_set(err, ERR_NOMEM, 0, "folder: out of memory");
-    }
-    return 0;
+    return result;
 }
 
 static int body_read(struct walk *walk, int fd, uint64_t size, struct err *err) {
@@ -147,8 +148,7 @@ static int entry_visit(struct walk *walk, int parent, const char *name, struct e
     struct tar_entry entry = {.kind = kind_of(status.st_mode),
                               .path = buf_span(&walk->path),
                               .name = buf_span(&walk->path),
-                              .mode = (uint32_t)(status.st_mode & 07777),
-                              .mtime = status.st_mtime};
+                              .mode = (uint32_t)(status.st_mode & 07777)};
     if (entry.kind == TAR_FILE)
         return file_visit(walk, parent, name, &entry, err);
     if (entry.kind == TAR_SYMLINK) {
@@ -205,8 +205,7 @@ int tree_walk(const char *root, const struct tar_handler *handler, void *context
     if (walk.bytes == NULL)
         result = err_set(err, ERR_NOMEM, 0, "folder %s: out of memory", root);
     else if (top.folder == NULL)
-        result = err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOTFOUND : ERR_IO, errno, "folder %s: %s", root,
-                         strerror(errno));
+        result = err_set(err, err_code_of_open(errno), errno, "folder %s: %s", root, strerror(errno));
     else if (names_read(&top, err) < 0)
         result = err_wrap(err, "%s", root);
     else if (!vec_push(&walk.levels, top))

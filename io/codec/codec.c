@@ -101,11 +101,7 @@ static int method_choose(struct codec *codec, struct span head, struct err *err)
 static int detect(struct codec *codec, struct span *input, bool ended, struct err *err) {
     if (codec->head_size == 0 && input->size >= CODEC_HEAD_BYTES)
         return method_choose(codec, span_slice(*input, 0, CODEC_HEAD_BYTES), err) < 0 ? -1 : 1;
-    size_t size = size_min(CODEC_HEAD_BYTES - codec->head_size, input->size);
-    if (size > 0)
-        memcpy(codec->head + codec->head_size, input->data, size);
-    codec->head_size += size;
-    *input = span_from(*input, size);
+    (void)span_gather(input, codec->head, &codec->head_size, CODEC_HEAD_BYTES);
     if (codec->head_size < CODEC_HEAD_BYTES && !ended)
         return 0;
     codec->pending = span_make(codec->head, codec->head_size);

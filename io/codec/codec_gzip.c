@@ -105,22 +105,18 @@ static int header_check(struct gzip *gzip, struct err *err) {
 /* Uses input up to the end of one header field at most. */
 static int header_step(struct gzip *gzip, struct span *input, struct err *err) {
     switch (gzip->place) {
-    case PLACE_HEADER: {
+    case PLACE_HEADER:
         if (gzip->header_size == 0 && gzip->members > 0 && input->data[0] == 0) {
             gzip->place = PLACE_PADDING;
             return 0;
         }
-        size_t size = size_min(HEADER_BYTES - gzip->header_size, input->size);
-        memcpy(gzip->header + gzip->header_size, input->data, size);
-        gzip->header_size += size;
-        *input = span_from(*input, size);
+        (void)span_gather(input, gzip->header, &gzip->header_size, HEADER_BYTES);
         if (gzip->header_size < HEADER_BYTES)
             return 0;
         if (header_check(gzip, err) < 0)
             return -1;
         header_next(gzip, PLACE_HEADER);
         return 0;
-    }
     case PLACE_EXTRA_SIZE:
         gzip->skip |= (size_t)input->data[0] << (8 * gzip->header_size++);
         *input = span_from(*input, 1);

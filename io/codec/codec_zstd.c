@@ -89,10 +89,7 @@ static int frame_step(struct zstd *zstd, struct codec_io *io, struct span *input
 /* Gathers the magic of the next frame and hands it to the decoder, which then waits for the rest of the
  * frame's header. */
 static int magic_step(struct zstd *zstd, struct codec_io *io, struct err *err) {
-    size_t size = size_min(MAGIC_BYTES - zstd->magic_size, io->input.size);
-    memcpy(zstd->magic + zstd->magic_size, io->input.data, size);
-    zstd->magic_size += size;
-    io->input = span_from(io->input, size);
+    (void)span_gather(&io->input, zstd->magic, &zstd->magic_size, MAGIC_BYTES);
     if (zstd->magic_size < MAGIC_BYTES)
         return 0;
     struct span magic = span_make(zstd->magic, MAGIC_BYTES);

@@ -6,8 +6,7 @@
 
 static int open_report(const char *path, struct err *err) {
     int sys = errno;
-    enum err_code code = sys == ENOENT || sys == ENOTDIR ? ERR_NOTFOUND : ERR_IO;
-    return err_set(err, code, sys, "%s: %s", path, strerror(sys));
+    return err_set(err, err_code_of_open(sys), sys, "%s: %s", path, strerror(sys));
 }
 
 static int read_all(int fd, const char *name, struct buf *buf, struct err *err) {

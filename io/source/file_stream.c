@@ -8,7 +8,7 @@ struct file_stream {
     struct stream *stream;
     struct chunk *chunk; /* being read into, or NULL */
     int fd;
-    uint64_t offset, left;
+    uint64_t offset; /* of the next read */
     bool canceled;
     char name[128];
 };
@@ -29,19 +29,14 @@ static void on_read(void *context, ssize_t result) {
     struct chunk *chunk = STEAL(file->chunk);
     stream_commit(file->stream, chunk, size);
     file->offset += size;
-    if (file->left != UINT64_MAX)
-        file->left -= size;
     if (file->canceled || result == -ECANCELED)
         (void)err_set(&err, ERR_CANCELED, 0, "%s: canceled", file->name);
     else if (result < 0 && result != -EINTR && result != -EAGAIN)
         (void)err_set(&err, ERR_IO, (int)-result, "%s: read at offset %" PRIu64 ": %s", file->name, file->offset,
                       strerror((int)-result));
-    else if (result == 0 && file->left != UINT64_MAX && file->left > 0)
-        (void)err_set(&err, ERR_FORMAT, 0, "%s: ends at offset %" PRIu64 ", %" PRIu64 " bytes early", file->name,
-                      file->offset, file->left);
     if (err.code != ERR_NONE)
         finish(file, &err);
-    else if (result == 0 || file->left == 0)
+    else if (result == 0)
         finish(file, NULL);
     else
         read_next(file);
@@ -54,8 +49,7 @@ static void read_next(struct file_stream *file) {
             finish(file, NULL); /* somebody else has ended it: the sweep is being stopped */
         return;                 /* else resumed or canceled later */
     }
-    size_t size = (size_t)(file->left < CHUNK_BYTES ? file->left : CHUNK_BYTES);
-    if (loop_read(file->loop, file->fd, file->chunk->data, size, file->offset, on_read, file) == 0) {
+    if (loop_read(file->loop, file->fd, file->chunk->data, CHUNK_BYTES, file->offset, on_read, file) == 0) {
         struct err err = {0};
         (void)err_set(&err, ERR_NOMEM, 0, "%s: out of memory", file->name);
         stream_commit(file->stream, STEAL(file->chunk), 0);
@@ -79,8 +73,7 @@ static void on_cancel(void *context) {
     finish(file, &err);
 }
 
-void file_stream_start(struct loop *loop, int fd, uint64_t offset, uint64_t size, const char *name,
-                       struct stream *stream) {
+void file_stream_start(struct loop *loop, int fd, const char *name, struct stream *stream) {
     struct file_stream *file = mem_zalloc(sizeof *file);
     struct err err = {0};
     if (file == NULL) {
@@ -89,11 +82,8 @@ void file_stream_start(struct loop *loop, int fd, uint64_t offset, uint64_t size
         stream_end(stream, &err);
         return;
     }
-    *file = (struct file_stream){.loop = loop, .stream = stream, .fd = fd, .offset = offset, .left = size};
+    *file = (struct file_stream){.loop = loop, .stream = stream, .fd = fd};
     (void)snprintf(file->name, sizeof file->name, "%s", name);
     stream_attach(stream, on_resume, on_cancel, file);
-    if (size == 0)
-        finish(file, NULL);
-    else
-        read_next(file);
+    read_next(file);
 }

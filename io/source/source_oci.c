@@ -46,8 +46,7 @@ static int folder_open(struct oci_source *oci, const char *path, struct err *err
             return tag.data == NULL ? err_set(err, ERR_NOMEM, 0, "%s: out of memory", path) : 0;
         }
     }
-    return err_set(err, sys == ENOENT || sys == ENOTDIR ? ERR_NOTFOUND : ERR_IO, sys,
-                   "OCI layout %s: expected a folder: %s", path, strerror(sys));
+    return err_set(err, err_code_of_open(sys), sys, "OCI layout %s: expected a folder: %s", path, strerror(sys));
 }
 
 static int oci_open(const struct source_context *context, struct span target, struct span location,
@@ -121,7 +120,7 @@ static void oci_stream(struct source *source, const struct source_reference *ref
         stream_end(stream, &err);
         return;
     }
-    file_stream_start(source->context->loop, fd, 0, UINT64_MAX, path, stream);
+    file_stream_start(source->context->loop, fd, path, stream);
 }
 
 static const char *const prefixes[] = {"oci:", "oci-dir:", "oci-layout:", NULL};
