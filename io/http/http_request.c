@@ -9,11 +9,12 @@
 
 /* ---- headers ---- */
 
+static const char *const value_names[HEADER_VALUE_COUNT] = {"Content-Type", "Docker-Content-Digest", "Link", "Location",
+                                                            "WWW-Authenticate"};
+
 /* Only the first of its name counts. A value that is too long fails the request: half a Link would end a listing early,
  * and nobody would see it. */
 static bool value_keep(struct http_request *request, enum header_value which, struct span value) {
-    static const char *const names[HEADER_VALUE_COUNT] = {"Content-Type", "Docker-Content-Digest", "Link", "Location",
-                                                          "WWW-Authenticate"};
     struct buf *kept = &request->values[which];
     if (kept->size > 0)
         return true;
@@ -25,7 +26,7 @@ static bool value_keep(struct http_request *request, enum header_value which, st
     bool large = value.size >= LIMIT_HTTP_HEADER_BYTES;
     if (large)
         (void)err_set(&request->failure, ERR_LIMIT, 0, "header %s: expected fewer than %zu bytes, found %zu",
-                      names[which], LIMIT_HTTP_HEADER_BYTES, value.size);
+                      value_names[which], LIMIT_HTTP_HEADER_BYTES, value.size);
     else
         (void)err_set(&request->failure, ERR_NOMEM, 0, "http: out of memory");
     request->failure_final = true;
@@ -89,17 +90,11 @@ static size_t on_header(char *data, size_t size, size_t count, void *context) {
     value = text_trim(value);
     uint64_t number;
     bool ok = true;
-    if (text_equal_nocase(name, span_text("content-type")))
-        ok = value_keep(request, HEADER_CONTENT_TYPE, value);
-    else if (text_equal_nocase(name, span_text("docker-content-digest")))
-        ok = value_keep(request, HEADER_CONTENT_DIGEST, value);
-    else if (text_equal_nocase(name, span_text("link")))
-        ok = value_keep(request, HEADER_LINK, value);
-    else if (text_equal_nocase(name, span_text("location")))
-        ok = value_keep(request, HEADER_LOCATION, value);
-    else if (text_equal_nocase(name, span_text("www-authenticate")))
-        ok = value_keep(request, HEADER_AUTHENTICATE, value);
-    else if (text_equal_nocase(name, span_text("retry-after")))
+    for (enum header_value which = 0; ok && which < HEADER_VALUE_COUNT; which++) {
+        if (text_equal_nocase(name, span_text(value_names[which])))
+            ok = value_keep(request, which, value);
+    }
+    if (text_equal_nocase(name, span_text("retry-after")))
         retry_after_read(request, value);
     else if (text_equal_nocase(name, span_text("content-range")))
         content_range_read(request, value);
@@ -160,7 +155,7 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
     /* What an earlier delivery of this same piece took, then what an earlier attempt delivered. */
     size_t again = size_min((size_t)request->taken, bytes.size);
     bytes = span_from(bytes, again);
-    uint64_t known = request->skip < bytes.size ? request->skip : bytes.size;
+    uint64_t known = u64_min(request->skip, bytes.size);
     request->skip -= known;
     bytes = span_from(bytes, (size_t)known);
     request->taken -= again;

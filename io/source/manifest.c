@@ -79,8 +79,8 @@ int manifest_parse(struct arena *arena, struct span json, struct manifest *ret_m
         return err_wrap(err, "manifest");
     if (!doc_is(root, DOC_OBJECT))
         return err_set(err, ERR_FORMAT, 0, "manifest: expected a JSON object");
-    struct manifest manifest = {.media_type = doc_text(doc_get_last(root, "mediaType")),
-                                .artifact_type = doc_text(doc_get_last(root, "artifactType"))};
+    struct manifest manifest = {.media_type = doc_text(doc_get_last(root, "mediaType"))};
+    bool is_artifact = doc_text(doc_get_last(root, "artifactType")).size > 0;
     int64_t schema = 0;
     const struct doc *manifests = doc_get_last(root, "manifests");
     const struct doc *layers = doc_get_last(root, "layers");
@@ -96,9 +96,9 @@ int manifest_parse(struct arena *arena, struct span json, struct manifest *ret_m
         if (descriptor_read(config, "manifest config", &manifest.config, err) < 0 ||
             descriptors_read(arena, layers, "manifest layer", LIMIT_LAYERS, &manifest, err) < 0)
             return -1;
-        bool artifact = manifest.artifact_type.size > 0 || !config_is_image(manifest.config.media_type);
+        bool artifact = is_artifact || !config_is_image(manifest.config.media_type);
         manifest.kind = artifact ? MANIFEST_ARTIFACT : MANIFEST_IMAGE;
-    } else if (manifest.artifact_type.size > 0 || doc_get_last(root, "blobs") != NULL) {
+    } else if (is_artifact || doc_get_last(root, "blobs") != NULL) {
         manifest.kind = MANIFEST_ARTIFACT; /* the ORAS artifact manifest, now withdrawn */
     } else {
         return err_set(err, ERR_FORMAT, 0,

@@ -31,7 +31,6 @@ enum manifest_kind { MANIFEST_IMAGE, MANIFEST_INDEX, MANIFEST_ARTIFACT, MANIFEST
 struct manifest {
     enum manifest_kind kind;
     struct span media_type;
-    struct span artifact_type;
     struct descriptor config;   /* images */
     struct descriptor *entries; /* layers in order, or an index' manifests */
     size_t entry_count;

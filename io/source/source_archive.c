@@ -183,7 +183,9 @@ static int item_read(struct archive_source *archive, const struct doc *object, s
                      struct err *err) {
     struct arena *arena = archive->source.context->arena;
     AUTO_BUF struct buf bytes;
-    struct image_config config;
+    struct image_config config; /* asked for its diff_ids alone */
+    AUTO(arena_release) struct arena scratch;
+    arena_init(&scratch, 0, 0);
     buf_init(&bytes, LIMIT_CONFIG_BYTES);
     if (!doc_is(object, DOC_OBJECT))
         return err_set(err, ERR_FORMAT, 0, "manifest.json: expected an object for each image");
@@ -194,7 +196,7 @@ static int item_read(struct archive_source *archive, const struct doc *object, s
     if (item->config.data == NULL)
         return err_set(err, ERR_NOMEM, 0, "manifest.json: out of memory");
     if (digest_of(DIGEST_SHA256, item->config, &item->config_digest, err) < 0 ||
-        image_config_parse(arena, item->config, &config, err) < 0)
+        image_config_parse(&scratch, item->config, &config, err) < 0)
         return -1;
     return item_layers(archive, doc_get_last(object, "Layers"), &config, item, err);
 }

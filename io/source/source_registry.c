@@ -42,7 +42,7 @@ static int registry_open(const struct source_context *context, struct span targe
         return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
     *registry = (struct registry_source){.source = {&source_registry_ops, context}};
     struct span text = arena_copy(context->arena, location);
-    registry->whole = span_starts(target, "registry://") && span_index(location, '/', 0) == SIZE_MAX;
+    registry->whole = source_is_registry(target);
     int result = text.data == NULL ? err_set(err, ERR_NOMEM, 0, "registry: out of memory") : 0;
     if (result == 0 && registry->whole) {
         /* A dummy repository lets the reference grammar check the host. */
@@ -94,7 +94,6 @@ struct listing {
     source_list_fn each;
     source_done_fn done;
     void *context;
-    size_t page_count;
     VEC(struct span) repositories; /* still to be listed: a stack */
     size_t in_flight;              /* requests */
     bool catalog_done;
@@ -200,11 +199,10 @@ static int tag_add(struct listing *listing, struct span repository, struct span 
                        text_quote(tag, quoted, sizeof quoted));
     char *text =
         arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(registry->host), SPAN_FORMAT(repository), SPAN_FORMAT(tag));
-    struct source_reference reference = {
-        .registry = registry->host, .repository = repository, .tag = arena_copy(arena, tag)};
-    if (text == NULL || reference.tag.data == NULL)
+    if (text == NULL)
         return err_set(err, ERR_NOMEM, 0, "tags of %.*s: out of memory", SPAN_FORMAT(repository));
-    reference.text = span_text(text);
+    struct source_reference reference = {.text = span_text(text), .registry = registry->host, .repository = repository};
+    reference.tag = span_from(reference.text, reference.text.size - tag.size);
     listing->each(listing->context, &registry->source, &reference);
     return 0;
 }

@@ -82,11 +82,22 @@ static void break_off(struct stream *stream) {
     (void)pthread_cond_signal(&stream->readable);
 }
 
+/* Nothing more is taken: it has ended, the consumer has gone, or memory is short. */
+static bool is_closed(const struct stream *stream) { return stream->ended || stream->abandoned || stream->broken; }
+
+static void chunk_append(struct stream *stream, struct chunk *chunk) {
+    if (stream->last == NULL)
+        stream->first = chunk;
+    else
+        stream->last->next = chunk;
+    stream->last = chunk;
+}
+
 size_t stream_put(struct stream *stream, struct span bytes) {
     size_t taken = 0;
     (void)pthread_mutex_lock(&stream->lock);
     while (taken < bytes.size) {
-        if (stream->abandoned || stream->ended || stream->broken) {
+        if (is_closed(stream)) {
             taken = bytes.size;
             break;
         }
@@ -101,11 +112,7 @@ size_t stream_put(struct stream *stream, struct span bytes) {
                 break_off(stream);
                 continue;
             }
-            if (stream->last == NULL)
-                stream->first = chunk;
-            else
-                stream->last->next = chunk;
-            stream->last = chunk;
+            chunk_append(stream, chunk);
             stream->count++;
         }
         size_t size = size_min(CHUNK_BYTES - chunk->size, bytes.size - taken);
@@ -122,7 +129,7 @@ size_t stream_put(struct stream *stream, struct span bytes) {
 struct chunk *stream_reserve(struct stream *stream) {
     struct chunk *chunk = NULL;
     (void)pthread_mutex_lock(&stream->lock);
-    if (!stream->ended && !stream->abandoned && !stream->broken) {
+    if (!is_closed(stream)) {
         stream->paused = stream->count >= stream->chunks_max;
         chunk = stream->paused ? NULL : chunk_take(stream->pool);
         if (chunk != NULL) {
@@ -138,14 +145,10 @@ struct chunk *stream_reserve(struct stream *stream) {
 void stream_commit(struct stream *stream, struct chunk *chunk, size_t size) {
     assert(size <= CHUNK_BYTES);
     (void)pthread_mutex_lock(&stream->lock);
-    bool keep = size > 0 && !stream->ended && !stream->abandoned && !stream->broken;
+    bool keep = size > 0 && !is_closed(stream);
     if (keep) {
         chunk->size = size;
-        if (stream->last == NULL)
-            stream->first = chunk;
-        else
-            stream->last->next = chunk;
-        stream->last = chunk;
+        chunk_append(stream, chunk);
         stream->bytes += size;
         (void)pthread_cond_signal(&stream->readable);
     } else {
