@@ -57,11 +57,4 @@ static inline void cleanup_dir(DIR **directory) {
         stolen_;                                                                                                       \
     })
 
-#define STEAL_FD(fd)                                                                                                   \
-    ({                                                                                                                 \
-        int stolen_ = (fd);                                                                                            \
-        (fd) = -1;                                                                                                     \
-        stolen_;                                                                                                       \
-    })
-
 #endif

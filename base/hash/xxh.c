@@ -15,7 +15,7 @@ uint64_t xxh64_seeded(struct span s, uint64_t seed) { return XXH3_64bits_withSee
 
 uint64_t xxh64_file(struct span s, uint64_t seed) { return XXH64(s.data, s.size, seed); }
 
-int hash_key_init(struct hash_key *ret_key, struct span seed, struct err *err) {
+static int hash_key_init(struct hash_key *ret_key, struct span seed, struct err *err) {
     struct hash_key key;
     if (XXH3_generateSecret(key.bytes, sizeof key.bytes, seed.data, seed.size) != XXH_OK)
         return err_set(err, ERR_NOMEM, 0, "hash key: XXH3 refused a seed of %zu bytes", seed.size);

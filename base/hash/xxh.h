@@ -15,11 +15,10 @@ static inline bool hash128_equal(struct hash128 a, struct hash128 b) { return a.
 uint64_t xxh64_seeded(struct span s, uint64_t seed); /* XXH3-64 with a seed: tables and path fingerprints */
 uint64_t xxh64_file(struct span s, uint64_t seed);   /* classic XXH64, the checksum of `xxhsum -H64`: the manifest's */
 
-/* A 192-byte key from a seed of any bytes: keyed hashes of bodies. */
+/* A 192-byte key: keyed hashes of bodies. */
 struct hash_key {
     uint8_t bytes[192];
 };
-int hash_key_init(struct hash_key *ret_key, struct span seed, struct err *err);
 /* A key from the system's random source. */
 int hash_key_random(struct hash_key *ret_key, struct err *err);
 
