@@ -48,24 +48,26 @@ static bool is_repetition(struct span s) {
     return s.size >= 4 && longest * 2 >= s.size;
 }
 
-static bool matches_any(const struct patterns *patterns, struct secret_scratch *scratch, struct span secret) {
+static bool matches_any(const struct secret_pattern *const *patterns, size_t count, struct secret_scratch *scratch,
+                        struct span secret) {
     struct secret_match match;
-    for (size_t i = 0; i < patterns->count; i++)
-        if (secret_pattern_match(patterns->data[i], scratch->matcher, secret, 0, SIZE_MAX, false, &match) > 0)
+    for (size_t i = 0; i < count; i++)
+        if (secret_pattern_match(patterns[i], scratch->matcher, secret, 0, SIZE_MAX, false, &match) > 0)
             return true;
     return false;
 }
 
 static bool is_allowed(const struct secret_engine *engine, struct secret_scratch *scratch,
-                       const struct ready_rule *ready, struct span secret, bool certain) {
-    struct secret_allow list = secret_rules_allow(engine->rules);
+                       const struct secret_rule *rule, struct span secret, bool certain) {
+    const struct secret_allow *list = &engine->allow;
     if (!certain && is_repetition(secret))
         return true;
-    for (size_t i = 0; i < list.value_count; i++)
-        if (span_equal(secret, list.values[i]))
+    for (size_t i = 0; i < list->value_count; i++)
+        if (span_equal(secret, list->values[i]))
             return true;
-    return matches_any(&ready->allow, scratch, secret) || matches_any(&engine->allow, scratch, secret) ||
-           (ready->rule->generic && matches_any(&engine->allow_generic, scratch, secret));
+    return matches_any(rule->allow_patterns, rule->allow_count, scratch, secret) ||
+           matches_any(list->expressions, list->expression_count, scratch, secret) ||
+           (rule->generic && matches_any(list->generic, list->generic_count, scratch, secret));
 }
 
 /* Generic rules speak of names, not of token shapes: they need text of human lines to stand on. */
@@ -138,8 +140,7 @@ static bool is_plausible(const struct secret_rule *rule, struct span body, const
 enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch,
                                    uint32_t rule_index, const struct secret_input *input,
                                    const struct secret_match *match, struct candidate *ret_candidate) {
-    const struct ready_rule *ready = &engine->ready[rule_index];
-    const struct secret_rule *rule = ready->rule;
+    const struct secret_rule *rule = &engine->rules[rule_index];
     struct span secret = span_slice(input->body, match->secret_begin, match->secret_end - match->secret_begin);
     if (!is_plausible(rule, input->body, match, secret))
         return CONFIRM_NO;
@@ -159,7 +160,7 @@ enum confirm_result secret_confirm(const struct secret_engine *engine, struct se
     bool certain = strcmp(ret_candidate->validated, "checksum") == 0;
     if (!certain && ret_candidate->entropy < rule->entropy_min)
         return CONFIRM_NO;
-    if (is_allowed(engine, scratch, ready, secret, certain))
+    if (is_allowed(engine, scratch, rule, secret, certain))
         return CONFIRM_ALLOWED;
     if (!certain && secret_path_is_test(input->path))
         ret_candidate->confidence *= TEST_PATH_FACTOR;

@@ -11,41 +11,11 @@ static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "secret en
 
 /* Compilation ---------------------------------------------------------------------------------------------------- */
 
-static void patterns_release(struct patterns *patterns) {
-    for (size_t i = 0; i < patterns->count; i++)
-        secret_pattern_free(patterns->data[i]);
-    mem_free(patterns->data);
-    *patterns = (struct patterns){0};
-}
-
-static int patterns_make(struct patterns *patterns, const struct span *texts, size_t count, struct err *err) {
-    patterns->data = mem_array(count, sizeof *patterns->data);
-    if (patterns->data == NULL)
-        return nomem(err);
-    for (; patterns->count < count; patterns->count++)
-        if (secret_pattern_new(texts[patterns->count], SECRET_PATTERN_ALLOW, &patterns->data[patterns->count], err) < 0)
-            return -1;
-    return 0;
-}
-
-static bool literal_add_rule(struct ready_literal *literal, uint32_t rule) {
-    if (literal->rule_count == literal->rule_capacity) {
-        size_t capacity = literal->rule_capacity == 0 ? 2 : literal->rule_capacity * 2;
-        uint32_t *grown = mem_resize(literal->rules, capacity, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        literal->rules = grown;
-        literal->rule_capacity = capacity;
-    }
-    literal->rules[literal->rule_count++] = rule;
-    return true;
-}
-
 /* Two rules may share a literal: it is searched for once. `keys` holds the texts seen, in lower case for nocase ones.
  * */
 static int literal_add(struct secret_engine *engine, struct map *seen, struct arena *keys, struct span text,
                        uint32_t rule, struct err *err) {
-    const struct secret_rule *of = engine->ready[rule].rule;
+    const struct secret_rule *of = &engine->rules[rule];
     struct span key = span_text(arena_format(keys, "%c%.*s", of->nocase ? 'i' : 'c', SPAN_FORMAT(text)));
     if (key.data == NULL)
         return nomem(err);
@@ -77,9 +47,9 @@ static int literal_add(struct secret_engine *engine, struct map *seen, struct ar
         literal->follow = SECRET_FOLLOW_ANY;
     literal->follow_bytes = size_max(literal->follow_bytes, of->max_bytes);
     /* A rule that lists the same text twice (in two cases, perhaps) is tried once. */
-    if (literal->rule_count > 0 && literal->rules[literal->rule_count - 1] == rule)
+    if (literal->rules.count > 0 && literal->rules.data[literal->rules.count - 1] == rule)
         return 0;
-    return literal_add_rule(literal, rule) ? 0 : nomem(err);
+    return vec_push(&literal->rules, rule) ? 0 : nomem(err);
 }
 
 static int hs_error(hs_error_t code, hs_compile_error_t *compile, const char *what, struct err *err) {
@@ -120,12 +90,11 @@ static int literals_compile(struct secret_engine *engine, struct arena *arena, s
         lists.ids[i] = (unsigned)i;
         lists.sizes[i] = literal->text.size;
     }
-    engine->literal_count = engine->literals.count;
-    if (engine->literal_count == 0)
+    if (engine->literals.count == 0)
         return 0;
     hs_compile_error_t *compile = NULL;
     hs_error_t code =
-        hs_compile_lit_multi(lists.texts, lists.flags, lists.ids, lists.sizes, (unsigned)engine->literal_count,
+        hs_compile_lit_multi(lists.texts, lists.flags, lists.ids, lists.sizes, (unsigned)engine->literals.count,
                              HS_MODE_BLOCK, NULL, &engine->literal_db, &compile);
     return code == HS_SUCCESS ? 0 : hs_error(code, compile, "literals", err);
 }
@@ -137,12 +106,12 @@ static int shapes_compile(struct secret_engine *engine, struct arena *arena, str
     if (!lists_make(&lists, arena, engine->rule_count + 1))
         return nomem(err);
     for (uint32_t i = 0; i < engine->rule_count; i++) {
-        const struct secret_rule *rule = engine->ready[i].rule;
+        const struct secret_rule *rule = &engine->rules[i];
         if (rule->literal_count > 0)
             continue;
         struct ready_literal place = {.text = {NULL, 0}};
-        if (!literal_add_rule(&place, i) || !vec_push(&engine->literals, place)) {
-            mem_free(place.rules);
+        if (!vec_push(&place.rules, i) || !vec_push(&engine->literals, place)) {
+            vec_release(&place.rules);
             return nomem(err);
         }
         lists.texts[lists.count] = (const char *)rule->expression.data;
@@ -157,17 +126,11 @@ static int shapes_compile(struct secret_engine *engine, struct arena *arena, str
     return code == HS_SUCCESS ? 0 : hs_error(code, compile, "rules without literals", err);
 }
 
-static int rules_compile(struct secret_engine *engine, struct arena *arena, struct err *err) {
+static int literals_collect(struct secret_engine *engine, struct arena *arena, struct err *err) {
     struct map seen __attribute__((cleanup(map_release)));
     map_init(&seen, 0);
     for (uint32_t i = 0; i < engine->rule_count; i++) {
-        struct ready_rule *ready = &engine->ready[i];
-        const struct secret_rule *rule = ready->rule = secret_rules_at(engine->rules, i);
-        bool at = rule->literal_count > 0 && rule->before_bytes == 0;
-        if (secret_pattern_new(rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &ready->pattern, err) <
-                0 ||
-            patterns_make(&ready->allow, rule->allow, rule->allow_count, err) < 0)
-            return err_wrap(err, "rule %.*s", SPAN_FORMAT(rule->id));
+        const struct secret_rule *rule = &engine->rules[i];
         for (size_t literal = 0; literal < rule->literal_count; literal++)
             if (literal_add(engine, &seen, arena, rule->literals[literal], i, err) < 0)
                 return -1;
@@ -182,20 +145,15 @@ int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_
         return nomem(err);
     struct arena arena __attribute__((cleanup(arena_release)));
     arena_init(&arena, 0, LIMIT_SECRET_RULES_BYTES);
-    engine->rules = rules;
+    engine->allow = secret_rules_allow(rules);
     engine->rule_count = secret_rules_count(rules);
+    engine->rules = engine->rule_count == 0 ? NULL : secret_rules_at(rules, 0);
     engine->key_size = size_min(fingerprint_key.size, sizeof engine->key);
     if (engine->key_size > 0)
         memcpy(engine->key, fingerprint_key.data, engine->key_size);
-    engine->ready = mem_array(engine->rule_count, sizeof *engine->ready);
-    if (engine->ready == NULL)
-        return nomem(err);
     if (hs_valid_platform() != HS_SUCCESS)
         return hs_error(HS_ARCH_ERROR, NULL, "start", err);
-    struct secret_allow allow = secret_rules_allow(rules);
-    if (patterns_make(&engine->allow, allow.expressions, allow.expression_count, err) < 0 ||
-        patterns_make(&engine->allow_generic, allow.generic, allow.generic_count, err) < 0 ||
-        rules_compile(engine, &arena, err) < 0 || literals_compile(engine, &arena, err) < 0 ||
+    if (literals_collect(engine, &arena, err) < 0 || literals_compile(engine, &arena, err) < 0 ||
         shapes_compile(engine, &arena, err) < 0)
         return -1;
     *ret_engine = STEAL(engine);
@@ -205,18 +163,11 @@ int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_
 void secret_engine_free(struct secret_engine *engine) {
     if (engine == NULL)
         return;
-    for (size_t i = 0; engine->ready != NULL && i < engine->rule_count; i++) {
-        secret_pattern_free(engine->ready[i].pattern);
-        patterns_release(&engine->ready[i].allow);
-    }
     for (size_t i = 0; i < engine->literals.count; i++)
-        mem_free(engine->literals.data[i].rules);
+        vec_release(&engine->literals.data[i].rules);
     vec_release(&engine->literals);
-    patterns_release(&engine->allow);
-    patterns_release(&engine->allow_generic);
     (void)hs_free_database(engine->literal_db); /* both accept NULL; nothing to do about a failure */
     (void)hs_free_database(engine->shape_db);
-    mem_free(engine->ready);
     explicit_bzero(engine->key, sizeof engine->key);
     mem_free(engine);
 }
@@ -274,7 +225,7 @@ struct search {
 static bool names_a_secret(struct span text) {
     static const struct span words[] = {SPAN_LITERAL("key"), SPAN_LITERAL("oken"), SPAN_LITERAL("cret"),
                                         SPAN_LITERAL("word")};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
         if (text.size >= words[i].size && text_equal_nocase(span_from(text, text.size - words[i].size), words[i]))
             return true;
     return false;
@@ -420,8 +371,7 @@ static bool match_take(struct search *search, uint32_t rule, struct rule_state *
 
 /* Tries one rule where one of its literals stands at [begin, end). False when memory is short. */
 static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t end) {
-    const struct ready_rule *ready = &search->engine->ready[index];
-    const struct secret_rule *rule = ready->rule;
+    const struct secret_rule *rule = &search->engine->rules[index];
     struct rule_state *state = rule_state(search, index);
     if (begin < state->next)
         return true;
@@ -438,7 +388,7 @@ static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t
             cut_by(search, rule);
             return true;
         }
-        int found = secret_pattern_match(ready->pattern, search->scratch->matcher, subject, from, begin, cut, &match);
+        int found = secret_pattern_match(rule->pattern, search->scratch->matcher, subject, from, begin, cut, &match);
         if (found < 0)
             cut_by(search, rule);
         if (found <= 0)
@@ -475,8 +425,8 @@ static int search_run(struct search *search, struct err *err) {
     for (size_t i = 0; i < scratch->hit_count; i++) {
         const struct ready_literal *literal = &engine->literals.data[scratch->hits[i] & UINT32_MAX];
         size_t begin = (size_t)(scratch->hits[i] >> 32);
-        for (size_t rule = 0; rule < literal->rule_count; rule++)
-            if (!rule_try(search, literal->rules[rule], begin, begin + literal->text.size))
+        for (size_t rule = 0; rule < literal->rules.count; rule++)
+            if (!rule_try(search, literal->rules.data[rule], begin, begin + literal->text.size))
                 return nomem(err);
         if (scratch->candidates.count >= 4 * LIMIT_FINDINGS_PER_FILE) {
             search->truncated = true;
@@ -499,7 +449,7 @@ static int compare_candidates(const void *a, const void *b) {
 
 /* Whether `a` is to be reported rather than `b`. */
 static bool is_better(const struct secret_engine *engine, const struct candidate *a, const struct candidate *b) {
-    bool generic_a = engine->ready[a->rule].rule->generic, generic_b = engine->ready[b->rule].rule->generic;
+    bool generic_a = engine->rules[a->rule].generic, generic_b = engine->rules[b->rule].generic;
     if (generic_a != generic_b)
         return generic_b;
     if (a->confidence > b->confidence || a->confidence < b->confidence)
@@ -510,14 +460,14 @@ static bool is_better(const struct secret_engine *engine, const struct candidate
 /* An access key id beside its secret makes both certain. Candidates are sorted by begin, so partners are near. */
 static void candidates_pair(const struct secret_engine *engine, struct candidate *list, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const struct secret_rule *rule = engine->ready[list[i].rule].rule;
+        const struct secret_rule *rule = &engine->rules[list[i].rule];
         if (rule->pair == NULL)
             continue;
         bool paired = false;
         for (size_t j = i; j-- > 0 && !paired && list[i].begin - list[j].begin <= rule->pair_bytes;)
-            paired = engine->ready[list[j].rule].rule == rule->pair;
+            paired = &engine->rules[list[j].rule] == rule->pair;
         for (size_t j = i + 1; j < count && !paired && list[j].begin - list[i].begin <= rule->pair_bytes; j++)
-            paired = engine->ready[list[j].rule].rule == rule->pair;
+            paired = &engine->rules[list[j].rule] == rule->pair;
         if (paired && rule->confidence_pair > list[i].confidence)
             list[i].confidence = rule->confidence_pair;
         list[i].paired = paired;
@@ -616,7 +566,7 @@ static int candidates_report(struct search *search, secret_hit_fn fn, void *cont
         }
         place_move(&place, input->body, candidate->begin);
         struct secret_hit hit = {
-            .rule = search->engine->ready[candidate->rule].rule,
+            .rule = &search->engine->rules[candidate->rule],
             .severity = candidate->severity,
             .offset = input->offset + candidate->begin,
             .length = candidate->end - candidate->begin,

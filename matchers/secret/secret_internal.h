@@ -11,18 +11,6 @@
 #include "matchers/secret/secret_pattern.h"
 #include "matchers/secret/secret_validator.h"
 
-struct patterns {
-    struct secret_pattern **data;
-    size_t count;
-};
-
-/* A rule, ready to run. Index and order are the rule set's. */
-struct ready_rule {
-    const struct secret_rule *rule;
-    struct secret_pattern *pattern;
-    struct patterns allow;
-};
-
 /* A literal of one or more rules; or, with `size` 0, the place where a rule without literals is searched for. */
 struct ready_literal {
     struct span text;
@@ -31,20 +19,16 @@ struct ready_literal {
     enum secret_follow follow; /* what all its rules want behind it; ANY where they differ */
     uint8_t follow_byte;
     size_t follow_bytes;
-    uint32_t *rules; /* indexes into the engine's rules, ascending */
-    size_t rule_count;
-    size_t rule_capacity;
+    VEC(uint32_t) rules; /* indexes into the rule set, ascending */
 };
 
 struct secret_engine {
-    const struct secret_rules *rules;
-    struct ready_rule *ready;
+    struct secret_allow allow;
+    const struct secret_rule *rules; /* the rule set's array */
     size_t rule_count;
     VEC(struct ready_literal) literals;
-    size_t literal_count;      /* of them those with text; the rest stand for rules without */
     hs_database_t *literal_db; /* NULL: no rule has a literal */
     hs_database_t *shape_db;   /* NULL: all rules have one */
-    struct patterns allow, allow_generic;
     uint8_t key[64];
     size_t key_size;
 };

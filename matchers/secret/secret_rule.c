@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/embed.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "base/parse/doc.h"
 #include "base/text.h"
 #include "base/vec.h"
@@ -19,9 +18,10 @@
 
 struct secret_rules {
     struct arena arena;
-    VEC(struct secret_rule) rules; /* sorted by id once all files are read */
-    VEC(struct span) pairs;        /* the `pair` of the rule of the same index; only while loading */
-    VEC(struct span) allow_values, allow_expressions, allow_generic;
+    VEC(struct secret_rule) rules;         /* sorted by id once all files are read */
+    VEC(struct secret_pattern *) patterns; /* of rules and lists: to be freed */
+    VEC(struct span) allow_values;
+    VEC(const struct secret_pattern *) allow_expressions, allow_generic;
 };
 
 /* Where a message points. */
@@ -181,7 +181,7 @@ static int examples_read(struct secret_rules *set, struct place place, const str
 /* What a rule's file says, before defaults fill in. */
 struct rule_draft {
     struct secret_rule rule;
-    struct span expression, pair;
+    struct span expression;
     double confidence, confidence_valid, confidence_invalid, confidence_pair; /* < 0: not given */
 };
 
@@ -229,7 +229,7 @@ static int member_read(struct secret_rules *set, struct place place, const struc
     if (span_is(key, "expression"))
         return text_read(set, place, value, &draft->expression, err);
     if (span_is(key, "pair"))
-        return text_read(set, place, value, &draft->pair, err);
+        return text_read(set, place, value, &rule->pair_id, err);
     if (span_is(key, "severity"))
         return severity_read(place, value, rule, err);
     if (span_is(key, "nocase"))
@@ -333,16 +333,33 @@ static int literals_check(struct place place, const struct secret_rule *rule, st
     return 0;
 }
 
-static int expressions_check(struct place place, struct secret_rule *rule, struct err *err) {
-    bool at = rule->literal_count > 0 && rule->before_bytes == 0;
+/* Compiles an expression, which the set then owns. `field` is for the message. */
+static int pattern_make(struct secret_rules *set, struct place place, const char *field, struct span expression,
+                        enum secret_pattern_use use, const struct secret_pattern **ret_pattern, struct err *err) {
     struct secret_pattern *pattern = NULL;
-    if (secret_pattern_new(rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &pattern, err) < 0)
-        return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, place.line);
-    secret_pattern_free(pattern);
-    for (size_t i = 0; i < rule->allow_count; i++) {
-        if (secret_pattern_new(rule->allow[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
-            return err_wrap(err, "secret rules: %s:%" PRIu32 ": allow", place.file, place.line);
+    if (secret_pattern_new(expression, use, &pattern, err) < 0)
+        return err_wrap(err, "secret rules: %s:%" PRIu32 "%s", place.file, place.line, field);
+    if (!vec_push(&set->patterns, pattern)) {
         secret_pattern_free(pattern);
+        return nomem(err);
+    }
+    *ret_pattern = pattern;
+    return 0;
+}
+
+static int expressions_compile(struct secret_rules *set, struct place place, struct secret_rule *rule,
+                               struct err *err) {
+    bool at = rule->literal_count > 0 && rule->before_bytes == 0;
+    const struct secret_pattern **allow = arena_array(&set->arena, rule->allow_count, sizeof *allow);
+    if (allow == NULL)
+        return nomem(err);
+    rule->allow_patterns = allow;
+    if (pattern_make(set, place, "", rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &rule->pattern,
+                     err) < 0)
+        return -1;
+    for (size_t i = 0; i < rule->allow_count; i++) {
+        if (pattern_make(set, place, ": allow", rule->allow[i], SECRET_PATTERN_ALLOW, &allow[i], err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -366,7 +383,7 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
                           EXAMPLE_POSITIVES_MIN, EXAMPLE_NEGATIVES_MIN);
     if (rule->max_bytes == 0)
         return rule_error(place, err, "'max_bytes' must be at least 1");
-    if (draft->pair.size > 0 && draft->confidence_pair < 0)
+    if (rule->pair_id.size > 0 && draft->confidence_pair < 0)
         return rule_error(place, err, "'pair' needs 'confidence_pair'");
     if (rule->validator == NULL && (draft->confidence_valid >= 0 || draft->confidence_invalid >= 0))
         return rule_error(place, err, "'confidence_valid' and 'confidence_invalid' need a 'validator'");
@@ -378,7 +395,7 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
     if (literals_check(place, rule, err) < 0 ||
         expression_expand(set, place, draft->expression, &rule->expression, err) < 0)
         return -1;
-    return expressions_check(place, rule, err);
+    return expressions_compile(set, place, rule, err);
 }
 
 static bool member_is_repeated(const struct doc *object, const struct doc *member) {
@@ -412,15 +429,8 @@ static int rule_read(struct secret_rules *set, struct place place, struct span p
         return -1;
     if (set->rules.count >= LIMIT_SECRET_RULES)
         return err_set(err, ERR_LIMIT, 0, "secret rules: %s: more than %zu rules", place.file, LIMIT_SECRET_RULES);
-    return vec_push(&set->rules, draft.rule) && vec_push(&set->pairs, draft.pair) ? 0 : nomem(err);
+    return vec_push(&set->rules, draft.rule) ? 0 : nomem(err);
 }
-
-#define ALLOW_INTO(list)                                                                                               \
-    do {                                                                                                               \
-        for (size_t i_ = 0; i_ < count; i_++)                                                                          \
-            if (!vec_push(list, items[i_]))                                                                            \
-                return nomem(err);                                                                                     \
-    } while (0)
 
 static int allow_read(struct secret_rules *set, struct place place, const struct doc *root, struct err *err) {
     for (const struct doc *value = doc_first(root); value != NULL; value = value->next) {
@@ -429,23 +439,18 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
         size_t count = 0;
         if (texts_read(set, place, value, &items, &count, err) < 0)
             return -1;
-        if (span_is(value->key, "values")) {
-            ALLOW_INTO(&set->allow_values);
-            continue;
-        }
-        bool generic = span_is(value->key, "generic");
-        if (!generic && !span_is(value->key, "expressions"))
+        bool values = span_is(value->key, "values"), generic = span_is(value->key, "generic");
+        if (!values && !generic && !span_is(value->key, "expressions"))
             return rule_error(place, err, "a file without 'provider' holds values, expressions and generic only");
         for (size_t i = 0; i < count; i++) {
-            struct secret_pattern *pattern = NULL;
-            if (secret_pattern_new(items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
-                return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, place.line);
-            secret_pattern_free(pattern);
+            const struct secret_pattern *pattern = NULL;
+            if (!values && pattern_make(set, place, "", items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
+                return -1;
+            if (!(values    ? vec_push(&set->allow_values, items[i])
+                  : generic ? vec_push(&set->allow_generic, pattern)
+                            : vec_push(&set->allow_expressions, pattern)))
+                return nomem(err);
         }
-        if (generic)
-            ALLOW_INTO(&set->allow_generic);
-        else
-            ALLOW_INTO(&set->allow_expressions);
     }
     return 0;
 }
@@ -494,17 +499,8 @@ static int compare_rules(const void *a, const void *b) {
     return span_compare(((const struct secret_rule *)a)->id, ((const struct secret_rule *)b)->id);
 }
 
-/* The rules move when they are sorted, so the pairs wait in a map until all places are final. */
+/* Once all files are read: their order is final, and pairs are found. */
 static int rules_link(struct secret_rules *set, struct err *err) {
-    struct map pairs __attribute__((cleanup(map_release)));
-    map_init(&pairs, 0);
-    for (size_t i = 0; i < set->rules.count; i++) {
-        void **value = set->pairs.data[i].size == 0 ? NULL : map_put(&pairs, set->rules.data[i].id, NULL);
-        if (set->pairs.data[i].size > 0 && value == NULL)
-            return nomem(err);
-        if (value != NULL)
-            *value = &set->pairs.data[i];
-    }
     if (set->rules.count > 1)
         qsort(set->rules.data, set->rules.count, sizeof *set->rules.data, compare_rules);
     for (size_t i = 0; i < set->rules.count; i++) {
@@ -513,12 +509,10 @@ static int rules_link(struct secret_rules *set, struct err *err) {
         if (i > 0 && span_equal(rule->id, rule[-1].id))
             return rule_error(place, err, "id '%.*s' is taken by %s:%" PRIu32 ": choose another", SPAN_FORMAT(rule->id),
                               rule[-1].file, rule[-1].line);
-        const struct span *pair = map_get(&pairs, rule->id);
-        rule->pair = pair == NULL ? NULL : secret_rules_find(set, *pair);
-        if (pair != NULL && rule->pair == NULL)
-            return rule_error(place, err, "'pair' names no rule: '%.*s'", SPAN_FORMAT(*pair));
+        rule->pair = rule->pair_id.size == 0 ? NULL : secret_rules_find(set, rule->pair_id);
+        if (rule->pair_id.size > 0 && rule->pair == NULL)
+            return rule_error(place, err, "'pair' names no rule: '%.*s'", SPAN_FORMAT(rule->pair_id));
     }
-    vec_release(&set->pairs);
     return 0;
 }
 
@@ -563,7 +557,9 @@ void secret_rules_free(struct secret_rules *rules) {
     if (rules == NULL)
         return;
     vec_release(&rules->rules);
-    vec_release(&rules->pairs);
+    for (size_t i = 0; i < rules->patterns.count; i++)
+        secret_pattern_free(rules->patterns.data[i]);
+    vec_release(&rules->patterns);
     vec_release(&rules->allow_values);
     vec_release(&rules->allow_expressions);
     vec_release(&rules->allow_generic);

@@ -17,6 +17,8 @@ enum secret_class {
     SECRET_CLASS_SYMBOL = 16
 };
 
+struct secret_pattern;
+
 /* What a look at the bytes behind a literal can rule out before the expression is tried. */
 enum secret_follow {
     SECRET_FOLLOW_ANY,
@@ -35,20 +37,23 @@ struct secret_rule {
     const struct span *literals;
     size_t literal_count;
     bool nocase;
-    bool bounded;                /* {{start}} stands right before the literal */
-    enum secret_follow follow;   /* what must stand behind the literal */
-    uint8_t follow_byte;         /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
-    bool generic;                /* provider `generic`: gives way to every other rule, off in very long lines */
-    struct span expression;      /* with its {{…}} replaced; NUL-terminated */
-    const struct span *keywords; /* lower case */
+    bool bounded;              /* {{start}} stands right before the literal */
+    enum secret_follow follow; /* what must stand behind the literal */
+    uint8_t follow_byte;       /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
+    bool generic;              /* provider `generic`: gives way to every other rule, off in very long lines */
+    struct span expression;    /* with its {{…}} replaced; NUL-terminated */
+    const struct secret_pattern *pattern; /* the expression, compiled */
+    const struct span *keywords;          /* lower case */
     size_t keyword_count, keyword_bytes;
     size_t before_bytes, max_bytes;
     double entropy_min;                       /* 0: any */
     unsigned require;                         /* of enum secret_class */
     const struct secret_validator *validator; /* or NULL */
+    struct span pair_id;                      /* or empty */
     const struct secret_rule *pair;           /* or NULL */
     size_t pair_bytes;
     const struct span *allow; /* expressions; NUL-terminated */
+    const struct secret_pattern *const *allow_patterns;
     size_t allow_count;
     const struct span *references;
     size_t reference_count;
@@ -76,7 +81,7 @@ void secret_rules_free(struct secret_rules *rules);
 CLEANUP_DEFINE(secret_rules, struct secret_rules, secret_rules_free)
 #define AUTO_SECRET_RULES AUTO(cleanup_secret_rules)
 
-/* Sorted by id. */
+/* Sorted by id, and one array: behind the rule at 0 stand the others. */
 size_t secret_rules_count(const struct secret_rules *rules);
 const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size_t index);
 /* NULL when there is none of that id. */
@@ -85,7 +90,8 @@ const struct secret_rule *secret_rules_find(const struct secret_rules *rules, st
 /* The list of allow.yaml: exact secrets, expressions on every secret, and expressions on the secrets of `generic`
  * rules only. */
 struct secret_allow {
-    const struct span *values, *expressions, *generic;
+    const struct span *values;
+    const struct secret_pattern *const *expressions, *const *generic;
     size_t value_count, expression_count, generic_count;
 };
 struct secret_allow secret_rules_allow(const struct secret_rules *rules);
