@@ -65,6 +65,15 @@ bool text_equal_nocase(struct span a, struct span b) {
     return true;
 }
 
+bool text_only(struct span s, const char *signs) {
+    size_t sign_count = strlen(signs);
+    for (size_t i = 0; i < s.size; i++) {
+        if (!text_is_alnum(s.data[i]) && memchr(signs, s.data[i], sign_count) == NULL)
+            return false;
+    }
+    return true;
+}
+
 struct span text_cut(struct span *rest, uint8_t byte) {
     size_t at = span_index(*rest, byte, 0);
     struct span head = *rest;

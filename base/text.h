@@ -30,6 +30,9 @@ bool text_size(struct span s, uint64_t *ret_bytes);
 struct span text_trim(struct span s);                 /* without white space at both ends */
 bool text_equal_nocase(struct span a, struct span b); /* ASCII letters folded */
 
+/* Whether there is nothing in it but ASCII letters, digits and the bytes of `signs`; true when empty. */
+bool text_only(struct span s, const char *signs);
+
 /* Cuts `*rest` at the first `byte`: returns what is before it and leaves what is after it. Without one, returns all and
  * leaves `*rest` empty with data NULL. */
 struct span text_cut(struct span *rest, uint8_t byte);

@@ -53,8 +53,8 @@ formatted() {
         echo "SKIP format: needs clang-format 14"
         return 0
     fi
-    git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror 2>&1 | grep -E 'error:' | sed 's/: error.*/: not as "make format" leaves it/' | sort -u -t: -k1,1 | head -n 40
-    git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror >/dev/null 2>&1
+    ! git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror 2>&1 | sed -n 's/: error.*/: not as "make format" leaves it/p' |
+        sort -u -t: -k1,1 | head -n 40 | grep .
 }
 mkdir -p build
 step 'one format' formatted

@@ -256,15 +256,7 @@ static int parse_segments(struct span whole, struct span text, bool subpath, str
 }
 
 static bool is_key(struct span key, const char *more) {
-    if (key.size == 0 || text_is_digit(key.data[0]))
-        return false;
-    for (size_t i = 0; i < key.size; i++) {
-        if (!text_is_alnum(key.data[i]) && strchr(more, key.data[i]) == NULL)
-            return false;
-        if (key.data[i] == 0) /* strchr() finds the terminator */
-            return false;
-    }
-    return true;
+    return key.size > 0 && !text_is_digit(key.data[0]) && text_only(key, more);
 }
 
 static bool fold(struct arena *arena, struct span *part, bool lower, bool dash) {

@@ -136,17 +136,6 @@ static void parse_line(struct span line, struct distro *distro) {
     }
 }
 
-static bool is_version(struct span text) {
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        if (!text_is_alnum(c) && strchr("._-+~/", c) == NULL)
-            return false;
-        if (c == 0)
-            return false;
-    }
-    return text.size > 0;
-}
-
 /* The last component of the path is one of these where a file holds nothing but a version. */
 static const char *version_only_id(struct span path) {
     if (span_ends(path, "alpine-release"))
@@ -167,7 +156,7 @@ int os_release_parse(struct span path, struct span body, struct arena *arena, st
     while (line.size == 0 && read_line(&r, &line))
         line = text_trim(line);
     const char *id = version_only_id(path);
-    if (id != NULL && is_version(line)) {
+    if (id != NULL && line.size > 0 && text_only(line, "._-+~/")) {
         distro.id = span_text(id);
         distro.version_id = line;
     } else if (span_ends(path, "arch-release")) {

@@ -18,7 +18,6 @@ struct module {
     struct requirement *first;
     struct requirement **last;
     struct map requirements; /* by path */
-    struct span go;
     struct span toolchain;
 };
 
@@ -82,8 +81,6 @@ static int add_line(struct catalogue *run, struct module *module, struct span ve
         if (path.size > 0 && version.size > 0)
             return add_requirement(run, module, path, version, err);
         catalogue_fault(run, ERR_FORMAT, "a requirement has no version");
-    } else if (span_is(verb, "go")) {
-        module->go = next_word(&line);
     } else if (span_is(verb, "toolchain")) {
         module->toolchain = next_word(&line);
     }

@@ -22,7 +22,6 @@ enum stanza_token stanza_next(struct reader *r, struct stanza_field *ret_field) 
         return STANZA_JUNK;
     ret_field->key = text_trim(key);
     ret_field->value = text_trim(value);
-    size_t begin = r->offset;
     while (at_continuation(r)) {
         size_t before = r->offset;
         struct span more;
@@ -32,7 +31,6 @@ enum stanza_token stanza_next(struct reader *r, struct stanza_field *ret_field) 
             break;
         }
     }
-    ret_field->more = span_slice(r->bytes, begin, r->offset - begin);
     ret_field->cut = reader_left(r) == 0 && r->bytes.data[r->bytes.size - 1] != '\n';
     return STANZA_FIELD;
 }

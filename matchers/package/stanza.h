@@ -15,7 +15,6 @@ enum stanza_token {
 struct stanza_field {
     struct span key;   /* to be compared without case: text_equal_nocase() */
     struct span value; /* of the first line, without white space at its ends */
-    struct span more;  /* the continuation lines with their line ends, as they stand; or empty */
     bool cut;          /* the bytes end inside this field, without a line end */
 };
 

@@ -335,30 +335,26 @@ static bool check_azure_key(struct span secret, struct secret_verdict *verdict) 
     return false;
 }
 
-const struct secret_validator *secret_validators(void) {
-    static const struct secret_validator rows[] = {
-        {"aws_key_id", "structure", check_aws_key_id},
-        {"azure_key", "checksum", check_azure_key},
-        {"base58", "structure", check_base58},
-        {"base64", "structure", check_base64},
-        {"base64_json", "structure", check_base64_json},
-        {"crc32_hex", "checksum", check_crc32_hex},
-        {"github_crc32", "checksum", check_github_crc32},
-        {"hex", "structure", check_hex},
-        {"jwt", "structure", check_jwt},
-        {"luhn", "checksum", check_luhn},
-        {"pem", "structure", check_pem},
-        {"slack", "structure", check_slack},
-        {"stripe", "structure", check_stripe},
-        {"uuid", "structure", check_uuid},
-        {NULL, NULL, NULL},
-    };
-    return rows;
-}
+static const struct secret_validator rows[] = {
+    {"aws_key_id", "structure", check_aws_key_id},
+    {"azure_key", "checksum", check_azure_key},
+    {"base58", "structure", check_base58},
+    {"base64", "structure", check_base64},
+    {"base64_json", "structure", check_base64_json},
+    {"crc32_hex", "checksum", check_crc32_hex},
+    {"github_crc32", "checksum", check_github_crc32},
+    {"hex", "structure", check_hex},
+    {"jwt", "structure", check_jwt},
+    {"luhn", "checksum", check_luhn},
+    {"pem", "structure", check_pem},
+    {"slack", "structure", check_slack},
+    {"stripe", "structure", check_stripe},
+    {"uuid", "structure", check_uuid},
+};
 
 const struct secret_validator *secret_validator_find(struct span name) {
-    for (const struct secret_validator *row = secret_validators(); row->name != NULL; row++)
-        if (span_is(name, row->name))
-            return row;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        if (span_is(name, rows[i].name))
+            return &rows[i];
     return NULL;
 }

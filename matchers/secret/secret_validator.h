@@ -21,8 +21,6 @@ struct secret_validator {
 
 /* NULL when there is none of that name. */
 const struct secret_validator *secret_validator_find(struct span name);
-/* Ended by a row whose name is NULL. */
-const struct secret_validator *secret_validators(void);
 
 /* CRC-32 (IEEE 802.3, reflected), and its six base62 digits as GitHub and npm put them at a token's end. */
 uint32_t secret_crc32(struct span s);

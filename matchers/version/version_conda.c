@@ -14,11 +14,7 @@ static enum run_kind run_take(struct version_text *in, struct span *ret_run) {
     struct span digits = version_text_digits(in);
     if (digits.size > 0) {
         *ret_run = digits;
-        for (size_t i = 0; i < digits.size; i++) {
-            if (digits.data[i] != '0')
-                return RUN_NUMBER;
-        }
-        return RUN_ZERO;
+        return version_zeros_skip(digits).size > 0 ? RUN_NUMBER : RUN_ZERO;
     }
     size_t from = in->at;
     bool stars = version_text_peek(in) == '*';
@@ -85,19 +81,12 @@ static bool components_key(struct span text, bool keep_last, struct buf *key) {
     return true;
 }
 
-static bool bytes_are_known(struct span text) {
-    for (size_t i = 0; i < text.size; i++) {
-        if (!text_is_alnum(text.data[i]) && strchr("*.+!_-", text.data[i]) == NULL)
-            return false;
-    }
-    return text.size > 0;
-}
-
 static bool conda_key(struct span text, struct buf *key) {
     struct span rest = text_trim(text);
     struct span epoch = {NULL, 0};
     /* Dashes stand for underscores, but not beside them. */
-    if (!bytes_are_known(rest) || (span_index(rest, '-', 0) != SIZE_MAX && span_index(rest, '_', 0) != SIZE_MAX))
+    if (rest.size == 0 || !text_only(rest, "*.+!_-") ||
+        (span_index(rest, '-', 0) != SIZE_MAX && span_index(rest, '_', 0) != SIZE_MAX))
         return false;
     size_t mark = span_index(rest, '!', 0);
     if (mark != SIZE_MAX) {

@@ -74,14 +74,6 @@ static bool deb_key(struct span text, struct buf *key) {
     return true;
 }
 
-static bool only_holds(struct span s, const char *signs) {
-    for (size_t i = 0; i < s.size; i++) {
-        if (!text_is_alnum(s.data[i]) && strchr(signs, s.data[i]) == NULL)
-            return false;
-    }
-    return true;
-}
-
 static bool deb_is_valid(struct span text) {
     struct parts parts = parts_of(text);
     uint64_t epoch = 0;
@@ -91,7 +83,7 @@ static bool deb_is_valid(struct span text) {
         return false;
     if (parts.has_revision && parts.revision.size == 0)
         return false;
-    return only_holds(parts.upstream, ".-+~:") && only_holds(parts.revision, ".+~");
+    return text_only(parts.upstream, ".-+~:") && text_only(parts.revision, ".+~");
 }
 
 const struct version_rules version_rules_deb = {.key = deb_key, .is_valid = deb_is_valid};

@@ -5,33 +5,21 @@
  * sort before numbers. */
 #include "matchers/version/version_rules.h"
 
-struct segments {
-    struct version_text in;
-};
-
 /* The next segment; false at the end. */
-static bool segment_take(struct segments *segments, struct span *ret_segment) {
-    while (version_text_left(&segments->in)) {
-        uint8_t c = version_text_peek(&segments->in);
+static bool segment_take(struct version_text *in, struct span *ret_segment) {
+    while (version_text_left(in)) {
+        uint8_t c = version_text_peek(in);
         if (c == '-') {
-            segments->in.at++;
+            in->at++;
             *ret_segment = span_text("pre");
             return true;
         }
-        *ret_segment = text_is_digit(c) ? version_text_digits(&segments->in) : version_text_letters(&segments->in);
+        *ret_segment = text_is_digit(c) ? version_text_digits(in) : version_text_letters(in);
         if (ret_segment->size > 0)
             return true;
-        segments->in.at++;
+        in->at++;
     }
     return false;
-}
-
-static bool is_zero(struct span number) {
-    for (size_t i = 0; i < number.size; i++) {
-        if (number.data[i] != '0')
-            return false;
-    }
-    return true;
 }
 
 static bool gem_is_valid(struct span text) {
@@ -59,25 +47,20 @@ static bool gem_is_valid(struct span text) {
 }
 
 static bool gem_key(struct span text, struct buf *key) {
-    struct segments segments = {.in = {text_trim(text), 0}};
+    struct version_text in = {text_trim(text), 0};
     struct span segment;
     size_t zeros = 0;
     bool in_numbers = true;
-    for (size_t i = 0; i < segments.in.text.size; i++) {
-        uint8_t c = segments.in.text.data[i];
-        if (!text_is_alnum(c) && c != '.' && c != '-' && c != '_' && c != '+')
-            return false;
-    }
-    if (segments.in.text.size > 0 && !text_is_alnum(segments.in.text.data[0]))
+    if (!text_only(in.text, ".-_+") || (in.text.size > 0 && !text_is_alnum(in.text.data[0])))
         return false;
-    while (segment_take(&segments, &segment)) {
+    while (segment_take(&in, &segment)) {
         if (!text_is_digit(segment.data[0])) {
             /* Zeros right before the first word are dropped: "1.0.a" is "1.a". */
             key_padding(key, in_numbers ? 0 : zeros, true);
             key_text(key, segment);
             in_numbers = false;
             zeros = 0;
-        } else if (is_zero(segment)) {
+        } else if (version_zeros_skip(segment).size == 0) {
             zeros++;
         } else {
             key_padding(key, zeros, false);
@@ -91,10 +74,10 @@ static bool gem_key(struct span text, struct buf *key) {
 
 /* The numbers before the first word, with dots: Gem::Version#release. Returns how many. */
 static size_t release_text(struct span text, struct buf *out) {
-    struct segments segments = {.in = {text_trim(text), 0}};
+    struct version_text in = {text_trim(text), 0};
     struct span segment;
     size_t count = 0;
-    while (segment_take(&segments, &segment) && text_is_digit(segment.data[0])) {
+    while (segment_take(&in, &segment) && text_is_digit(segment.data[0])) {
         if (count++ > 0)
             buf_byte(out, '.');
         buf_add(out, segment);
@@ -142,19 +125,15 @@ static int requirement_holds(const struct range_subject *subject, struct span re
         return -1;
     bool holds = order >= 0;
     AUTO_BUF struct buf text = {0};
+    AUTO_BUF struct buf bump = {0};
     (void)release_text(subject->version, &text);
-    size_t middle = text.size;
-    struct buf bump = {0};
     bump_text(bound, &bump);
-    buf_add(&text, buf_span(&bump));
-    bool failed = text.failed || bump.failed;
-    buf_release(&bump);
-    if (failed)
+    if (text.failed || bump.failed)
         return err_set(err, ERR_NOMEM, 0, "range: out of memory");
     struct range_subject release;
-    int result = range_subject_init(&release, subject->rules, span_slice(buf_span(&text), 0, middle), err);
+    int result = range_subject_init(&release, subject->rules, buf_span(&text), err);
     if (result == 0)
-        result = range_subject_order(&release, span_from(buf_span(&text), middle), &order, err);
+        result = range_subject_order(&release, buf_span(&bump), &order, err);
     range_subject_release(&release);
     *ret_holds = holds && order < 0;
     return result;

@@ -134,14 +134,6 @@ static void items_parse(struct span text, struct items *items) {
     }
 }
 
-static bool number_is_zero(struct span number) {
-    for (size_t i = 0; i < number.size; i++) {
-        if (number.data[i] != '0')
-            return false;
-    }
-    return true;
-}
-
 /* Whether Maven's normalisation takes the zero before `next` (and `after` behind it) away. */
 static bool zero_is_dropped(const struct item *next, const struct item *after) {
     if (next == NULL)
@@ -170,7 +162,7 @@ static size_t items_normalize(struct items *items) {
     for (size_t i = count; i-- > 0;) {
         const struct item *next = kept < count ? &data[kept] : NULL;
         const struct item *after = kept + 1 < count ? &data[kept + 1] : NULL;
-        if (data[i].kind == ITEM_NUMBER && number_is_zero(data[i].number) && zero_is_dropped(next, after))
+        if (data[i].kind == ITEM_NUMBER && version_zeros_skip(data[i].number).size == 0 && zero_is_dropped(next, after))
             continue;
         if (data[i].kind == ITEM_OPEN && next == NULL)
             continue;

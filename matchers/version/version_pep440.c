@@ -133,17 +133,8 @@ static bool release_parse(struct span text, struct release *ret_release) {
     return true;
 }
 
-/* Zeros at the end are as good as absent: the key is cut back behind the last number that is not zero. */
 static void numbers_key(struct span numbers, struct buf *key) {
-    size_t size = key->size;
-    while (numbers.data != NULL) {
-        size_t before = key->size;
-        key_number(key, TAG_RELEASE_NUMBER, text_cut(&numbers, '.'));
-        if (key->size != before + 1)
-            size = key->size;
-    }
-    if (!key->failed)
-        key->size = size;
+    key_numbers(key, TAG_RELEASE_NUMBER, numbers);
     buf_byte(key, TAG_RELEASE_END);
 }
 
@@ -218,20 +209,13 @@ static int release_compare(const struct release *a, const struct release *b, enu
 
 static bool is_prerelease(const struct release *release) { return release->pre_kind != PRE_NONE || release->has_dev; }
 
-static struct span zeros_skip(struct span digits) {
-    size_t zeros = 0;
-    while (zeros < digits.size && digits.data[zeros] == '0')
-        zeros++;
-    return span_from(digits, zeros);
-}
-
 /* "==1.2.*": the first `count` numbers are the same, missing ones being zero. */
 static bool prefix_matches(const struct release *release, const struct release *prefix, size_t count) {
     struct span a = release->numbers;
     struct span b = prefix->numbers;
-    bool same = span_equal(zeros_skip(release->epoch), zeros_skip(prefix->epoch));
+    bool same = span_equal(version_zeros_skip(release->epoch), version_zeros_skip(prefix->epoch));
     for (size_t i = 0; i < count && same; i++)
-        same = span_equal(zeros_skip(text_cut(&a, '.')), zeros_skip(text_cut(&b, '.')));
+        same = span_equal(version_zeros_skip(text_cut(&a, '.')), version_zeros_skip(text_cut(&b, '.')));
     return same;
 }
 

@@ -5,11 +5,15 @@
 /* 10^19 - 1 is the largest number of 19 digits and fits 64 bits. */
 enum { DIGITS_SHORT = 19 };
 
-void key_number(struct buf *key, uint8_t tag, struct span digits) {
+struct span version_zeros_skip(struct span digits) {
     size_t zeros = 0;
     while (zeros < digits.size && digits.data[zeros] == '0')
         zeros++;
-    digits = span_from(digits, zeros);
+    return span_from(digits, zeros);
+}
+
+void key_number(struct buf *key, uint8_t tag, struct span digits) {
+    digits = version_zeros_skip(digits);
     if (digits.size > DIGITS_SHORT) {
         /* A version is at most LIMIT_FIELD_BYTES long, so that its count of digits fits 16 bits. */
         assert(digits.size <= UINT16_MAX);
@@ -29,6 +33,18 @@ void key_number(struct buf *key, uint8_t tag, struct span digits) {
     for (unsigned i = 0; i < count; i++)
         bytes[1 + i] = (uint8_t)(value >> (8 * (count - 1 - i)));
     buf_add(key, span_make(bytes, 1 + count));
+}
+
+void key_numbers(struct buf *key, uint8_t tag, struct span dotted) {
+    size_t size = key->size; /* behind the last number that is not zero */
+    while (dotted.data != NULL) {
+        size_t before = key->size;
+        key_number(key, tag, text_cut(&dotted, '.'));
+        if (key->size != before + 1)
+            size = key->size;
+    }
+    if (!key->failed)
+        key->size = size;
 }
 
 void key_text(struct buf *key, struct span text) {

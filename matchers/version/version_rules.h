@@ -34,6 +34,9 @@ struct version_rules {
  * the digits. `digits` holds nothing but digits; leading zeros do not count, and none at all is zero. */
 void key_number(struct buf *key, uint8_t tag, struct span digits);
 
+/* Numbers apart by dots, each as key_number(); zeros at the end are as good as absent: "1.2.0" is "1.2". */
+void key_numbers(struct buf *key, uint8_t tag, struct span dotted);
+
 /* Text without NUL bytes, ended by a NUL: a prefix sorts first. */
 void key_text(struct buf *key, struct span text);
 /* The same with ASCII letters in lower case. */
@@ -71,6 +74,9 @@ struct span version_text_letters(struct version_text *in);
 struct span version_text_alnum(struct version_text *in);
 /* Steps over `word`, ASCII letters in any case, if it is next. */
 bool version_text_word(struct version_text *in, const char *word);
+
+/* Digits without the zeros in front; empty when the number is zero. */
+struct span version_zeros_skip(struct span digits);
 
 /* Whether every byte is a digit, and there is at least one. */
 bool version_is_number(struct span s);

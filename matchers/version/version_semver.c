@@ -9,12 +9,8 @@ bool semver_identifiers_key(struct span identifiers, bool is_caseless, struct bu
         return false;
     while (identifiers.data != NULL) {
         struct span identifier = text_cut(&identifiers, '.');
-        if (identifier.size == 0)
+        if (identifier.size == 0 || !text_only(identifier, "-"))
             return false;
-        for (size_t i = 0; i < identifier.size; i++) {
-            if (!text_is_alnum(identifier.data[i]) && identifier.data[i] != '-')
-                return false;
-        }
         if (version_is_number(identifier)) {
             key_number(key, SEMVER_TAG_NUMBER, identifier);
         } else {
@@ -77,18 +73,7 @@ bool semver_split_loose(struct span text, struct semver_parts *ret_parts) {
 bool semver_parts_key(const struct semver_parts *parts, struct buf *key) {
     for (size_t i = 0; i < SEMVER_NUMBERS; i++)
         key_number(key, 0, parts->numbers[i]);
-    struct span more = parts->more;
-    /* Zeros at the end are as good as absent: "1.2.3.0" = "1.2.3". */
-    size_t size = key->size;
-    while (more.size > 0) {
-        size_t before = key->size;
-        key_number(key, SEMVER_TAG_MORE, text_cut(&more, '.'));
-        bool is_zero = key->size == before + 1;
-        if (!is_zero)
-            size = key->size;
-    }
-    if (!key->failed)
-        key->size = size;
+    key_numbers(key, SEMVER_TAG_MORE, parts->more);
     if (parts->has_pre)
         return semver_identifiers_key(parts->pre, parts->is_caseless, key);
     buf_byte(key, SEMVER_TAG_RELEASE);
@@ -112,12 +97,9 @@ bool semver_identifiers_are_strict(struct span s, bool is_pre) {
         return false;
     while (s.data != NULL) {
         struct span identifier = text_cut(&s, '.');
-        if (identifier.size == 0 || (is_pre && version_is_number(identifier) && !number_is_strict(identifier)))
+        if (identifier.size == 0 || !text_only(identifier, "-") ||
+            (is_pre && version_is_number(identifier) && !number_is_strict(identifier)))
             return false;
-        for (size_t i = 0; i < identifier.size; i++) {
-            if (!text_is_alnum(identifier.data[i]) && identifier.data[i] != '-')
-                return false;
-        }
     }
     return true;
 }

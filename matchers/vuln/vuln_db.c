@@ -115,7 +115,6 @@ static int counts_check(struct vuln_db *db, struct err *err) {
     db->slot_count = elements(db, VULN_SECTION_SLOT_HASH);
     db->name_count = elements(db, VULN_SECTION_NAME);
     db->range_count = elements(db, VULN_SECTION_LOWER);
-    db->entry_count = elements(db, VULN_SECTION_ENTRY);
     db->advisory_count = elements(db, VULN_SECTION_ADVISORY);
     bool power = db->slot_count > 0 && (db->slot_count & (db->slot_count - 1)) == 0;
     if (!power || elements(db, VULN_SECTION_SLOT_NAME) != db->slot_count || db->name_count >= db->slot_count)
@@ -130,7 +129,7 @@ static int counts_check(struct vuln_db *db, struct err *err) {
 }
 
 int vuln_db_open(struct span bytes, enum cpu_level level, struct vuln_db *ret_db, struct err *err) {
-    struct vuln_db db = {.bytes = bytes, .cpu_level = level, .range_candidates = range_candidates_for(level)};
+    struct vuln_db db = {.bytes = bytes, .range_candidates = range_candidates_for(level)};
     struct reader r = reader_init(bytes);
     if ((uintptr_t)bytes.data % sizeof(uint64_t) != 0)
         return err_set(err, ERR_USAGE, 0, "vulnerability database: bytes at an address that is not divisible by 8");

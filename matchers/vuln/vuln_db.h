@@ -23,10 +23,8 @@ struct vuln_db {
     size_t slot_count; /* a power of two */
     size_t name_count;
     size_t range_count;
-    size_t entry_count;
     size_t advisory_count;
     int64_t data_time_utc_s; /* the newest `modified` of the input */
-    enum cpu_level cpu_level;
     range_candidates_fn range_candidates;
 };
 

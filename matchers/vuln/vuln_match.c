@@ -35,10 +35,9 @@ static int hit_add(const struct vuln_db *db, struct hits *hits, size_t index, ui
     struct vuln_entry entry;
     if (!vuln_db_entry(db, entry_index, &entry))
         return damaged(err, "range", index);
-    if (!vec_reserve(hits, 1))
-        return err_set(err, ERR_NOMEM, 0, "vulnerability matches: out of memory");
-    hits->data[hits->count++] = (struct hit){entry.advisory, (uint32_t)index, entry};
-    return 0;
+    return vec_push(hits, ((struct hit){entry.advisory, (uint32_t)index, entry}))
+               ? 0
+               : err_set(err, ERR_NOMEM, 0, "vulnerability matches: out of memory");
 }
 
 /* A candidate of the leading bytes: whole keys decide where those are equal. */

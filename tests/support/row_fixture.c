@@ -1,6 +1,7 @@
 #include "tests/support/row_fixture.h"
 
-uint64_t support_random(uint64_t *state) {
+/* The next of a fixed sequence that looks random. */
+static uint64_t support_random(uint64_t *state) {
     uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);

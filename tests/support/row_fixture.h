@@ -10,7 +10,4 @@ void support_row(struct row *row, enum table table, uint64_t number, uint64_t sp
 /* A vulnerability row as a sweep makes them: lengths and repetition of the real thing. */
 void support_vulnerability(struct row *row, uint64_t number);
 
-/* The next of a fixed sequence that looks random. */
-uint64_t support_random(uint64_t *state);
-
 #endif

@@ -160,8 +160,3 @@ void tar_build_end(struct buf *tar) {
     buf_fill(tar, 0, 2 * BLOCK);
     assert(!tar->failed);
 }
-
-void tar_build_seal(struct buf *tar, size_t offset) {
-    assert(offset + BLOCK <= tar->size);
-    seal(tar->data + offset, TAR_BUILD_CHECKSUM_UNSIGNED);
-}

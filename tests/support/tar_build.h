@@ -54,7 +54,4 @@ void tar_build_sparse(struct buf *tar, const char *name, uint64_t real_size, con
 /* The end-of-archive marker. */
 void tar_build_end(struct buf *tar);
 
-/* Recomputes the checksum of the header block at `offset` after the test wrote into it. */
-void tar_build_seal(struct buf *tar, size_t offset);
-
 #endif
