@@ -20,6 +20,12 @@ static inline size_t size_min(size_t a, size_t b) { return a < b ? a : b; }
 
 static inline uint64_t u64_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
+/* For qsort() and bsearch(). */
+static inline int u64_order(const void *left, const void *right) {
+    const uint64_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
 static inline size_t size_max(size_t a, size_t b) { return a > b ? a : b; }
 
 #endif

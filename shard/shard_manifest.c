@@ -7,8 +7,6 @@
 #include "base/vec.h"
 #include "shard/shard_folder.h"
 
-static const char manifest_name[] = "manifest.json";
-
 const char *shard_path(enum table table, uint32_t part, char *out) {
     int size = snprintf(out, SHARD_PATH_SIZE, "%s/part-%05" PRIu32 ".msgpack.lz4", table_info(table)->name, part);
     assert(size > 0 && size < SHARD_PATH_SIZE);
@@ -74,17 +72,17 @@ int shard_manifest_write(const char *folder, const struct shard_manifest *manife
     buf_init(&text, LIMIT_SHARD_MANIFEST_BYTES);
     shard_manifest_format(&text, manifest);
     if (text.failed)
-        return err_set(err, ERR_NOMEM, 0, "%s/%s: out of memory, or more than %zu bytes", folder, manifest_name,
+        return err_set(err, ERR_NOMEM, 0, "%s/%s: out of memory, or more than %zu bytes", folder, SHARD_MANIFEST_NAME,
                        LIMIT_SHARD_MANIFEST_BYTES);
     if (folder_make(folder, &fd, err) < 0)
         return -1;
-    if (folder_replace(fd, manifest_name, buf_span(&text), err) < 0)
+    if (folder_replace(fd, SHARD_MANIFEST_NAME, buf_span(&text), err) < 0)
         return err_wrap(err, "%s", folder);
     return 0;
 }
 
 static int member_bad(const char *name, const char *expected, struct err *err) {
-    return err_set(err, ERR_FORMAT, 0, "%s: member %s: expected %s", manifest_name, name, expected);
+    return err_set(err, ERR_FORMAT, 0, "%s: member %s: expected %s", SHARD_MANIFEST_NAME, name, expected);
 }
 
 /* A member that is text or null. */
@@ -140,7 +138,7 @@ static int table_take(struct arena *arena, const struct doc *value, enum table t
         return member_bad("files", "a list", err);
     files.files = arena_array(arena, list->count, sizeof *files.files);
     if (files.files == NULL)
-        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", manifest_name);
+        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", SHARD_MANIFEST_NAME);
     uint64_t rows = 0;
     for (const struct doc *item = doc_first(list); item != NULL; item = item->next) {
         if (file_take(item, table, files.count, &files.files[files.count], err) < 0)
@@ -164,7 +162,7 @@ static int lists_take(struct arena *arena, const struct doc *root, struct shard_
     manifest->targets = arena_array(arena, targets->count, sizeof *manifest->targets);
     manifest->totals = arena_array(arena, totals->count, sizeof *manifest->totals);
     if (manifest->targets == NULL || manifest->totals == NULL)
-        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", manifest_name);
+        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", SHARD_MANIFEST_NAME);
     for (const struct doc *item = doc_first(targets); item != NULL; item = item->next) {
         if (!doc_is(item, DOC_STRING))
             return member_bad("targets", "text in the list", err);
@@ -183,14 +181,14 @@ int shard_manifest_parse(struct arena *arena, struct span json, struct shard_man
     struct doc *root = NULL;
     struct shard_manifest manifest = {0};
     if (!text_is_utf8(json)) /* json_parse() would let it pass */
-        return err_set(err, ERR_FORMAT, 0, "%s: expected UTF-8", manifest_name);
+        return err_set(err, ERR_FORMAT, 0, "%s: expected UTF-8", SHARD_MANIFEST_NAME);
     if (json_parse(arena, json, doc_limits_default(), &root, err) < 0)
-        return err_wrap(err, "%s", manifest_name);
+        return err_wrap(err, "%s", SHARD_MANIFEST_NAME);
     if (count_take(root, "schema_version", &manifest.schema_version, err) < 0)
         return -1;
     if (manifest.schema_version > TABLE_SCHEMA_VERSION)
         return err_set(err, ERR_UNSUPPORTED, 0, "%s: schema version %" PRIu64 " is newer than this trawl's %d",
-                       manifest_name, manifest.schema_version, TABLE_SCHEMA_VERSION);
+                       SHARD_MANIFEST_NAME, manifest.schema_version, TABLE_SCHEMA_VERSION);
     if (text_take(root, "sweep_id", &manifest.sweep_id, err) < 0 ||
         text_take(root, "tool_version", &manifest.tool_version, err) < 0 ||
         text_take(root, "rules_digest", &manifest.rules_digest, err) < 0 ||
@@ -215,9 +213,9 @@ int shard_manifest_read(struct arena *arena, const char *folder, struct shard_ma
     buf_init(&text, LIMIT_SHARD_MANIFEST_BYTES);
     if (directory == NULL)
         return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%s: %s", folder, strerror(errno));
-    if (folder_read(dirfd(directory), manifest_name, &text, err) < 0) {
+    if (folder_read(dirfd(directory), SHARD_MANIFEST_NAME, &text, err) < 0) {
         if (err != NULL && err->code == ERR_NOTFOUND)
-            return err_set(err, ERR_NOTFOUND, 0, "%s: unfinished sweep (no %s)", folder, manifest_name);
+            return err_set(err, ERR_NOTFOUND, 0, "%s: unfinished sweep (no %s)", folder, SHARD_MANIFEST_NAME);
         return err_wrap(err, "%s", folder);
     }
     /* The document borrows nothing from the text: json_parse() copies. */

@@ -50,6 +50,8 @@ struct shard_manifest {
 /* "secret/part-00000.msgpack.lz4" into `out` of SHARD_PATH_SIZE bytes; returns `out`. */
 const char *shard_path(enum table table, uint32_t part, char *out);
 
+#define SHARD_MANIFEST_NAME "manifest.json"
+
 /* Writes FOLDER/manifest.json: temporary name, fsync, rename, fsync of the folder. Call it after shard_set_finish(),
  * whose totals are `tables`. IO, NOMEM. */
 int shard_manifest_write(const char *folder, const struct shard_manifest *manifest, struct err *err);

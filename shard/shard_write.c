@@ -10,7 +10,6 @@
 #include "shard/shard_part.h"
 #include "shard/shard_sort.h"
 
-static const char manifest_name[] = "manifest.json";
 static const char lock_name[] = ".lock";
 static const char ddl_folder[] = "ddl";
 
@@ -106,12 +105,12 @@ int shard_set_open(const char *folder, const struct shard_options *options, stru
     set->part_bytes_max = options->part_bytes_max == 0 ? 256 * (uint64_t)LIMIT_MIB : options->part_bytes_max;
     if (folder_make(folder, &set->folder, err) < 0)
         return -1;
-    if (folder_has(set->folder, manifest_name))
+    if (folder_has(set->folder, SHARD_MANIFEST_NAME))
         return err_set(err, ERR_USAGE, 0, "%s: holds a finished sweep; choose another folder", folder);
     if (lock_take(set, folder, err) < 0)
         return -1;
     /* Once more: the sweep that held the lock may have finished in between. */
-    if (folder_has(set->folder, manifest_name))
+    if (folder_has(set->folder, SHARD_MANIFEST_NAME))
         return err_set(err, ERR_USAGE, 0, "%s: holds a finished sweep; choose another folder", folder);
     if (layout_clear(set->folder, err) < 0)
         return err_wrap(err, "%s", folder);
@@ -212,7 +211,7 @@ void shard_set_free(struct shard_set *set) {
     if (!set->finished)
         (void)layout_clear(set->folder, &ignored); /* what stays is cleared by the next shard_set_open() */
     /* With a manifest nobody writes here any more, and whoever waits for the lock looks for the manifest first. */
-    if (set->lock >= 0 && folder_has(set->folder, manifest_name))
+    if (set->lock >= 0 && folder_has(set->folder, SHARD_MANIFEST_NAME))
         (void)unlinkat(set->folder, lock_name, 0);
     cleanup_close(&set->lock);
     cleanup_close(&set->folder);

@@ -43,7 +43,7 @@ static int folder_export(struct arena *arena, const char *folder, const struct e
     if (tables_pick(&options->tables, picked, err) < 0 || shard_manifest_read(arena, folder, &manifest, err) < 0)
         return -1;
     bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;
-    struct exporter_options export_options = {.out = stdout, .width = terminal_width(), .manifest = &manifest};
+    struct exporter_options export_options = {.out = stdout, .width = terminal_width()};
     /* Before the file is made, so that a misspelt format does not leave an empty one. */
     if (exporter_open(options->format, &export_options, &exporter, err) < 0)
         return -1;

@@ -5,12 +5,12 @@
 #include "base/clock.h"
 #include "shard/shard_read.h"
 
-#define EXPORTER(name, extension) extern const struct exporter_kind exporter_##name;
+#define EXPORTER(name) extern const struct exporter_kind exporter_##name;
 #include "engine/export/exporter.def"
 #undef EXPORTER
 
 const struct exporter_kind *const exporter_kinds[] = {
-#define EXPORTER(name, extension) &exporter_##name,
+#define EXPORTER(name) &exporter_##name,
 #include "engine/export/exporter.def"
 #undef EXPORTER
     NULL,

@@ -15,9 +15,8 @@
 #include "shard/shard_manifest.h"
 
 struct exporter_options {
-    FILE *out;                             /* stays the caller's */
-    size_t width;                          /* columns of the terminal; 0 means 100 */
-    const struct shard_manifest *manifest; /* of the sweep, or NULL when the rows are fresh */
+    FILE *out;    /* stays the caller's */
+    size_t width; /* columns of the terminal; 0 means 100 */
 };
 
 struct exporter;
@@ -26,7 +25,6 @@ struct exporter;
  * errors; release() always. Each function may be NULL. */
 struct exporter_kind {
     const char *name;
-    const char *extension;
     int (*begin)(const struct exporter_options *options, void **ret_state, struct err *err);
     int (*row)(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err);
     int (*end)(void *state, const struct exporter_options *options, struct err *err);

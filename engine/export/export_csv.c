@@ -95,7 +95,6 @@ static void csv_release(void *state) {
 
 const struct exporter_kind exporter_csv = {
     .name = "csv",
-    .extension = ".csv",
     .begin = csv_begin,
     .row = csv_row,
     .release = csv_release,

@@ -34,7 +34,6 @@ static void ndjson_release(void *state) {
 
 const struct exporter_kind exporter_ndjson = {
     .name = "ndjson",
-    .extension = ".ndjson",
     .begin = ndjson_begin,
     .row = ndjson_row,
     .release = ndjson_release,

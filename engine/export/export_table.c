@@ -269,7 +269,6 @@ static void table_release(void *data) {
 
 const struct exporter_kind exporter_table = {
     .name = "table",
-    .extension = ".txt",
     .begin = table_begin,
     .row = table_row,
     .end = table_end,

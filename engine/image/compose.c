@@ -20,22 +20,17 @@ static enum cover cover_above(const struct layer_result *const *layers, size_t l
     return COVER_NONE;
 }
 
-/* The index of the first package at `path`, or the count. Packages are sorted by path. */
-static size_t packages_at(const struct layer_result *layer, struct span path) {
+/* The index of the first package that is not before this one in the layer's order, or the count. */
+static size_t package_bound(const struct layer_result *layer, const struct package *package) {
     size_t low = 0, high = layer->packages.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (span_compare(layer->packages.data[middle].path, path) < 0)
+        if (layer_package_compare(&layer->packages.data[middle], package) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
-}
-
-static bool same_package(const struct package *a, const struct package *b) {
-    return a->type == b->type && span_equal(a->name, b->name) && span_equal(a->version, b->version) &&
-           span_equal(a->architecture, b->architecture);
 }
 
 /* A package database is rewritten whole whenever one package changes, so the layer that holds the file is rarely the
@@ -46,15 +41,11 @@ static size_t layer_of_origin(const struct layer_result *const *layers, size_t i
         const struct layer_result *layer = layers[below];
         if (layer == NULL)
             continue;
-        bool found = false, touched = false;
-        for (size_t i = packages_at(layer, package->path);
-             i < layer->packages.count && span_equal(layer->packages.data[i].path, package->path); i++) {
-            touched = true;
-            if (same_package(&layer->packages.data[i], package)) {
-                found = true;
-                break;
-            }
-        }
+        const struct package *packages = layer->packages.data;
+        size_t at = package_bound(layer, package), count = layer->packages.count;
+        bool found = at < count && layer_package_compare(&packages[at], package) == 0;
+        bool touched = (at < count && span_equal(packages[at].path, package->path)) ||
+                       (at > 0 && span_equal(packages[at - 1].path, package->path));
         if (found)
             origin = below;
         else if (touched || layer_result_cover(layer, package->path) != COVER_NONE)
@@ -76,7 +67,7 @@ static int packages_compose(const struct layer_result *const *layers, size_t lay
                 visible = cover_above(layers, layer_count, index, path) == COVER_NONE;
             }
             if (!visible || (package->evidence == EVIDENCE_DECLARED && !with_declared) ||
-                (i > 0 && span_equal(package[-1].path, path) && same_package(&package[-1], package)))
+                (i > 0 && layer_package_compare(&package[-1], package) == 0))
                 continue;
             struct composed_package composed = {package, layer_of_origin(layers, index, package)};
             if (!vec_push(&composition->packages, composed))
@@ -92,9 +83,14 @@ static int secrets_compose(const struct layer_result *const *layers, size_t laye
     static const enum secret_state states[] = {
         [COVER_NONE] = SECRET_EFFECTIVE, [COVER_OVERWRITTEN] = SECRET_OVERWRITTEN, [COVER_DELETED] = SECRET_DELETED};
     for (size_t index = 0; index < layer_count; index++) {
+        struct span path = {NULL, 0};
+        enum cover cover = COVER_NONE;
         for (size_t i = 0; layers[index] != NULL && i < layers[index]->secrets.count; i++) {
             const struct layer_secret *secret = &layers[index]->secrets.data[i];
-            enum cover cover = cover_above(layers, layer_count, index, secret->path);
+            if (i == 0 || !span_equal(path, secret->path)) {
+                path = secret->path;
+                cover = cover_above(layers, layer_count, index, path);
+            }
             if (!vec_push(&composition->secrets, ((struct composed_secret){secret, index, states[cover]})))
                 return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu secrets",
                                composition->secrets.count);
@@ -132,17 +128,24 @@ static bool link_follow(char path[PATH_MAX], const struct layer_link *link) {
     return true;
 }
 
+_Static_assert(offsetof(struct layer_link, path) == 0 && offsetof(struct layer_release, path) == 0,
+               "path_order() reads the path at the begin");
+
+static int path_order(const void *path, const void *item) {
+    return span_compare(*(const struct span *)path, *(const struct span *)item);
+}
+
 /* The link that the merged view shows at a path. */
-static const struct layer_link *link_at(const struct layer_result *const *layers, size_t layer_count, struct span path,
-                                        size_t *ret_index) {
+static const struct layer_link *link_at(const struct layer_result *const *layers, size_t layer_count,
+                                        struct span path) {
     for (size_t index = layer_count; index-- > 0;) {
-        for (size_t i = 0; layers[index] != NULL && i < layers[index]->links.count; i++) {
-            const struct layer_link *link = &layers[index]->links.data[i];
-            if (span_equal(link->path, path) && cover_above(layers, layer_count, index, path) == COVER_NONE) {
-                *ret_index = index;
-                return link;
-            }
-        }
+        const struct layer_result *layer = layers[index];
+        const struct layer_link *link =
+            layer == NULL || layer->links.count == 0
+                ? NULL
+                : bsearch(&path, layer->links.data, layer->links.count, sizeof *link, path_order);
+        if (link != NULL && cover_above(layers, layer_count, index, path) == COVER_NONE)
+            return link;
     }
     return NULL;
 }
@@ -150,11 +153,13 @@ static const struct layer_link *link_at(const struct layer_result *const *layers
 /* The release file that the merged view shows at a path. */
 static const struct distro *release_at(const struct layer_result *const *layers, size_t layer_count, struct span path) {
     for (size_t index = layer_count; index-- > 0;) {
-        for (size_t i = 0; layers[index] != NULL && i < layers[index]->releases.count; i++) {
-            const struct layer_release *release = &layers[index]->releases.data[i];
-            if (span_equal(release->path, path) && cover_above(layers, layer_count, index, path) == COVER_NONE)
-                return &release->distro;
-        }
+        const struct layer_result *layer = layers[index];
+        const struct layer_release *release =
+            layer == NULL || layer->releases.count == 0
+                ? NULL
+                : bsearch(&path, layer->releases.data, layer->releases.count, sizeof *release, path_order);
+        if (release != NULL && cover_above(layers, layer_count, index, path) == COVER_NONE)
+            return &release->distro;
     }
     return NULL;
 }
@@ -169,11 +174,11 @@ static const struct distro *release_resolve(const struct layer_result *const *la
         if (distro != NULL)
             return distro;
         const struct layer_link *link = NULL;
-        size_t at = 0, end = 0;
+        size_t end = 0;
         size_t size = strlen(path);
         for (end = 1; end <= size && link == NULL; end++) {
             if (end == size || path[end] == '/')
-                link = link_at(layers, layer_count, span_make(path, end), &at);
+                link = link_at(layers, layer_count, span_make(path, end));
         }
         if (link == NULL)
             return NULL;

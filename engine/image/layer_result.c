@@ -1,5 +1,6 @@
 #include "engine/image/layer_result.h"
 
+#include "base/overflow.h"
 #include "base/hash/xxh.h"
 
 /* A layer with more broken files than this says so once more and then stops listing them. */
@@ -69,8 +70,7 @@ void layer_result_error(struct layer_result *result, enum stage stage, struct sp
         (void)vec_push(&result->errors, error);
 }
 
-static int package_order(const void *left, const void *right) {
-    const struct package *a = left, *b = right;
+int layer_package_compare(const struct package *a, const struct package *b) {
     int order = span_compare(a->path, b->path);
     if (order == 0)
         order = (a->type > b->type) - (a->type < b->type);
@@ -78,8 +78,12 @@ static int package_order(const void *left, const void *right) {
         order = span_compare(a->name, b->name);
     if (order == 0)
         order = span_compare(a->version, b->version);
-    if (order == 0)
-        order = span_compare(a->architecture, b->architecture);
+    return order != 0 ? order : span_compare(a->architecture, b->architecture);
+}
+
+static int package_order(const void *left, const void *right) {
+    const struct package *a = left, *b = right;
+    int order = layer_package_compare(a, b);
     /* The stronger evidence first: it is the one of its equals that compose keeps. */
     return order != 0 ? order : (a->evidence > b->evidence) - (a->evidence < b->evidence);
 }
@@ -102,11 +106,6 @@ static int release_order(const void *left, const void *right) {
     return span_compare(a->path, b->path);
 }
 
-static int number_order(const void *left, const void *right) {
-    const uint64_t *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
 #define SORT(vec, order) qsort((vec).data, (vec).count, sizeof *(vec).data, order)
 
 void layer_result_seal(struct layer_result *result) {
@@ -119,17 +118,17 @@ void layer_result_seal(struct layer_result *result) {
     if (result->releases.count > 0)
         SORT(result->releases, release_order);
     if (result->paths.count > 0)
-        SORT(result->paths, number_order);
+        SORT(result->paths, u64_order);
     if (result->whiteouts.count > 0)
-        SORT(result->whiteouts, number_order);
+        SORT(result->whiteouts, u64_order);
     if (result->opaques.count > 0)
-        SORT(result->opaques, number_order);
+        SORT(result->opaques, u64_order);
 }
 
 uint64_t path_fingerprint(struct span path) { return xxh64_seeded(path, 0x7472617770617468U) & ~(uint64_t)1; }
 
 static bool holds(const uint64_t *data, size_t count, uint64_t value) {
-    return count > 0 && bsearch(&value, data, count, sizeof value, number_order) != NULL;
+    return count > 0 && bsearch(&value, data, count, sizeof value, u64_order) != NULL;
 }
 
 enum cover layer_result_cover(const struct layer_result *upper, struct span path) {

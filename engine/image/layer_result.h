@@ -93,6 +93,9 @@ void layer_result_discard(struct layer_result *result);
 void layer_result_error(struct layer_result *result, enum stage stage, struct span path, const uint64_t *byte_offset,
                         const struct err *err, enum scan_status status);
 
+/* The order of packages but for their evidence; 0 for the same package from the same file. */
+int layer_package_compare(const struct package *a, const struct package *b);
+
 /* Sorts everything, so that look-ups and comparisons hold. Call once, when the scan has ended. */
 void layer_result_seal(struct layer_result *result);
 

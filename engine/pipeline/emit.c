@@ -20,10 +20,6 @@ struct emit_run {
 
 static const struct span nothing = {NULL, 0};
 
-static int emit_row(const struct row_sink *sink, struct row *row, struct err *err) {
-    return row_end(row, err) < 0 ? -1 : sink->add(sink->context, row, err);
-}
-
 static struct span digest_span(const struct digest *digest, char text[DIGEST_TEXT_SIZE]) {
     return digest->algorithm == DIGEST_NONE ? nothing : span_text(digest_text(digest, text));
 }
@@ -62,7 +58,7 @@ static int error_emit(struct emit_run *run, const struct error_row *error, struc
     if (totals->first_error_count < TOTALS_ERRORS_MAX)
         totals->first_errors[totals->first_error_count++] =
             (struct total_error){error->target, span_text(stage_name(error->stage)), error->message};
-    return emit_row(run->sink, row, err);
+    return row_put(run->sink, row, err);
 }
 
 /* ---- layers ---- */
@@ -93,7 +89,7 @@ static int secret_emit(struct emit_run *run, const struct digest *layer_digest, 
         run->totals->secrets[secret->severity]++;
     else
         run->totals->secrets_unlikely++;
-    return emit_row(run->sink, row, err);
+    return row_put(run->sink, row, err);
 }
 
 static int layer_errors_emit(struct emit_run *run, const struct planned_layer *layer, struct err *err) {
@@ -135,7 +131,7 @@ static int layer_emit(struct emit_run *run, const struct planned_layer *layer, s
     totals->bytes_unpacked += result->unpacked_bytes;
     totals->files += result->file_count;
     totals->bodies += result->body_count;
-    if (emit_row(run->sink, row, err) < 0)
+    if (row_put(run->sink, row, err) < 0)
         return -1;
     for (size_t i = 0; i < result->secrets.count; i++) {
         if (secret_emit(run, &result->digest, &result->secrets.data[i], err) < 0)
@@ -183,12 +179,11 @@ static int image_secret_emit(struct emit_run *run, const struct planned_image *i
     row_text(row, location);
     row_text(row, span_text(state));
     row_text_or_nil(row, layer_digest == NULL ? nothing : digest_span(layer_digest, text));
-    run->totals->image_secrets++;
     run->totals->has_findings = true;
     if (secret->severity > run->totals->worst && secret->confidence >= TOTALS_CONFIDENCE)
         run->totals->worst = secret->severity;
     secret_note(run, image, secret, state, location);
-    return emit_row(run->sink, row, err);
+    return row_put(run->sink, row, err);
 }
 
 static int image_layers_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
@@ -213,7 +208,7 @@ static int image_layers_emit(struct emit_run *run, const struct planned_image *i
         row_text(row, digest_span(diff_id, text));
         row_text(row, step == NULL ? nothing : step->created_by);
         row_bool(row, empty);
-        if (emit_row(run->sink, row, err) < 0)
+        if (row_put(run->sink, row, err) < 0)
             return -1;
         i += !empty;
         history++;
@@ -277,7 +272,7 @@ static int image_row_emit(struct emit_run *run, const struct planned_image *imag
     row_text(row, span_text(scan_status_name(image->status)));
     row_text(row, image->reason);
     row_time(row, run->options->scanned_at);
-    return emit_row(run->sink, row, err);
+    return row_put(run->sink, row, err);
 }
 
 static void image_count(struct emit_run *run, const struct planned_image *image,

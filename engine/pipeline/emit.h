@@ -14,6 +14,11 @@ struct row_sink {
     void *context;
 };
 
+/* Ends a row and hands it over. */
+static inline int row_put(const struct row_sink *sink, struct row *row, struct err *err) {
+    return row_end(row, err) < 0 ? -1 : sink->add(sink->context, row, err);
+}
+
 struct emit_options {
     struct span sweep_id;
     bool packages, secrets;

@@ -9,6 +9,7 @@
 struct config_secret {
     struct layer_secret secret; /* path is the location: "env:NAME", "label:KEY", "history:3", "config:Cmd" */
     const char *state;          /* env, label, history, config */
+    size_t index;               /* of the variable, label, step or command that was searched */
 };
 
 struct image_secrets;

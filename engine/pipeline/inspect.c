@@ -322,15 +322,10 @@ void inspect_end(struct inspect *inspect) {
     inspect->mode = BODY_SKIP;
 }
 
-static int number_order(const void *left, const void *right) {
-    const uint64_t *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
 void inspect_layer_end(struct inspect *inspect) {
     if (inspect->bodies.count == 0)
         return;
-    qsort(inspect->bodies.data, inspect->bodies.count, sizeof(uint64_t), number_order);
+    qsort(inspect->bodies.data, inspect->bodies.count, sizeof(uint64_t), u64_order);
     for (size_t i = 1; i < inspect->bodies.count; i++)
         inspect->result->body_seen_count += inspect->bodies.data[i] == inspect->bodies.data[i - 1];
 }

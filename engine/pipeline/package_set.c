@@ -14,6 +14,11 @@ struct member {
     const struct digest *layer;
 };
 
+/* Matches of one package that are the same flaw: `count` places in `order` from `first` on. */
+struct flaw {
+    size_t first, count; /* count 0: another match speaks for this one's flaw */
+};
+
 struct known_set {
     struct span id;
     uint64_t vulnerabilities[SEVERITY_COUNT];
@@ -29,6 +34,8 @@ struct package_sets {
     struct row row;
     VEC(struct member) members;
     VEC(struct vuln_match) matches; /* of the package at hand */
+    VEC(size_t) order;              /* their indexes by group, and by index within one */
+    VEC(struct flaw) flaws;         /* of the match of the same index */
     struct buf ecosystem, evidence;
 };
 
@@ -55,16 +62,14 @@ void package_sets_free(struct package_sets *sets) {
     row_release(&sets->row);
     vec_release(&sets->members);
     vec_release(&sets->matches);
+    vec_release(&sets->order);
+    vec_release(&sets->flaws);
     buf_release(&sets->ecosystem);
     buf_release(&sets->evidence);
     mem_free(sets);
 }
 
 static int memory_short(struct err *err) { return err_set(err, ERR_NOMEM, 0, "package set: out of memory"); }
-
-static int row_put(struct package_sets *sets, struct err *err) {
-    return row_end(&sets->row, err) < 0 ? -1 : sets->sink->add(sets->sink->context, &sets->row, err);
-}
 
 /* ---- vulnerabilities ---- */
 
@@ -105,13 +110,11 @@ static size_t alias_add(struct span aliases[ALIASES_MAX], size_t count, struct s
 
 /* All the other ids of the flaw: the record's aliases, the CVEs that a distribution's record is about, and the records
  * of the same flaw that this one stands for. Sorted, each once. */
-static size_t aliases_collect(const struct package_sets *sets, const struct vuln_match *match,
+static size_t aliases_collect(const struct package_sets *sets, const struct vuln_match *match, const struct flaw *flaw,
                               struct span aliases[ALIASES_MAX]) {
     size_t count = 0;
-    for (size_t i = 0; i < sets->matches.count; i++) {
-        const struct vuln_match *other = &sets->matches.data[i];
-        if (other->group != match->group)
-            continue;
+    for (size_t i = flaw->first; i < flaw->first + flaw->count; i++) {
+        const struct vuln_match *other = &sets->matches.data[sets->order.data[i]];
         count = alias_add(aliases, count, match->id, other->id);
         for (size_t j = 0; j < other->aliases.count; j++)
             count = alias_add(aliases, count, match->id, vuln_list_get(&other->aliases, j));
@@ -121,27 +124,45 @@ static size_t aliases_collect(const struct package_sets *sets, const struct vuln
     return count;
 }
 
-/* Of several records of one flaw the one that says most speaks: with a score, else the first. */
-static bool speaks_for_group(const struct package_sets *sets, size_t index) {
-    const struct vuln_match *match = &sets->matches.data[index];
-    for (size_t i = 0; i < sets->matches.count; i++) {
-        const struct vuln_match *other = &sets->matches.data[i];
-        if (i == index || other->group != match->group)
-            continue;
-        bool scored = match->cvss_score >= 0, other_scored = other->cvss_score >= 0;
-        if (other_scored != scored ? other_scored : i < index)
+static int group_order(const void *left, const void *right, void *context) {
+    size_t a = *(const size_t *)left, b = *(const size_t *)right;
+    const struct vuln_match *matches = context;
+    if (matches[a].group != matches[b].group)
+        return matches[a].group < matches[b].group ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+/* Of several records of one flaw the one that says most speaks: the first with a score, else the first. False when
+ * memory is short. */
+static bool flaws_find(struct package_sets *sets) {
+    const struct vuln_match *matches = sets->matches.data;
+    size_t count = sets->matches.count;
+    sets->order.count = sets->flaws.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!vec_push(&sets->order, i) || !vec_push(&sets->flaws, (struct flaw){0}))
             return false;
+    }
+    if (count > 1)
+        qsort_r(sets->order.data, count, sizeof *sets->order.data, group_order, sets->matches.data);
+    for (size_t first = 0, next; first < count; first = next) {
+        size_t speaker = sets->order.data[first];
+        for (next = first; next < count && matches[sets->order.data[next]].group == matches[speaker].group; next++) {
+            if (matches[speaker].cvss_score < 0 && matches[sets->order.data[next]].cvss_score >= 0)
+                speaker = sets->order.data[next];
+        }
+        sets->flaws.data[speaker] = (struct flaw){first, next - first};
     }
     return true;
 }
 
 static int vulnerability_emit(struct package_sets *sets, struct known_set *set, const struct member *member,
-                              const struct vuln_query *query, const struct vuln_match *match, struct err *err) {
+                              const struct vuln_query *query, size_t index, struct err *err) {
+    const struct vuln_match *match = &sets->matches.data[index];
     struct row *row = &sets->row;
     struct span aliases[ALIASES_MAX];
     char text[DIGEST_TEXT_SIZE];
     const struct package *package = member->package;
-    size_t alias_count = aliases_collect(sets, match, aliases);
+    size_t alias_count = aliases_collect(sets, match, &sets->flaws.data[index], aliases);
     buf_reset(&sets->evidence);
     vuln_match_evidence(query, match, &sets->evidence);
     row_begin(row, TABLE_VULNERABILITY, sets->options->sweep_id);
@@ -179,7 +200,7 @@ static int vulnerability_emit(struct package_sets *sets, struct known_set *set, 
     sets->totals->has_findings = true;
     if (match->severity > sets->totals->worst)
         sets->totals->worst = match->severity;
-    return row_put(sets, err);
+    return row_put(sets->sink, row, err);
 }
 
 static int member_match(struct package_sets *sets, struct known_set *set, const struct member *member,
@@ -202,8 +223,10 @@ static int member_match(struct package_sets *sets, struct known_set *set, const 
     sets->matches.count = 0;
     if (vuln_match(sets->options->db, &query, match_keep, sets, err) < 0)
         return err_wrap(err, "match of %.*s", SPAN_FORMAT(member->purl));
+    if (!flaws_find(sets))
+        return memory_short(err);
     for (size_t i = 0; i < sets->matches.count; i++) {
-        if (speaks_for_group(sets, i) && vulnerability_emit(sets, set, member, &query, &sets->matches.data[i], err) < 0)
+        if (sets->flaws.data[i].count > 0 && vulnerability_emit(sets, set, member, &query, i, err) < 0)
             return -1;
     }
     return 0;
@@ -236,7 +259,7 @@ static int package_emit(struct package_sets *sets, const struct known_set *set, 
     row_nil(row);
     row_bool(row, false);
     sets->totals->packages++;
-    return row_put(sets, err);
+    return row_put(sets->sink, row, err);
 }
 
 static int member_order(const void *left, const void *right) {
@@ -278,7 +301,8 @@ static int members_collect(struct package_sets *sets, const struct composition *
     return 0;
 }
 
-static int set_id(struct package_sets *sets, const struct distro *distro, struct span *ret_id, struct err *err) {
+static int set_id(struct package_sets *sets, const struct distro *distro, char ret_id[2 * SET_ID_BYTES + 1],
+                  struct err *err) {
     struct digest_stream *stream = NULL;
     if (digest_stream_new(DIGEST_SHA256, &stream, err) < 0)
         return -1;
@@ -298,9 +322,10 @@ static int set_id(struct package_sets *sets, const struct distro *distro, struct
     struct digest digest = digest_stream_end(stream);
     char text[DIGEST_TEXT_SIZE];
     digest_text(&digest, text);
-    *ret_id = arena_copy(sets->arena, span_make(text + strlen("sha256:"), 2 * SET_ID_BYTES));
+    memcpy(ret_id, text + strlen("sha256:"), 2 * SET_ID_BYTES);
+    ret_id[2 * SET_ID_BYTES] = '\0';
     digest_stream_free(stream);
-    return ret_id->data == NULL ? memory_short(err) : 0;
+    return 0;
 }
 
 static int set_emit(struct package_sets *sets, struct known_set *set, const struct distro *distro, struct err *err) {
@@ -318,23 +343,21 @@ static int set_emit(struct package_sets *sets, struct known_set *set, const stru
 int package_sets_emit(struct package_sets *sets, struct composition *composition,
                       const struct layer_result *const *layers, struct package_set_outcome *ret_outcome,
                       struct err *err) {
-    struct span id;
-    bool is_new = false;
-    if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &composition->distro, &id, err) < 0)
+    char id[2 * SET_ID_BYTES + 1];
+    if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &composition->distro, id, err) < 0)
         return -1;
-    void **place = map_put(&sets->known, id, &is_new);
-    if (place == NULL)
-        return memory_short(err);
-    if (is_new) {
-        struct known_set *set = arena_zalloc(sets->arena, sizeof *set);
-        if (set == NULL)
+    struct known_set *set = map_get(&sets->known, span_text(id));
+    if (set == NULL) {
+        set = arena_zalloc(sets->arena, sizeof *set);
+        struct span kept = arena_copy(sets->arena, span_text(id));
+        void **place = set == NULL || kept.data == NULL ? NULL : map_put(&sets->known, kept, NULL);
+        if (place == NULL)
             return memory_short(err);
-        set->id = id;
+        set->id = kept;
         *place = set;
         if (set_emit(sets, set, &composition->distro, err) < 0)
             return -1;
     }
-    const struct known_set *set = *place;
     *ret_outcome = (struct package_set_outcome){.id = set->id, .vulnerabilities = set->vulnerabilities};
     return 0;
 }

@@ -42,8 +42,7 @@ struct sweep {
     struct queue ready; /* jobs for scan threads; as long as there are streams, so pushing never waits */
     struct queue done;  /* jobs that scan threads have finished */
     struct job *jobs;   /* budget.streams slots; free when `layer` is NULL */
-    size_t job_count;
-    size_t layer_next; /* the next planned layer to start */
+    size_t layer_next;  /* the next planned layer to start */
     size_t layers_done;
     uint64_t bytes_done, bytes_total;
     uint64_t secrets_found;
@@ -175,7 +174,6 @@ static struct job *job_free(struct sweep *sweep) {
 
 static void layer_start(struct sweep *sweep, struct job *job, struct planned_layer *layer) {
     *job = (struct job){.layer = layer};
-    sweep->job_count++;
     if (layer->tree == NULL) {
         if (stream_init(&job->stream, &sweep->pool, sweep->budget.chunks_per_stream, wake, sweep->loop, &sweep->fatal) <
             0)
@@ -202,7 +200,6 @@ static void jobs_collect(struct sweep *sweep) {
             stream_release(&job->stream);
         layer_count(sweep, job->layer);
         job->layer = NULL;
-        sweep->job_count--;
     }
 }
 

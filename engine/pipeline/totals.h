@@ -40,7 +40,6 @@ struct totals {
     uint64_t vulnerabilities[SEVERITY_COUNT]; /* rows */
     uint64_t secrets[SEVERITY_COUNT];         /* rows of at least TOTALS_CONFIDENCE */
     uint64_t secrets_unlikely;                /* the other rows */
-    uint64_t image_secrets;
     uint64_t errors;
     enum severity worst; /* the highest severity of any finding */
     bool has_findings;
