@@ -361,7 +361,7 @@ static int image_emit(struct emit_run *run, struct planned_image *image, struct 
     for (size_t i = 0; i < image->layer_count; i++)
         layers[i] = run->plan->layers.data[image->layers[i]]->result;
     /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
-    bool is_tree = image->source != NULL && image->source->ops->tree != NULL;
+    bool is_tree = image->source != NULL && image->source->ops->manifest == NULL;
     const struct digest *image_digest = is_tree ? &layers[0]->digest : &image->digest;
     image_status_settle(run->plan, image);
     int result = compose(layers, image->layer_count, run->options->with_declared, &composition, err);

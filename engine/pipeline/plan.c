@@ -93,15 +93,34 @@ size_t plan_layer_add(struct plan *plan, struct planned_image *image, const stru
     return index;
 }
 
-size_t plan_tree_add(struct plan *plan, struct planned_image *image, const char *folder) {
+size_t plan_tree_add(struct plan *plan, struct planned_image *image, const struct tree_root *root,
+                     const struct digest *diff_id, uint64_t size) {
+    bool is_named = diff_id->algorithm != DIGEST_NONE;
+    char text[DIGEST_TEXT_SIZE];
+    const char *key =
+        arena_format(&plan->arena, "%p %s", (const void *)image->source, is_named ? digest_text(diff_id, text) : "");
+    void *known = is_named && key != NULL ? map_get(&plan->layers_by_digest, span_text(key)) : NULL;
+    if (known != NULL) {
+        struct planned_layer *layer = plan->layers.data[(uintptr_t)known - 1];
+        layer->image_count++;
+        if (span_compare(image->reference.text, layer->first_reference) < 0)
+            layer->first_reference = image->reference.text;
+        return (uintptr_t)known - 1;
+    }
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
-    if (layer == NULL)
+    void **place =
+        layer == NULL || key == NULL || !is_named ? NULL : map_put(&plan->layers_by_digest, span_text(key), NULL);
+    if (layer == NULL || key == NULL || (is_named && place == NULL))
         return SIZE_MAX;
-    layer->tree = folder;
+    layer->tree = root;
     layer->image_count = 1;
     layer->first_reference = image->reference.text;
-    layer->descriptor.media_type = span_text("");
-    return layer_place(plan, image, layer);
+    layer->descriptor = (struct descriptor){.digest = *diff_id, .media_type = span_text(""), .size = size};
+    layer->diff_id = *diff_id;
+    size_t index = layer_place(plan, image, layer);
+    if (place != NULL && index != SIZE_MAX)
+        *place = (void *)(uintptr_t)(index + 1);
+    return index;
 }
 
 static int image_order(const void *left, const void *right) {

@@ -35,10 +35,10 @@ struct planned_layer {
     struct digest diff_id; /* DIGEST_NONE: not known */
     struct source *source; /* one of those that hold it */
     const struct source_reference *reference;
-    const char *tree;            /* a folder in place of a blob, or NULL */
-    struct span first_reference; /* the smallest reference that holds it: the `target` of its error rows */
-    size_t image_count;          /* that hold it */
-    struct layer_result *result; /* owned; NULL until scanned */
+    const struct tree_root *tree; /* a folder in place of a blob, or NULL */
+    struct span first_reference;  /* the smallest reference that holds it: the `target` of its error rows */
+    size_t image_count;           /* that hold it */
+    struct layer_result *result;  /* owned; NULL until scanned */
 };
 
 struct plan {
@@ -68,8 +68,11 @@ void plan_target_error(struct plan *plan, struct span target, enum stage stage, 
  */
 size_t plan_layer_add(struct plan *plan, struct planned_image *image, const struct descriptor *descriptor,
                       const struct digest *diff_id);
-/* The layer that stands for a folder on disk. */
-size_t plan_tree_add(struct plan *plan, struct planned_image *image, const char *folder);
+/* The layer that stands for a folder on disk. `diff_id` is what a local store's layer is called: such a layer is one of
+ * its source alone, for a folder cannot be checked against its name, and a store must not answer for another source's
+ * layers. DIGEST_NONE: a layer of its own. */
+size_t plan_tree_add(struct plan *plan, struct planned_image *image, const struct tree_root *root,
+                     const struct digest *diff_id, uint64_t size);
 
 /* Sorts images by reference and digest, and layers so that the largest come first (then by digest): no straggler ends
  * the night. Layer indexes of images follow. False when memory is short. */

@@ -100,6 +100,21 @@ static void task_skip(struct task *task, const struct digest *digest, struct spa
     image->reason = span_text(reason);
 }
 
+/* The layer of an image in a local store that has unpacked it: 1 when it was added, 0 when it is not there. */
+static int image_trees_add(struct task *task, size_t layer, const struct digest *diff_id, uint64_t size,
+                           struct err *err) {
+    struct planned_image *image = task->image;
+    const struct source_ops *ops = task->source->ops;
+    const struct tree_root *root = ops->tree == NULL ? NULL : ops->tree(task->source, &task->reference, layer);
+    if (root == NULL)
+        return 0;
+    size_t index = plan_tree_add(task->resolve->plan, image, root, diff_id, size);
+    if (index == SIZE_MAX)
+        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
+    image->layers[image->layer_count++] = index;
+    return 1;
+}
+
 static int layers_add(struct task *task, const struct manifest *manifest, struct err *err) {
     struct plan *plan = task->resolve->plan;
     struct planned_image *image = task->image;
@@ -113,8 +128,14 @@ static int layers_add(struct task *task, const struct manifest *manifest, struct
                        manifest->entry_count, image->config.diff_id_count);
     for (size_t i = 0; i < manifest->entry_count; i++) {
         struct descriptor *descriptor = &manifest->entries[i];
+        const struct digest *diff_id = named ? &image->config.diff_ids[i] : &unknown;
         descriptor->is_unpacked_digest = task->source->ops->digests_are_unpacked;
-        size_t index = plan_layer_add(plan, image, descriptor, named ? &image->config.diff_ids[i] : &unknown);
+        int as_tree = image_trees_add(task, i, diff_id, descriptor->size, err);
+        if (as_tree < 0)
+            return -1;
+        if (as_tree > 0)
+            continue;
+        size_t index = plan_layer_add(plan, image, descriptor, diff_id);
         if (index == SIZE_MAX)
             return err_set(err, ERR_NOMEM, 0, "image: out of memory");
         image->layers[image->layer_count++] = index;
@@ -267,9 +288,12 @@ static void on_reference(void *context, struct source *source, const struct sour
     struct resolve *resolve = context;
     struct err err = {0};
     resolve->found++;
-    if (source->ops->tree != NULL) {
+    if (source->ops->manifest == NULL) { /* a root file system */
+        struct digest unknown = {.algorithm = DIGEST_NONE};
         struct planned_image *image = plan_image_add(resolve->plan, source, reference);
-        size_t index = image == NULL ? SIZE_MAX : plan_tree_add(resolve->plan, image, source->ops->tree(source));
+        size_t index = image == NULL
+                           ? SIZE_MAX
+                           : plan_tree_add(resolve->plan, image, source->ops->tree(source, reference, 0), &unknown, 0);
         size_t *layers = index == SIZE_MAX ? NULL : arena_alloc(&resolve->plan->arena, sizeof *layers);
         if (layers == NULL) {
             plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE,

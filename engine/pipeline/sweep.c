@@ -90,7 +90,7 @@ static void *scan_thread(void *context) {
     while ((job = queue_pop(&sweep->ready)) != NULL) {
         struct planned_layer *layer = job->layer;
         layer->result = layer->tree != NULL
-                            ? layer_scan_tree(scan, layer->tree)
+                            ? layer_scan_tree(scan, layer->tree, &layer->descriptor)
                             : layer_scan_stream(scan, &layer->descriptor, &layer->diff_id, &job->stream);
         (void)queue_push(&sweep->done, job);
         loop_wake(sweep->loop);
