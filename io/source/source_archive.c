@@ -13,6 +13,7 @@
 #include "io/source/layout.h"
 #include "io/source/reference.h"
 #include "io/source/source.h"
+#include "io/source/store.h"
 
 struct archive_layer {
     struct digest digest;
@@ -260,7 +261,6 @@ static void docker_archive_manifest(struct source *source, const struct source_r
                                     const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
     struct archive_source *archive = (struct archive_source *)source;
     const struct archive_item *item = &archive->items[reference->item];
-    char digest[DIGEST_TEXT_SIZE];
     struct err err = item->err;
     (void)descriptor; /* there are no indexes in a docker archive */
     if (err.code != ERR_NONE) {
@@ -269,17 +269,16 @@ static void docker_archive_manifest(struct source *source, const struct source_r
     }
     AUTO_BUF struct buf json;
     buf_init(&json, LIMIT_MANIFEST_BYTES);
-    buf_format(
-        &json,
-        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":"
-        "{\"mediaType\":\"application/vnd.docker.container.image.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[",
-        item->config.size, digest_text(&item->config_digest, digest));
-    for (size_t i = 0; i < item->layer_count; i++)
-        buf_format(&json,
-                   "%s{\"mediaType\":\"application/vnd.docker.image.rootfs.diff.tar\",\"size\":%" PRIu64
-                   ",\"digest\":\"%s\"}",
-                   i == 0 ? "" : ",", item->layers[i].member->size, digest_text(&item->layers[i].digest, digest));
-    buf_text(&json, "]}");
+    struct digest *diff_ids = arena_array(source->context->arena, item->layer_count, sizeof *diff_ids);
+    uint64_t *sizes = arena_array(source->context->arena, item->layer_count, sizeof *sizes);
+    for (size_t i = 0; diff_ids != NULL && sizes != NULL && i < item->layer_count; i++) {
+        diff_ids[i] = item->layers[i].digest;
+        sizes[i] = item->layers[i].member->size;
+    }
+    if (diff_ids == NULL || sizes == NULL)
+        json.failed = true;
+    else
+        store_manifest_write(&json, &item->config_digest, item->config.size, diff_ids, sizes, item->layer_count);
     if (json.failed)
         fn(context, (struct span){NULL, 0}, NULL, (err_set(&err, ERR_NOMEM, 0, "docker archive: out of memory"), &err));
     else
