@@ -46,7 +46,7 @@
 #define LIMIT_STORE_JSON_BYTES (256 * LIMIT_MIB)
 #define LIMIT_STORE_ROOTS ((size_t)16)               /* additional image stores; one is usual */
 #define LIMIT_STORE_IMAGES ((size_t)1000000)         /* names of images in one store */
-#define LIMIT_BOLT_PAGE_BYTES (16 * LIMIT_MIB)       /* one page with its overflow: a freed list of 2 million pages */
+#define LIMIT_BOLT_PAGE_BYTES (16 * LIMIT_MIB)       /* one page with its overflow, which is one long value */
 #define LIMIT_BOLT_DEPTH ((size_t)32)                /* branch pages above a leaf: real trees have 3 */
 #define LIMIT_DISCOVER_ENTRIES ((uint64_t)100000000) /* looked at by one --discover */
 #define LIMIT_DISCOVER_DEPTH ((size_t)128)           /* folders inside each other; a descriptor each */

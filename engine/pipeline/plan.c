@@ -97,8 +97,10 @@ size_t plan_tree_add(struct plan *plan, struct planned_image *image, const struc
                      const struct digest *diff_id, uint64_t size) {
     bool is_named = diff_id->algorithm != DIGEST_NONE;
     char text[DIGEST_TEXT_SIZE];
-    const char *key =
-        arena_format(&plan->arena, "%p %s", (const void *)image->source, is_named ? digest_text(diff_id, text) : "");
+    /* A difference depends on what is below it: the same diff_id over another parent is another layer. */
+    const char *place_name = root->kind == TREE_DIFFERENCE ? root->path : "";
+    const char *key = arena_format(&plan->arena, "%p %s %s", (const void *)image->source,
+                                   is_named ? digest_text(diff_id, text) : "", place_name);
     void *known = is_named && key != NULL ? map_get(&plan->layers_by_digest, span_text(key)) : NULL;
     if (known != NULL) {
         struct planned_layer *layer = plan->layers.data[(uintptr_t)known - 1];

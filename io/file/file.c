@@ -9,7 +9,7 @@ static int open_report(const char *path, struct err *err) {
     return err_set(err, err_code_of_open(sys), sys, "%s: %s", path, strerror(sys));
 }
 
-static int read_all(int fd, const char *name, struct buf *buf, struct err *err) {
+int file_read_open(int fd, const char *name, struct buf *buf, struct err *err) {
     struct stat status;
     if (fstat(fd, &status) != 0)
         return err_set(err, ERR_IO, errno, "%s: %s", name, strerror(errno));
@@ -57,7 +57,7 @@ int file_read_at(int directory, const char *path, bool follow, struct buf *buf, 
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL,
                     flags & ~O_NONBLOCK); /* O_NONBLOCK was only for opening: a FIFO must not hang us there */
-    return read_all(fd, path, buf, err);
+    return file_read_open(fd, path, buf, err);
 }
 
 /* Opens one component; a link in its place is told from a name that is not there. */
@@ -106,7 +106,7 @@ int file_read_beneath(int directory, const char *path, struct buf *buf, struct e
         return -1;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         return err_set(err, ERR_IO, 0, "%s: expected a regular file", path);
-    return read_all(fd, path, buf, err);
+    return file_read_open(fd, path, buf, err);
 }
 
 int file_map_open(const char *path, struct file_map *ret_map, struct err *err) {

@@ -2,10 +2,9 @@
  * drivers, `containers-storage:` or `podman:` (io/source/store.h says what may follow).
  *
  *     DRIVER-images/images.json       the images: id, names, digest of the manifest, uppermost layer
- *     DRIVER-images/ID/…              manifest and configuration, "big data": names that are not plain are "=" and base64
- *     DRIVER-layers/layers.json       the layers: id, parent, diff_id
- *     overlay/LAYER/diff              a layer's files, as overlay mounts want them
- *     vfs/dir/LAYER                   the whole root file system up to that layer
+ *     DRIVER-images/ID/…              manifest and configuration, "big data": names that are not plain are "=" and
+ * base64 DRIVER-layers/layers.json       the layers: id, parent, diff_id overlay/LAYER/diff              a layer's
+ * files, as overlay mounts want them vfs/dir/LAYER                   the whole root file system up to that layer
  *
  * An image's layers are those from its uppermost one down the parents; each is a folder, walked in place and called by
  * its diff_id. The configuration must name the same diff_ids as the store does. Nothing can be locked, for the store is
@@ -555,9 +554,8 @@ static const struct tree_root *containers_tree(struct source *source, const stru
     struct tree_root *root = arena_zalloc(arena, sizeof *root);
     if (root == NULL)
         return NULL;
-    *root = (struct tree_root){.kind = image->driver->kind,
-                               .folder = stored->root->folder,
-                               .path = layer_path(arena, image->driver, stored)};
+    *root = (struct tree_root){
+        .kind = image->driver->kind, .folder = stored->root->folder, .path = layer_path(arena, image->driver, stored)};
     if (root->kind == TREE_DIFFERENCE && below != NULL) {
         root->below_folder = below->root->folder;
         root->below = layer_path(arena, image->driver, below);

@@ -15,7 +15,8 @@ struct storage_conf {
 };
 
 /* Reads the part of TOML that such files use: sections, text, arrays of text over any number of lines. What is neither
- * is passed over, for other keys are not ours to check. Text is copied into the arena. LIMIT (additional stores), NOMEM.
+ * is passed over, for other keys are not ours to check. Text is copied into the arena. LIMIT (additional stores),
+ * NOMEM.
  */
 int storage_conf_parse(struct arena *arena, struct span toml, struct storage_conf *ret_conf, struct err *err);
 

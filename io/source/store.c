@@ -106,11 +106,12 @@ int store_reference_make(struct source *source, const char *prefix, struct span 
     if (known.data == NULL || text == NULL)
         return err_set(err, ERR_NOMEM, 0, "store: out of memory");
     bool is_reference = named && reference_parse(known, &parsed, NULL) == 0;
-    *ret_reference = (struct source_reference){
-        .text = span_text(text),
-        .registry = is_reference ? parsed.registry : span_text(""),
-        .repository = is_reference ? parsed.repository : named ? known : span_text(prefix),
-        .tag = is_reference ? parsed.tag : (struct span){NULL, 0}};
+    *ret_reference = (struct source_reference){.text = span_text(text),
+                                               .registry = is_reference ? parsed.registry : span_text(""),
+                                               .repository = is_reference ? parsed.repository
+                                                             : named      ? known
+                                                                          : span_text(prefix),
+                                               .tag = is_reference ? parsed.tag : (struct span){NULL, 0}};
     return 0;
 }
 

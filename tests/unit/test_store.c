@@ -51,8 +51,7 @@ static void locations(void **state) {
         assert_true(span_is(parsed.qualifier, cases[i].qualifier));
         assert_true(span_is(parsed.options, cases[i].options));
         assert_true(span_is(parsed.name, cases[i].name));
-        assert_string_equal(parsed.folder == NULL ? "" : parsed.folder,
-                            cases[i].folder == NULL ? "" : cases[i].folder);
+        assert_string_equal(parsed.folder == NULL ? "" : parsed.folder, cases[i].folder == NULL ? "" : cases[i].folder);
         assert_string_equal(store_prefix(&arena, target, location, &parsed), cases[i].prefix);
     }
     struct store_location parsed;
@@ -85,8 +84,7 @@ static void names(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        bool found =
-            store_name_matches(span_text(cases[i].wanted), span_text(cases[i].name), span_text(cases[i].id));
+        bool found = store_name_matches(span_text(cases[i].wanted), span_text(cases[i].name), span_text(cases[i].id));
         if (found != cases[i].matches)
             fail_msg("'%s' and '%s'", cases[i].wanted, cases[i].name);
     }
@@ -117,7 +115,8 @@ static void configuration(void **state) {
     assert_int_equal(conf.additional_count, 2);
     assert_true(span_is(conf.additional[0], "/a"));
     assert_true(span_is(conf.additional[1], "/b"));
-    assert_int_equal(storage_conf_parse(&arena, span_text("[storage]\ngraphroot = \"/unclosed\n= \n[\n"), &conf, &err), 0);
+    assert_int_equal(storage_conf_parse(&arena, span_text("[storage]\ngraphroot = \"/unclosed\n= \n[\n"), &conf, &err),
+                     0);
     assert_int_equal(conf.graph_root.size, 0);
 }
 
