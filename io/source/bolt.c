@@ -109,7 +109,9 @@ bool bolt_is_unchanged(const struct bolt *bolt) {
     return metas_read(&now) && now.transaction == bolt->transaction;
 }
 
-struct bolt_bucket bolt_root(const struct bolt *bolt) { return (struct bolt_bucket){.root = bolt->root}; }
+struct bolt_bucket bolt_root(const struct bolt *bolt) {
+    return (struct bolt_bucket){.root = bolt->root};
+}
 
 int bolt_bucket_of(struct span value, struct bolt_bucket *ret_bucket, struct err *err) {
     struct reader r = reader_init(value);
@@ -135,8 +137,8 @@ static int page_header_read(struct level *level, uint64_t number, struct err *er
     level->flags = read_le16(&r);
     level->count = read_le16(&r);
     if (r.failed || (level->flags != PAGE_BRANCH && level->flags != PAGE_LEAF))
-        return err_set(err, ERR_FORMAT, 0, "bolt: page %" PRIu64 ": expected a branch or a leaf, found flags 0x%x", number,
-                       level->flags);
+        return err_set(err, ERR_FORMAT, 0, "bolt: page %" PRIu64 ": expected a branch or a leaf, found flags 0x%x",
+                       number, level->flags);
     return 0;
 }
 
@@ -154,7 +156,8 @@ static int page_read(const struct bolt *bolt, uint64_t number, struct level *lev
     read_skip(&r, 12);
     uint64_t pages = (uint64_t)read_le32(&r) + 1;
     if (r.failed || !u64_mul(pages, bolt->page_size, &size) || size > bolt->size - offset)
-        return err_set(err, ERR_FORMAT, 0, "bolt: page %" PRIu64 ": %" PRIu64 " pages go beyond the file", number, pages);
+        return err_set(err, ERR_FORMAT, 0, "bolt: page %" PRIu64 ": %" PRIu64 " pages go beyond the file", number,
+                       pages);
     if (size > LIMIT_BOLT_PAGE_BYTES)
         return err_set(err, ERR_LIMIT, 0, "bolt: page %" PRIu64 ": expected at most %zu bytes, found %" PRIu64, number,
                        LIMIT_BOLT_PAGE_BYTES, size);

@@ -6,8 +6,8 @@
  * transactions later. Whoever has read what he wants asks bolt_is_unchanged(), and starts over when it is not; what was
  * read meanwhile may be damaged, never dangerous. No lock is taken, for the daemon could not start while we have it.
  *
- * Errors: FORMAT (where, expected and found), LIMIT (pages, depth), IO, NOMEM, or a callback's own. Memory: one page and
- * its overflow for each level of a tree, at most LIMIT_BOLT_PAGE_BYTES each. No recursion. Spec: go.etcd.io/bbolt,
+ * Errors: FORMAT (where, expected and found), LIMIT (pages, depth), IO, NOMEM, or a callback's own. Memory: one page
+ * and its overflow for each level of a tree, at most LIMIT_BOLT_PAGE_BYTES each. No recursion. Spec: go.etcd.io/bbolt,
  * internal/common/{meta,page,bucket}.go. */
 #ifndef TRAWL_BOLT_H
 #define TRAWL_BOLT_H

@@ -181,8 +181,7 @@ static int store_read(struct containerd_source *store, const char *folder, struc
     if (root < 0)
         return err_set(err, err_code_of_open(errno), errno, "containerd store %s: %s; containerd:[DIR] names another",
                        folder, strerror(errno));
-    AUTO_CLOSE int fd =
-        file_open_beneath(root, "io.containerd.metadata.v1.bolt/meta.db", O_RDONLY | O_NONBLOCK, err);
+    AUTO_CLOSE int fd = file_open_beneath(root, "io.containerd.metadata.v1.bolt/meta.db", O_RDONLY | O_NONBLOCK, err);
     store->content =
         fd < 0 ? -1 : file_open_beneath(root, "io.containerd.content.v1.content", O_RDONLY | O_DIRECTORY, err);
     if (fd < 0 || store->content < 0)
@@ -241,8 +240,7 @@ static void containerd_list(struct source *source, source_list_fn each, source_d
         struct source_reference reference;
         if (prefix == NULL)
             (void)err_set(&err, ERR_NOMEM, 0, "containerd: out of memory");
-        if (prefix == NULL ||
-            store_reference_make(source, prefix, image->name, image->name, &reference, &err) < 0) {
+        if (prefix == NULL || store_reference_make(source, prefix, image->name, image->name, &reference, &err) < 0) {
             done(context, &err);
             return;
         }
@@ -271,7 +269,8 @@ static void entry_write(struct buf *json, const struct descriptor *entry, bool i
     char digest[DIGEST_TEXT_SIZE];
     buf_text(json, is_first ? "{\"mediaType\":" : ",{\"mediaType\":");
     buf_json_text(json, entry->media_type);
-    buf_format(json, ",\"digest\":\"%s\",\"size\":%" PRIu64 ",\"platform\":{\"os\":", digest_text(&entry->digest, digest),
+    buf_format(json,
+               ",\"digest\":\"%s\",\"size\":%" PRIu64 ",\"platform\":{\"os\":", digest_text(&entry->digest, digest),
                entry->size);
     buf_json_text(json, entry->platform.os);
     buf_text(json, ",\"architecture\":");
