@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 
-from lab import Layout, Link, OS_RELEASE, Run, check, done, equal, folder, rows_of, status, sweep
+import bolt_build
+from lab import Layout, Link, OCI_MANIFEST, OS_RELEASE, Run, check, done, equal, folder, rows_of, status, sweep, wait_for
 
 
 def token(seed):
@@ -202,6 +203,197 @@ def podman_cases():
         equal(len(rows_of(swept(f"podman:{root}"), "layer")), 4, f"podman, {driver}: each layer once")
 
 
+# ---- Docker: its overlay2 folders as moby documents them ----
+
+def write(path, body):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(body if isinstance(body, bytes) else body.encode())
+
+
+def unpack(files, diff):
+    """A layer as overlay has it: whiteouts are devices 0/0, opaque folders have an attribute."""
+    os.makedirs(diff)
+    for path, body in files.items():
+        head, name = os.path.split(os.path.join(diff, path))
+        os.makedirs(head, exist_ok=True)
+        if name == ".wh..wh..opq":
+            os.setxattr(head, "trusted.overlay.opaque" if os.geteuid() == 0 else "user.overlay.opaque", b"y")
+        elif name.startswith(".wh."):
+            os.mknod(os.path.join(head, name[4:]), 0o020000, os.makedev(0, 0))
+        elif isinstance(body, Link):
+            os.symlink(body.target, os.path.join(head, name))
+        else:
+            write(os.path.join(head, name), body)
+
+
+def docker_store(root, names, dangling=(), intermediate=()):
+    """{name: number of layers} of the layout's image, in Docker's folders. Returns {number of layers: image id}."""
+    ids, chain = {}, ""
+    for number, (files, diff_id) in enumerate(zip(layers, DIFF_IDS), 1):
+        chain = diff_id if number == 1 else "sha256:" + hashlib.sha256(f"{chain} {diff_id}".encode()).hexdigest()
+        cache = hashlib.sha256(b"cache" + chain.encode()).hexdigest()
+        entry = f"{root}/image/overlay2/layerdb/sha256/{chain[7:]}"
+        write(entry + "/diff", diff_id)
+        write(entry + "/cache-id", cache)
+        write(entry + "/size", "1000")
+        unpack(files, f"{root}/overlay2/{cache}/diff")
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": ["TOKEN=" + token("env")]} if number == 3 else {},
+                             "rootfs": {"type": "layers", "diff_ids": DIFF_IDS[:number]}})
+        if number in [*names.values(), *dangling, *intermediate]:
+            ids[number] = hashlib.sha256(config.encode()).hexdigest()
+            write(f"{root}/image/overlay2/imagedb/content/sha256/{ids[number]}", config)
+    repositories = {}
+    for name, number in names.items():
+        repositories.setdefault(name.split("@")[0].rsplit(":", 1)[0], {})[name] = "sha256:" + ids[number]
+    for number in intermediate:
+        write(f"{root}/image/overlay2/imagedb/metadata/sha256/{ids[3]}/parent", "sha256:" + ids[number])
+    write(f"{root}/image/overlay2/repositories.json", json.dumps({"Repositories": repositories}))
+    return ids
+
+
+def docker_cases():
+    root = folder("docker")
+    try:
+        ids = docker_store(root, {"team/app:1": 3, "team/app@sha256:" + 64 * "d": 3, "quay.io/x/y:2": 3}, dangling=[1], intermediate=[2])
+    except OSError as error:
+        print(f"SKIP Docker's folders cannot be made here: {error}")
+        return
+    image, _ = same("docker", f"docker:[{root}]team/app:1", "docker")
+    equal((image["reference"], image["registry"], image["repository"], image["tag"], image["image_digest"]),
+          (f"docker:[{root}]team/app:1", "docker.io", "team/app", "1", "sha256:" + ids[3]), "docker: the image's row")
+    equal([r["reference"] for r in rows_of(swept(f"docker:[{root}]@{ids[2][:12]}"), "image")], [f"docker:[{root}]@{ids[2]}"], "docker: an intermediate image by its id")
+    rows = rows_of(swept(f"docker:{root}"))
+    equal({r["reference"] for r in rows if r["table"] == "image"},
+          {f"docker:[{root}]{x}" for x in ("team/app:1", "quay.io/x/y:2", "@" + ids[1])}, "docker: names, and what has none and is nobody's parent")
+    equal(len([r for r in rows if r["table"] == "layer"]), 3, "docker: each layer once")
+    layerdb = f"{root}/image/overlay2/layerdb/sha256"
+    with open(f"{layerdb}/{DIFF_IDS[0][7:]}/cache-id", encoding="utf-8") as file:
+        lowest = file.read()
+
+    def case(name, text, change, found=("srv/more",)):
+        copy = folder("hostile")
+        shutil.rmtree(copy, ignore_errors=True)
+        run("cp", "-a", root, copy)
+        change(copy)
+        failed("docker: " + name, f"docker:[{copy}]team/app:1", text, found)
+
+    def link_out(path):
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        os.symlink(outside, path)
+
+    upper = ("srv/more", "srv/same-size")
+    entry = f"image/overlay2/layerdb/sha256/{DIFF_IDS[0][7:]}"
+    case("a layer's folder leads out", "symbolic link", lambda r: link_out(f"{r}/overlay2/{lowest}/diff"), upper)
+    case("a cache-id that is a path", "expected a cache-id", lambda r: write(f"{r}/{entry}/cache-id", "../../outside"), upper)
+    case("a cache-id that leads out", "symbolic link", lambda r: link_out(f"{r}/{entry}/cache-id"), upper)
+    case("a layer of another name", "expected the diff_id", lambda r: write(f"{r}/{entry}/diff", DIFF_IDS[1]), upper)
+    case("a layer is gone", "No such file", lambda r: shutil.rmtree(f"{r}/{entry}"), upper)
+    case("another configuration", "expected sha256:", lambda r: write(f"{r}/image/overlay2/imagedb/content/sha256/{ids[3]}", "{}"), ())
+    case("repositories.json leads out", "symbolic link", lambda r: link_out(f"{r}/image/overlay2/repositories.json"), ())
+
+
+# ---- containerd ----
+
+def content_store(root, blobs=None):
+    """The content of the layout under a containerd's root; `blobs`: all but those."""
+    shutil.copytree(f"{layout.path}/blobs", f"{root}/io.containerd.content.v1.content/blobs")
+    for name in blobs or ():
+        os.unlink(f"{root}/io.containerd.content.v1.content/blobs/sha256/{name[7:]}")
+
+
+def metadata(root, namespaces):
+    write(f"{root}/io.containerd.metadata.v1.bolt/meta.db", bolt_build.database(bolt_build.images(namespaces)))
+
+
+def containerd_written_cases():
+    names = {m["annotations"]["org.opencontainers.image.ref.name"]: m["digest"] for m in layout.manifests}
+    app, base = names["app"], names["base"]
+    missing = "sha256:" + 64 * "e"
+    index = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
+        {"mediaType": OCI_MANIFEST, "digest": app, "size": os.path.getsize(layout.blob_path(app)), "platform": {"os": "linux", "architecture": "amd64"}},
+        {"mediaType": OCI_MANIFEST, "digest": missing, "size": 7, "platform": {"os": "linux", "architecture": "arm64"}}]}).encode()
+    index_digest = "sha256:" + hashlib.sha256(index).hexdigest()
+    nothing = json.dumps({"schemaVersion": 2, "manifests": [{"mediaType": OCI_MANIFEST, "digest": missing, "size": 7}]}).encode()
+    nothing_digest = "sha256:" + hashlib.sha256(nothing).hexdigest()
+    root = folder("containerd")
+    content_store(root)
+    for body, name in ((index, index_digest), (nothing, nothing_digest)):
+        write(f"{root}/io.containerd.content.v1.content/blobs/sha256/{name[7:]}", body)
+    metadata(root, {"default": {"example.org/app:1": app, **{f"example.org/many:{i}": base for i in range(20)}},
+                    "k8s.io": {"example.org/app:1": index_digest, "example.org/app@" + index_digest: index_digest, "sha256:" + 64 * "f": index_digest}})
+    image, _ = same("containerd", f"containerd:[default@{root}]app:1", "containerd")
+    equal((image["reference"], image["image_digest"]), (f"containerd:[default@{root}]example.org/app:1", app), "containerd: the image's row")
+    image, _ = same("containerd, an index of which one platform was pulled", f"containerd:[k8s.io@{root}]", "containerd")
+    equal(image["reference"], f"containerd:[k8s.io@{root}]example.org/app:1", "containerd: one row for the names of Kubernetes")
+    rows = rows_of(swept(f"containerd:{root}"))
+    equal((len([r for r in rows if r["table"] == "image"]), len([r for r in rows if r["table"] == "layer"])), (22, 3), "containerd: all namespaces, each layer once")
+    # Docker's own containerd, with and without a graph driver's images beside it.
+    docker = folder("docker-containerd")
+    content_store(docker + "/containerd/daemon")
+    metadata(docker + "/containerd/daemon", {"moby": {"docker.io/team/app:1": app}, "other": {"example.org/x:1": base}})
+    image, _ = same("docker with containerd", f"docker:{docker}", "docker")
+    equal(image["reference"], f"docker:[moby@{docker}]docker.io/team/app:1", "docker with containerd: the image's row")
+
+    def case(name, text, change, found=(), stored="containerd:[default@{}]app:1"):
+        copy = folder("hostile")
+        shutil.rmtree(copy, ignore_errors=True)
+        run("cp", "-a", root, copy)
+        change(copy)
+        failed("containerd: " + name, stored.format(copy), text, found)
+
+    def layer_path(copy, number):
+        return f"{copy}/io.containerd.content.v1.content/blobs/sha256/{built[number]['digest'][7:]}"
+
+    def link_out(path):
+        os.rename(path, path + ".moved")
+        os.symlink(path + ".moved", path)
+
+    kept = ("srv/more", "srv/same-size")
+    database = "io.containerd.metadata.v1.bolt/meta.db"
+    case("a discarded layer", "discard_unpacked_layers", lambda r: os.unlink(layer_path(r, 0)), kept)
+    case("a blob that is a link", "symbolic link", lambda r: link_out(layer_path(r, 0)), kept)
+    case("the blobs' folder leads out", "symbolic link", lambda r: link_out(f"{r}/io.containerd.content.v1.content/blobs"))
+    case("the database leads out", "symbolic link", lambda r: link_out(f"{r}/{database}"))
+    case("a database that is none", "expected a meta page", lambda r: write(f"{r}/{database}", b"no database" * 1000))
+    case("an image without a digest", "expected target/digest", lambda r: write(f"{r}/{database}", bolt_build.database({"v1": {"default": {"images": {"example.org/app:1": {}}}}})))
+    case("an image whose digest is a path", "expected target/digest", lambda r: metadata(r, {"default": {"example.org/app:1": "sha256:../../outside"}}))
+    case("an index of which nothing was pulled", "none of its 1 images", lambda r: metadata(r, {"default": {"example.org/app:1": nothing_digest}}))
+    case("flipped bytes", "expected sha256:", lambda r: write(layer_path(r, 0), b"x" * os.path.getsize(layer_path(r, 0))), kept)
+
+
+def containerd_cases():
+    root, config, socket_ = folder("ctr-root"), folder("containerd.toml"), folder("ctr-sock")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f'version = 2\nroot = "{root}"\nstate = "{folder("ctr-state")}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket_}"\n')
+    archive = folder("layout.tar")
+    run("tar", "-C", layout.path, "-cf", archive, ".")
+    with open(folder("ctr.log"), "wb") as log:
+        daemon = subprocess.Popen(["containerd", "-c", config], stdout=log, stderr=log)
+    try:
+        try:
+            wait_for(lambda: run("ctr", "-a", socket_, "version").returncode == 0 or daemon.poll() is not None, "containerd")
+        except TimeoutError:
+            pass
+        imported = run("ctr", "-a", socket_, "-n", "team", "images", "import", "--no-unpack", "--base-name", "example.org/app", archive)
+        if imported.returncode != 0:
+            print("SKIP containerd does not work here:", imported.stdout.decode().strip()[-200:])
+            return
+        tagged = [run("ctr", "-a", socket_, "-n", "other", "images", "import", "--no-unpack", "--base-name", f"example.org/n{i}", archive).returncode for i in range(9)]
+        equal(set(tagged), {0}, "ctr images import")
+        same("ctr, while containerd runs", f"containerd:[team@{root}]example.org/app:app", "containerd")
+    finally:
+        daemon.terminate()
+        daemon.wait()
+    same("ctr", f"containerd:[team@{root}]example.org/app:app", "containerd")
+    rows = rows_of(swept(f"containerd:{root}"))
+    equal((len([r for r in rows if r["table"] == "image"]), len([r for r in rows if r["table"] == "layer"])), (20, 3), "ctr: two namespaces, ten imports of two images")
+
+
+docker_cases()
+containerd_written_cases()
+if not absent("containerd", "ctr"):
+    containerd_cases()
 if not absent("skopeo"):
     containers_cases()
 if not absent("podman", "runc"):
