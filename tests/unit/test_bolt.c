@@ -171,8 +171,12 @@ static void depth_limit(void **state) {
             page_put(bytes + (2 + i) * PAGE, last ? 2 : 1, last ? 0 : 1, 0);
             bytes[(2 + i) * PAGE + 24] = (uint8_t)(3 + i); /* the first element's page */
         }
-        struct bolt bolt = {.fd = -1, .bytes = span_make(bytes, pages * PAGE), .size = pages * PAGE,
-                            .page_size = PAGE, .page_count = pages, .root = 2};
+        struct bolt bolt = {.fd = -1,
+                            .bytes = span_make(bytes, pages * PAGE),
+                            .size = pages * PAGE,
+                            .page_size = PAGE,
+                            .page_count = pages,
+                            .root = 2};
         assert_int_equal(dump_all(&bolt, &dump, &err), extra == 0 ? 0 : -1);
         assert_int_equal(err.code, extra == 0 ? ERR_NONE : ERR_LIMIT);
         buf_release(&dump.text);
@@ -188,8 +192,12 @@ static void page_limit(void **state) {
         struct err err = {0};
         struct dump dump = {.depth = 0};
         page_put(bytes + 2 * PAGE, 2, 0, (uint32_t)(pages - 1));
-        struct bolt bolt = {.fd = -1, .bytes = span_make(bytes, all * PAGE), .size = all * PAGE,
-                            .page_size = PAGE, .page_count = all, .root = 2};
+        struct bolt bolt = {.fd = -1,
+                            .bytes = span_make(bytes, all * PAGE),
+                            .size = all * PAGE,
+                            .page_size = PAGE,
+                            .page_count = all,
+                            .root = 2};
         assert_int_equal(dump_all(&bolt, &dump, &err), extra == 0 ? 0 : -1);
         assert_int_equal(err.code, extra == 0 ? ERR_NONE : ERR_LIMIT);
         buf_release(&dump.text);
