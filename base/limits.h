@@ -40,6 +40,7 @@
  * memory. */
 #define LIMIT_ARCHIVE_MEMBERS ((size_t)1000000)
 #define LIMIT_ARCHIVE_INDEX_BYTES (256 * LIMIT_MIB)
+#define LIMIT_SPOOL_BYTES ((uint64_t)256 * LIMIT_GIB) /* one temporary file: a fleet's archive unpacked */
 
 /* Local stores. layers.json and images.json take some 700 bytes an entry; a metadata database grows with every image
  * that was ever pulled. */

@@ -1,6 +1,7 @@
 /* Images in one tar file, packed or not: OCI layouts (`oci-archive:`) and what `docker save` writes
- * (`docker-archive:`). Opening reads the member list, which blocks; so does a small blob. Layers are pulled by the scan
- * thread that wants them.
+ * (`docker-archive:`). "-" is standard input. Opening reads the member list, which blocks; so does a small blob. Layers
+ * are pulled by the scan thread that wants them. What is packed or comes through a pipe goes into a temporary file
+ * without a name first, for manifests and layers stand in any order.
  *
  * A docker archive has no manifests: manifest.json names a configuration and layer members. One OCI-like manifest is
  * made of each item, so that nothing behind this file knows the difference; layers are named by the diff_ids of the
@@ -89,9 +90,11 @@ static int archive_new(const struct source_context *context, const struct source
     }
     *archive = (struct archive_source){.source = {ops, context}, .text = arena_copy(context->arena, target)};
     buf_init(&archive->layout_index, LIMIT_PAGE_BYTES);
-    if (tar_index_open(path, &archive->index, err) < 0) {
+    bool piped = span_is(location, "-");
+    if ((piped ? tar_index_open_fd(STDIN_FILENO, "standard input", &archive->index, err)
+               : tar_index_open(path, &archive->index, err)) < 0) {
         archive_close(&archive->source);
-        return err_wrap(err, "archive %s", path);
+        return piped ? -1 : err_wrap(err, "archive %s", path);
     }
     *ret_archive = archive;
     return 0;
@@ -215,6 +218,9 @@ static int docker_archive_open(const struct source_context *context, struct span
         result = json_parse(context->arena, buf_span(&json), doc_limits_default(), &root, err);
     if (result == 0 && !doc_is(root, DOC_ARRAY))
         result = err_set(err, ERR_FORMAT, 0, "manifest.json: expected an array of images");
+    if (result == 0 && root->count > LIMIT_INDEX_MANIFESTS)
+        result = err_set(err, ERR_LIMIT, 0, "manifest.json: expected at most %zu images, found %zu",
+                         LIMIT_INDEX_MANIFESTS, root->count);
     if (result == 0) {
         archive->items = arena_array(context->arena, root->count, sizeof *archive->items);
         if (archive->items == NULL)

@@ -7,11 +7,12 @@
  *     overlay2/CACHE_ID/diff, vfs/dir/CACHE_ID      its files
  *     containerd/daemon/                            a whole containerd, which newer versions keep images in
  *
- * There are no manifests: one is made of the configuration as for a docker archive, and the image's digest is that of
- * the configuration, Docker's image id. A layer is found by its chain_id, which is made of the configuration's diff_ids:
- * SHA-256 of the lower chain_id, a space and the diff_id. Images without a name are listed too unless another one was
- * built on them. No link is followed below the store's folder. Spec: moby image/fs.go, image/store.go,
- * layer/filestore.go, reference/store.go, daemon/graphdriver/{overlay2,vfs}; OCI image-spec config.md, "Layer ChainID". */
+ * There are no manifests: one is made of the configuration as for a docker archive, and the image is called by the
+ * digest of its configuration, which is Docker's image id. A layer is found by its chain_id, which is made of the
+ * configuration's diff_ids: SHA-256 of the lower chain_id, a space and the diff_id. Images without a name are listed
+ * too unless another one was built on them. No link is followed below the store's folder. Spec: moby image/fs.go,
+ * image/store.go, layer/filestore.go, reference/store.go, daemon/graphdriver/{overlay2,vfs}; OCI image-spec config.md,
+ * "Layer ChainID". */
 #include <fcntl.h>
 
 #include "base/cleanup.h"
@@ -82,8 +83,7 @@ static int image_add(struct docker_source *docker, const struct graph_driver *dr
                      const struct digest *id, struct err *err) {
     if (docker->images.count >= LIMIT_STORE_IMAGES)
         return err_set(err, ERR_LIMIT, 0, "docker store: expected at most %zu images", LIMIT_STORE_IMAGES);
-    struct docker_image image = {
-        .driver = driver, .id = *id, .name = arena_copy(docker->source.context->arena, name)};
+    struct docker_image image = {.driver = driver, .id = *id, .name = arena_copy(docker->source.context->arena, name)};
     return image.name.data != NULL && vec_push(&docker->images, image) ? 0 : memory_short(err);
 }
 
@@ -181,8 +181,7 @@ static int ids_read(struct docker_source *docker, const struct graph_driver *dri
         struct digest parent = parent_read(docker, driver, entry->d_name);
         if (list->ids.count >= LIMIT_STORE_IMAGES)
             return err_set(err, ERR_LIMIT, 0, "%s: expected at most %zu images", docker->folder, LIMIT_STORE_IMAGES);
-        if (!vec_push(&list->ids, id) ||
-            (parent.algorithm != DIGEST_NONE && !vec_push(&list->parents, parent)))
+        if (!vec_push(&list->ids, id) || (parent.algorithm != DIGEST_NONE && !vec_push(&list->parents, parent)))
             return memory_short(err);
     }
     if (list->ids.count > 0)
@@ -198,8 +197,8 @@ static int nameless_add(struct docker_source *docker, const struct graph_driver 
     struct span nothing = {NULL, 0};
     for (size_t i = 0; i < list->ids.count; i++) {
         const struct digest *id = &list->ids.data[i];
-        bool is_parent = list->parents.count > 0 && bsearch(id, list->parents.data, list->parents.count,
-                                                            sizeof *id, id_order) != NULL;
+        bool is_parent = list->parents.count > 0 &&
+                         bsearch(id, list->parents.data, list->parents.count, sizeof *id, id_order) != NULL;
         bool asked = docker->wanted.size > 0; /* for one image, and by its id: whatever it is to others */
         struct span hex = id_hex(id, text);
         if ((asked ? !store_name_matches(docker->wanted, nothing, hex) : is_parent) ||
@@ -218,8 +217,7 @@ static int driver_read(struct docker_source *docker, const struct graph_driver *
     arena_init(&scratch, 0, 0);
     map_init(&named, (uint64_t)(uintptr_t)docker);
     int found = names_read(docker, driver, &scratch, &named, err);
-    if (found > 0 && (ids_read(docker, driver, &list, err) < 0 ||
-                      nameless_add(docker, driver, &named, &list, err) < 0))
+    if (found > 0 && (ids_read(docker, driver, &list, err) < 0 || nameless_add(docker, driver, &named, &list, err) < 0))
         found = -1;
     vec_release(&list.ids);
     vec_release(&list.parents);
@@ -382,8 +380,7 @@ static int chain_ids_make(struct arena *arena, struct docker_image *image, const
     return 0;
 }
 
-static int manifest_make(struct docker_source *docker, struct docker_image *image, struct buf *json,
-                         struct err *err) {
+static int manifest_make(struct docker_source *docker, struct docker_image *image, struct buf *json, struct err *err) {
     AUTO(arena_release) struct arena scratch;
     AUTO_BUF struct buf bytes, text;
     struct image_config config;

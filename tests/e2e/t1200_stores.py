@@ -1,4 +1,5 @@
 """Local stores: the same image from podman's, skopeo's, Docker's and containerd's folders as from its OCI layout; and stores that lie."""
+import gzip
 import hashlib
 import json
 import os
@@ -6,7 +7,7 @@ import shutil
 import subprocess
 
 import bolt_build
-from lab import Layout, Link, OCI_MANIFEST, OS_RELEASE, Run, check, done, equal, folder, rows_of, status, sweep, wait_for
+from lab import Layout, Link, OCI_MANIFEST, OS_RELEASE, Run, check, done, equal, folder, rows_of, status, sweep, tar, wait_for
 
 
 def token(seed):
@@ -390,6 +391,61 @@ def containerd_cases():
     equal((len([r for r in rows if r["table"] == "image"]), len([r for r in rows if r["table"] == "layer"])), (20, 3), "ctr: two namespaces, ten imports of two images")
 
 
+# ---- archives: packed, through a pipe, without room for a temporary file ----
+
+def piped(name, command, body, environment=None, expect=0):
+    run_ = Run("image", command, "--format", "ndjson", stdin=body, environment=environment)
+    equal(run_.status, expect, f"{name}: {run_.err}")
+    return run_
+
+
+def archive_cases():
+    plain = folder("archive.tar")
+    run("tar", "-C", layout.path, "-cf", plain, ".")
+    with open(plain, "rb") as file:
+        bodies = {"plain": file.read()}
+    bodies["gzip"] = gzip.compress(bodies["plain"], 1)
+    write(plain + ".gz", bodies["gzip"])
+    expected = findings(swept(target))
+    for name, body in bodies.items():
+        rows = piped(f"oci-archive:-, {name}", "oci-archive:-", body).rows("image")
+        equal(sorted((r["tag"], r["status"]) for r in rows), [("app", "done"), ("base", "done")], f"oci-archive:-, {name}")
+    equal(findings(swept("oci-archive:" + plain + ".gz")), expected, "oci-archive, packed")
+    configs = [json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [x]}}) for x in DIFF_IDS]
+    items = [{"Config": f"{i}.json", "RepoTags": [f"app:{i}"], "Layers": [f"{i}.tar"]} for i in range(3)]
+    docker = tar({**{f"{i}.tar": tar(files) for i, files in enumerate(layers)}, **{f"{i}.json": c for i, c in enumerate(configs)}, "manifest.json": json.dumps(items)})
+    for name, body in (("plain", docker), ("gzip", gzip.compress(docker, 1))):
+        rows = piped(f"docker-archive:-, {name}", "docker-archive:-", body).rows("image")
+        equal([(r["tag"], r["status"], r["reference"]) for r in rows], [(str(i), "done", f"docker-archive:-:app:{i}") for i in range(3)], f"docker-archive:-, {name}")
+    # Without a temporary folder a packed file is read all the same, a pipe says what to do.
+    nowhere = {"TMPDIR": folder("nowhere")}
+    rows = piped("packed, no temporary folder", "oci-archive:" + plain + ".gz", b"", nowhere).rows("image")
+    equal([r["status"] for r in rows], ["done", "done"], "packed, no temporary folder")
+    refused = piped("a pipe, no temporary folder", "oci-archive:-", bodies["gzip"], nowhere, expect=3)
+    check("TMPDIR names another folder" in refused.err, f"a pipe, no temporary folder: {refused.err}")
+    disk = folder("disk")
+    os.makedirs(disk)
+    if run("mount", "-t", "tmpfs", "-o", "size=64k", "none", disk).returncode == 0:
+        try:
+            full = {"TMPDIR": disk}
+            write(folder("big.tar.gz"), gzip.compress(docker, 1))
+            rows = piped("packed, a full disk", "docker-archive:" + folder("big.tar.gz"), b"", full).rows("image")
+            equal([r["status"] for r in rows], ["done"] * 3, "packed, a full disk")
+            refused = piped("a pipe, a full disk", "oci-archive:-", bodies["plain"] + bytes(100000), full, expect=3)
+            check("expected at most" in refused.err, f"a pipe, a full disk: {refused.err}")
+            equal(os.listdir(disk), [], "a full disk: nothing stays behind")
+        finally:
+            unmount(disk)
+    else:
+        print("SKIP no right to mount a small file system: a full disk is not tried")
+    for count, status_ in ((4096, 0), (4097, 3)):
+        many = tar({"c.json": configs[0], "l.tar": tar(layers[0]), "manifest.json": json.dumps([{"Config": "c.json", "RepoTags": [f"a:{i}"], "Layers": ["l.tar"]} for i in range(count)])})
+        found = piped(f"{count} images in manifest.json", "docker-archive:-", many, expect=status_)
+        equal(len([r for r in found.rows("image") if r["status"] == "done"]), count if status_ == 0 else 0, f"{count} images in manifest.json")
+        check(status_ == 0 or "expected at most 4096 images, found 4097" in found.err, found.err)
+
+
+archive_cases()
 docker_cases()
 containerd_written_cases()
 if not absent("containerd", "ctr"):
