@@ -14,7 +14,7 @@ struct scan {
     bool help;
 
     /* Options, as given. */
-    struct text_list scanners, platforms, rules;
+    struct text_list scanners, platforms, rules, discover;
     const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;

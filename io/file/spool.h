@@ -2,8 +2,8 @@
  * pipe, or packed. The file has no name from the beginning on, so nothing stays behind however the process ends; it
  * is in $TMPDIR, else in /var/tmp, for /tmp is memory on many machines.
  *
- * At most LIMIT_SPOOL_BYTES, and at most half of what the file system has free when the spool is opened: a bomb must not
- * fill a disk that others need. */
+ * At most LIMIT_SPOOL_BYTES, and at most half of what the file system has free when the spool is opened: a bomb must
+ * not fill a disk that others need. */
 #ifndef TRAWL_SPOOL_H
 #define TRAWL_SPOOL_H
 

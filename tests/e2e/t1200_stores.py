@@ -445,6 +445,61 @@ def archive_cases():
         check(status_ == 0 or "expected at most 4096 images, found 4097" in found.err, found.err)
 
 
+# ---- --discover ----
+
+def discover_cases():
+    disk = folder("discover")
+    os.makedirs(disk + "/a/b")
+    write(disk + "/rootfs/etc/os-release", OS_RELEASE)
+    os.makedirs(disk + "/rootfs/usr/bin")
+    os.makedirs(disk + "/rootfs/var/lib/containers")
+    write(disk + "/scratch/lib/apk/db/installed", "P:musl\nV:1.2.4-r0\nA:x86_64\no:musl\n\n")
+    os.makedirs(disk + "/scratch/etc")
+    expected = {f"rootfs:{disk}/rootfs", f"rootfs:{disk}/scratch"}
+    run("cp", "-a", layout.path, disk + "/a/b/layout")
+    expected |= {f"oci:{disk}/a/b/layout:app", f"oci:{disk}/a/b/layout:base"}
+    for name, made in {"rootfs/var/lib/containers/storage": "skopeo-vfs", "a/docker": "docker", "a/ctr": "containerd"}.items():
+        if os.path.isdir(folder(made)):
+            run("cp", "-a", folder(made), f"{disk}/{name}")
+            expected |= {r["reference"].replace(folder(made), f"{disk}/{name}") for r in rows_of(swept({"skopeo-vfs": "podman:", "docker": "docker:", "containerd": "containerd:"}[made] + folder(made)), "image")}
+    expected = {x.replace("podman:", "containers-storage:") for x in expected}
+    # Archives have any name; what is packed and no image, and what only looks like a tar, is passed over.
+    run("tar", "-C", layout.path, "-czf", disk + "/a/no-suffix", "blobs", "oci-layout", "index.json")
+    expected |= {f"oci-archive:{disk}/a/no-suffix:app", f"oci-archive:{disk}/a/no-suffix:base"}
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": DIFF_IDS[:1]}})
+    docker = tar({f"{64 * 'a'}.tar": tar(layers[0]), "c.json": config, "manifest.json": json.dumps([{"Config": "c.json", "RepoTags": ["a:1"], "Layers": [64 * "a" + ".tar"]}])})
+    write(disk + "/a/b/docker.bin", docker)
+    expected.add(f"docker-archive:{disk}/a/b/docker.bin:a:1")
+    write(disk + "/a/b/cut.tar", docker[:len(docker) // 2 + 300])
+    write(disk + "/a/b/backup.tar.gz", gzip.compress(tar({"home/x": "y" * 5000})))
+    write(disk + "/a/b/almost", b"\x1f\x8b" + os.urandom(5000))
+    os.mkfifo(disk + "/a/fifo")
+    os.makedirs(outside + "/more")
+    run("cp", "-a", layout.path, outside + "/more/layout")
+    os.symlink(outside, disk + "/a/link")
+    os.symlink(outside + "/more/layout", disk + "/a/b/linked-layout")
+    other = disk + "/a/other"
+    os.makedirs(other)
+    mounted = run("mount", "-t", "tmpfs", "-o", "size=1m", "none", other).returncode == 0
+    try:
+        if mounted:
+            run("cp", "-a", layout.path, other)
+        found, out = sweep("--discover", disk, quiet=False)
+    finally:
+        unmount(other)
+    images = rows_of(out, "image")
+    equal({r["reference"] for r in images}, expected, "--discover")
+    equal({r["reason"] for r in images if r["status"] != "done" and r["target_kind"] != "rootfs" and "nothing" not in r["reference"]}, set(), "--discover: all of them are done")
+    check(f"discover: {disk}/a/b/cut.tar: " in found.err and found.err.count("discover: ") == 1, f"what cannot be read is told: {found.err}")
+    for where, status_, text in ((folder("nowhere"), 4, "No such file"), (outside + "/srv", 4, "found no layout")):
+        refused, _ = sweep("--discover", where)
+        equal((refused.status, text in refused.err), (status_, True), f"--discover {where}: {refused.err}")
+    equal(Run("fs", "--discover", disk).status, 2, "only for sweep")
+    inside = Run("sweep", "--discover", "a/b", "-o", folder("relative"), "--quiet", cwd=disk)
+    equal((inside.status, {r["reference"] for r in rows_of(folder("relative"), "image")}),
+          (0, {"oci:./a/b/layout:app", "oci:./a/b/layout:base", "docker-archive:./a/b/docker.bin:a:1"}), f"--discover of a relative folder: {inside.err}")
+
+
 archive_cases()
 docker_cases()
 containerd_written_cases()
@@ -454,4 +509,5 @@ if not absent("skopeo"):
     containers_cases()
 if not absent("podman", "runc"):
     podman_cases()
+discover_cases()
 done()

@@ -115,7 +115,8 @@ static void not_an_archive(void **state) {
     assert_int_equal(err.code, ERR_FORMAT);
     assert_true(span_starts(span_text(err.text), "standard input: "));
     (void)close(ends[0]);
-    assert_int_equal(tar_index_open_fd(ends[0], "standard input", &index, &err), -1); /* closed: as some daemons start */
+    assert_int_equal(tar_index_open_fd(ends[0], "standard input", &index, &err),
+                     -1); /* closed: as some daemons start */
     assert_int_equal(err.code, ERR_IO);
 }
 
