@@ -69,6 +69,9 @@ static void totals_name(const struct totals *totals, struct shard_manifest *mani
     total_add(manifest, "packages", totals->packages);
     total_add(manifest, "package_sets", totals->package_sets);
     total_add(manifest, "errors", totals->errors);
+    total_add(manifest, "layers_known", totals->layers_known);
+    total_add(manifest, "plan_ms", totals->plan_ms);
+    total_add(manifest, "scan_ms", totals->scan_ms);
 }
 
 static int manifest_finish(struct scan *scan, const struct shard_totals *shards, struct err *err) {

@@ -9,6 +9,7 @@
 #include "engine/cli/progress.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
+#include "engine/pipeline/profile.h"
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
@@ -41,6 +42,8 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"sweep-id", 0, OPTION_TEXT, &scan->sweep_id},
         {"quiet", 'q', OPTION_FLAG, &scan->quiet},
         {"no-progress", 0, OPTION_FLAG, &scan->no_progress},
+        {"cache", 0, OPTION_TEXT, &scan->cache_folder},
+        {"no-cache", 0, OPTION_FLAG, &scan->no_cache},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -135,7 +138,7 @@ static int secrets_open(struct scan *scan, struct err *err) {
     if (!scan->sweep.secrets)
         return 0;
     struct span key = span_text(scan->fingerprint_key == NULL ? default_key : scan->fingerprint_key);
-    if (rules_folder_load(&scan->rules, &scan->secret_rules, err) < 0) {
+    if (rules_folder_load(&scan->rules, &scan->secret_rules, &scan->rules_digest, err) < 0) {
         err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_USAGE;
         return -1;
     }
@@ -143,6 +146,24 @@ static int secrets_open(struct scan *scan, struct err *err) {
         return -1;
     scan->sweep.secret_engine = scan->secret_engine;
     return 0;
+}
+
+/* What decides what a scan finds, besides the bytes. */
+static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
+    struct sweep_options *sweep = &scan->sweep;
+    char rules[DIGEST_TEXT_SIZE] = "";
+    if (scan->rules_digest.algorithm != DIGEST_NONE)
+        (void)digest_text(&scan->rules_digest, rules);
+    sweep->profile = profile_of(&(struct profile_parts){
+        .packages = sweep->packages,
+        .secrets = sweep->secrets,
+        .show_secrets = sweep->show_secrets,
+        .verify_diff_id = sweep->verify_diff_id,
+        .rules = span_text(rules),
+        .fingerprint_key = span_text(scan->fingerprint_key == NULL ? "" : scan->fingerprint_key),
+        .unpacked_bytes_max = sweep->codec_limits.unpacked_bytes_max,
+        .ratio_max = sweep->codec_limits.ratio_max,
+        .catalogue_bytes_max = budget->catalogue_bytes_max});
 }
 
 /* Signals come through a descriptor that the loop watches: no handler, no global flag. */
@@ -205,6 +226,7 @@ static int settings_read(struct scan *scan, struct err *err) {
         .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
     if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
         return -1;
+    profile_make(scan, &budget);
     return 0;
 }
 
@@ -227,6 +249,7 @@ void scan_close(struct scan *scan) {
     if (scan->password != NULL)
         explicit_bzero(scan->password, strlen(scan->password));
     mem_free(scan->password);
+    scan_cache_close(&scan->cache);
     secret_engine_free(scan->secret_engine);
     secret_rules_free(scan->secret_rules);
     file_map_close(&scan->db_map);
@@ -237,6 +260,10 @@ void scan_close(struct scan *scan) {
 
 int scan_run(struct scan *scan, const struct row_sink *sink, struct err *err) {
     struct progress progress;
+    if (scan->cache.cache == NULL &&
+        scan_cache_open(&scan->cache, scan->cache_folder, scan->no_cache, NULL, scan->quiet, err) < 0)
+        return -1;
+    scan->sweep.cache = scan->cache.cache;
     progress_init(&progress, scan->quiet || scan->no_progress);
     scan->sweep.progress = progress_show;
     scan->sweep.progress_ms = progress_interval_ms(&progress);

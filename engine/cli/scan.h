@@ -4,6 +4,7 @@
 
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
+#include "engine/cli/scan_cache.h"
 #include "engine/pipeline/sweep.h"
 #include "io/file/file.h"
 
@@ -15,12 +16,15 @@ struct scan {
 
     /* Options, as given. */
     struct text_list scanners, platforms, rules;
-    const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key;
-    bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress;
+    const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key,
+        *cache_folder;
+    bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
 
     /* What they lead to. */
     struct sweep_options sweep;
+    struct scan_cache cache;
+    struct digest rules_digest; /* of every rule's text; DIGEST_NONE without rules */
     struct file_map db_map;
     struct vuln_db db;
     struct err db_damage; /* why there is no database although one was named */

@@ -1,13 +1,19 @@
 #include "engine/pipeline/resolve.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/reader.h"
 #include "base/text.h"
+#include "engine/pipeline/image_record.h"
+#include "engine/pipeline/profile.h"
 #include "io/file/file.h"
 
 /* Manifests and configurations asked for at the same time. The HTTP client has its own limit of connections; this one
  * bounds memory: a request costs some KiB. */
 #define IN_FLIGHT_MAX ((size_t)256)
+
+/* References that wait beyond this many make the listings hold: a listing is faster than what it lists is read. */
+#define WAITING_MAX ((size_t)4096)
 
 /* A manifest that waits to be read: a listed reference, or an entry of an index. */
 struct task {
@@ -16,14 +22,19 @@ struct task {
     struct source *source;
     struct source_reference reference;
     bool from_index;
-    struct descriptor descriptor; /* from_index */
+    struct descriptor descriptor; /* from_index; texts are interned */
     size_t depth;                 /* indexes above it */
-    struct planned_image *image;  /* once the manifest turned out to be an image */
+    struct digest known;          /* what the tag led to last; DIGEST_NONE: not known */
+    struct arena arena;           /* what is being parsed */
+    struct image_facts *facts;    /* once the manifest turned out to be an image */
+    struct manifest manifest;
 };
 
 struct resolve {
     const struct resolve_options *options;
     struct plan *plan;
+    struct cache *cache;
+    struct cache_reader *reader;
     resolve_done_fn done;
     void *context;
     VEC(struct source *) sources;
@@ -32,9 +43,12 @@ struct resolve {
     size_t listing;     /* listings under way */
     struct task *first; /* waiting */
     struct task *last;
+    size_t waiting;
     size_t in_flight;
     size_t found, read;
-    bool stepping; /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
+    struct arena scratch; /* of one call */
+    struct buf packed;    /* likewise */
+    bool stepping;        /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
     bool finished;
 };
 
@@ -46,14 +60,33 @@ static void task_add(struct resolve *resolve, struct task *task) {
     else
         resolve->last->next = task;
     resolve->last = task;
+    resolve->waiting++;
+}
+
+static struct task *task_take(struct resolve *resolve) {
+    struct task *task = resolve->first;
+    resolve->first = task->next;
+    if (resolve->first == NULL)
+        resolve->last = NULL;
+    resolve->waiting--;
+    return task;
 }
 
 static struct task *task_new(struct resolve *resolve, struct source *source, const struct source_reference *reference) {
-    struct task *task = arena_zalloc(&resolve->plan->arena, sizeof *task);
-    if (task != NULL)
-        *task = (struct task){.resolve = resolve, .source = source, .reference = *reference};
+    struct task *task = mem_zalloc(sizeof *task);
+    if (task == NULL)
+        return NULL;
+    *task = (struct task){.resolve = resolve, .source = source, .reference = *reference};
+    arena_init(&task->arena, 16 * 1024, 0);
     return task;
 }
+
+static void task_free(struct task *task) {
+    arena_release(&task->arena);
+    mem_free(task);
+}
+
+static int memory_short(struct err *err) { return err_set(err, ERR_NOMEM, 0, "image: out of memory"); }
 
 /* ---- platforms ---- */
 
@@ -75,110 +108,233 @@ static bool platform_wanted(const struct resolve *resolve, const struct platform
     return options->platform_count == 0;
 }
 
-/* ---- images ---- */
+/* ---- what the plan gets ---- */
 
+static void image_add(struct task *task, struct image_facts *facts) {
+    struct err err = {0};
+    task->resolve->read++;
+    if (!plan_image_add(task->resolve->plan, task->source, &task->reference, facts))
+        plan_target_error(task->resolve->plan, task->reference.text, STAGE_RESOLVE, (memory_short(&err), &err));
+}
+
+/* The reference fails before its manifest is known. */
 static void task_fail(struct task *task, enum stage stage, const struct err *err) {
     struct plan *plan = task->resolve->plan;
-    if (task->image == NULL)
-        task->image = plan_image_add(plan, task->source, &task->reference);
-    if (task->image == NULL) {
+    struct image_facts *facts = plan_facts_new(plan);
+    if (facts == NULL) {
         plan_target_error(plan, task->reference.text, stage, err);
         return;
     }
-    if (task->image->digest.algorithm == DIGEST_NONE && (task->from_index || task->reference.has_digest))
-        task->image->digest = task->from_index ? task->descriptor.digest : task->reference.digest;
-    plan_image_error(plan, task->image, stage, err, SCAN_FAILED);
+    if (task->from_index || task->reference.has_digest)
+        facts->digest = task->from_index ? task->descriptor.digest : task->reference.digest;
+    plan_facts_error(plan, facts, stage, err, SCAN_FAILED);
+    image_add(task, facts);
 }
 
 static void task_skip(struct task *task, const struct digest *digest, struct span media_type, const char *reason) {
-    struct planned_image *image = plan_image_add(task->resolve->plan, task->source, &task->reference);
-    if (image == NULL)
+    struct plan *plan = task->resolve->plan;
+    bool fresh = false;
+    struct image_facts *facts = plan_facts_of(plan, digest, &fresh);
+    struct span type = plan_intern(plan, media_type), text = plan_intern(plan, span_text(reason));
+    struct err err = {0};
+    if (facts == NULL || type.data == NULL || text.data == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
         return;
-    image->digest = *digest;
-    image->media_type = media_type;
-    image->status = SCAN_SKIPPED;
-    image->reason = span_text(reason);
+    }
+    if (fresh) {
+        facts->media_type = type;
+        facts->status = SCAN_SKIPPED;
+        facts->is_skipped = true;
+        facts->reason = text;
+    }
+    image_add(task, facts);
 }
 
-static int layers_add(struct task *task, const struct manifest *manifest, struct err *err) {
+/* A folder in place of each layer, or the layers' blobs. */
+static size_t layer_add(struct task *task, const struct descriptor *descriptor, size_t index,
+                        const struct digest *diff_id) {
     struct plan *plan = task->resolve->plan;
-    struct planned_image *image = task->image;
-    struct digest unknown = {.algorithm = DIGEST_NONE};
-    image->layers = arena_array(&plan->arena, manifest->entry_count, sizeof *image->layers);
-    if (image->layers == NULL)
-        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
-    bool named = image->config.diff_id_count == manifest->entry_count;
-    if (image->has_config && !named)
-        return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
-                       manifest->entry_count, image->config.diff_id_count);
-    for (size_t i = 0; i < manifest->entry_count; i++) {
-        struct descriptor *descriptor = &manifest->entries[i];
-        descriptor->is_unpacked_digest = task->source->ops->digests_are_unpacked;
-        size_t index = plan_layer_add(plan, image, descriptor, named ? &image->config.diff_ids[i] : &unknown);
+    (void)index;
+    return plan_layer_add(plan, task->source, &task->reference, descriptor, diff_id);
+}
+
+static int facts_layers_add(struct task *task, const struct descriptor *layers, size_t count,
+                            const struct digest *diff_ids, struct err *err) {
+    static const struct digest unknown = {.algorithm = DIGEST_NONE};
+    struct image_facts *facts = task->facts;
+    facts->layers = arena_array(&task->resolve->plan->arena, count, sizeof *facts->layers);
+    if (facts->layers == NULL)
+        return memory_short(err);
+    for (size_t i = 0; i < count; i++) {
+        struct descriptor descriptor = layers[i];
+        descriptor.is_unpacked_digest = task->source->ops->digests_are_unpacked;
+        size_t index = layer_add(task, &descriptor, i, diff_ids == NULL ? &unknown : &diff_ids[i]);
         if (index == SIZE_MAX)
-            return err_set(err, ERR_NOMEM, 0, "image: out of memory");
-        image->layers[image->layer_count++] = index;
+            return memory_short(err);
+        facts->layers[facts->layer_count++] = (uint32_t)index;
     }
     return 0;
 }
 
-struct config_task {
-    struct task *task;
-    struct manifest manifest;
-};
+/* The index left the platform open, and it turned out not to be wanted: the row says so. */
+static bool platform_skip(struct task *task, const struct platform *platform) {
+    struct image_facts *facts = task->facts;
+    if (platform_wanted(task->resolve, platform))
+        return false;
+    facts->status = SCAN_SKIPPED;
+    facts->is_skipped = true;
+    facts->reason = span_text("other platform");
+    return true;
+}
+
+/* ---- the cache ---- */
+
+static bool cached(struct resolve *resolve, enum cache_table table, const struct digest *digest,
+                   struct span *ret_value) {
+    struct profile_key key = profile_key(digest, NULL);
+    return cache_get(resolve->reader, table, profile_key_span(&key), ret_value);
+}
+
+static void keep(struct resolve *resolve, enum cache_table table, const struct digest *digest, struct span value) {
+    struct profile_key key = profile_key(digest, NULL);
+    cache_put(resolve->cache, table, profile_key_span(&key), value);
+}
+
+/* A tag's name has no bound of its own, a key has: its hash, under the cache's own secret. */
+static struct hash128 tag_key(const struct resolve *resolve, const struct source_reference *reference) {
+    return body_hash_once(cache_secret(resolve->cache), reference->text);
+}
+
+static void tag_recall(struct task *task) {
+    struct resolve *resolve = task->resolve;
+    struct hash128 key = tag_key(resolve, &task->reference);
+    struct span value;
+    if (!cache_get(resolve->reader, CACHE_TAG, span_make(&key, sizeof key), &value))
+        return;
+    struct reader reader = reader_init(value);
+    if (!digest_unpack(&reader, &task->known))
+        task->known.algorithm = DIGEST_NONE;
+}
+
+static void tag_remember(struct task *task, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    if (task->source->ops->head == NULL || task->from_index || task->reference.has_digest ||
+        digest_equal(digest, &task->known))
+        return;
+    struct hash128 key = tag_key(resolve, &task->reference);
+    buf_reset(&resolve->packed);
+    digest_pack(digest, &resolve->packed);
+    cache_put(resolve->cache, CACHE_TAG, span_make(&key, sizeof key), buf_span(&resolve->packed));
+}
+
+static int record_use(struct task *task, struct span value, struct err *err) {
+    struct resolve *resolve = task->resolve;
+    struct image_facts *facts = task->facts;
+    struct image_record record;
+    arena_reset(&resolve->scratch);
+    if (!image_record_unpack(&resolve->scratch, value, &record))
+        return err_set(err, ERR_FORMAT, 0, "cache: expected an image's record");
+    facts->media_type = plan_intern(resolve->plan, record.media_type);
+    facts->config_digest = record.config_digest;
+    facts->created = record.created;
+    facts->has_config = true;
+    if (facts->media_type.data == NULL || !plan_intern_platform(resolve->plan, &record.platform, &facts->platform))
+        return memory_short(err);
+    if (platform_skip(task, &facts->platform))
+        return 0;
+    return facts_layers_add(task, record.layers, record.layer_count, record.diff_ids, err);
+}
+
+/* ---- images ---- */
+
+/* Packs what the rows will need of the configuration, which is verified by now. */
+static void record_keep(struct task *task, const struct image_config *config, struct span json) {
+    struct resolve *resolve = task->resolve;
+    struct image_record record = {.media_type = task->manifest.media_type,
+                                  .config_digest = task->manifest.config.digest,
+                                  .platform = config->platform,
+                                  .created = task->facts->created,
+                                  .layers = task->manifest.entries,
+                                  .diff_ids = config->diff_ids,
+                                  .layer_count = task->manifest.entry_count,
+                                  .config = json};
+    buf_reset(&resolve->packed);
+    image_record_pack(&record, &resolve->packed);
+    if (!resolve->packed.failed)
+        keep(resolve, CACHE_IMAGE, &task->facts->digest, buf_span(&resolve->packed));
+}
+
+static int config_use(struct task *task, struct span json, struct err *err) {
+    struct image_facts *facts = task->facts;
+    struct image_config config;
+    if (image_config_parse(&task->arena, json, &config, err) < 0)
+        return -1;
+    if (!plan_intern_platform(task->resolve->plan, &config.platform, &facts->platform))
+        return memory_short(err);
+    if (!clock_parse(config.created, &facts->created))
+        facts->created = PLAN_TIME_UNKNOWN;
+    if (config.diff_id_count != task->manifest.entry_count)
+        return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
+                       task->manifest.entry_count, config.diff_id_count);
+    record_keep(task, &config, json);
+    facts->has_config = true;
+    if (platform_skip(task, &facts->platform))
+        return 0;
+    return facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, config.diff_ids, err);
+}
 
 static void on_config(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
-    struct config_task *config = context;
-    struct task *task = config->task;
+    struct task *task = context;
     struct resolve *resolve = task->resolve;
-    struct planned_image *image = task->image;
+    struct image_facts *facts = task->facts;
     struct err err = {0};
     (void)digest;
     resolve->in_flight--;
-    resolve->read++;
     if (failure != NULL)
         err = *failure;
-    else if (image_config_parse(&resolve->plan->arena, bytes, &image->config, &err) == 0)
-        image->has_config = true;
-    if (err.code == ERR_NONE) {
-        image->platform = image->config.platform;
-        /* The index left the platform open, and it turned out not to be wanted: as if it had never been listed. */
-        if (!platform_wanted(resolve, &image->platform)) {
-            image->status = SCAN_SKIPPED;
-            image->reason = span_text("other platform");
-            resolve_step(resolve);
-            return;
-        }
-    } else {
+    else
+        (void)config_use(task, bytes, &err);
+    if (err.code != ERR_NONE) {
+        plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_PARTIAL);
         /* The layers are there all the same and will be scanned. */
-        plan_image_error(resolve->plan, image, STAGE_CONFIG, &err, SCAN_PARTIAL);
-        err.code = ERR_NONE;
+        if (facts->layer_count == 0 &&
+            facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, NULL, &err) < 0)
+            plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_FAILED);
     }
-    if (layers_add(task, &config->manifest, &err) < 0)
-        plan_image_error(resolve->plan, image, STAGE_CONFIG, &err, SCAN_FAILED);
+    task_free(task);
     resolve_step(resolve);
 }
 
-static void image_read(struct task *task, const struct manifest *manifest, const struct digest *digest) {
+/* True when the task goes on, for its configuration; else its work is done. */
+static bool image_read(struct task *task, const struct digest *digest) {
     struct resolve *resolve = task->resolve;
     struct err err = {0};
-    struct config_task *config = arena_alloc(&resolve->plan->arena, sizeof *config);
-    task->image = plan_image_add(resolve->plan, task->source, &task->reference);
-    if (config == NULL || task->image == NULL) {
-        task_fail(task, STAGE_MANIFEST, (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
-        return;
+    bool fresh = false;
+    struct image_facts *facts = plan_facts_of(resolve->plan, digest, &fresh);
+    if (facts == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        return false;
     }
-    *config = (struct config_task){task, *manifest};
-    task->image->digest = *digest;
-    task->image->media_type = manifest->media_type;
-    task->image->platform = task->descriptor.platform;
-    task->image->config_descriptor = manifest->config;
+    task->facts = facts;
+    image_add(task, facts);
+    if (!fresh)
+        return false;
+    facts->media_type = plan_intern(resolve->plan, task->manifest.media_type);
+    facts->config_digest = task->manifest.config.digest;
+    if (facts->media_type.data == NULL ||
+        !plan_intern_platform(resolve->plan, &task->descriptor.platform, &facts->platform)) {
+        plan_facts_error(resolve->plan, facts, STAGE_MANIFEST, (memory_short(&err), &err), SCAN_FAILED);
+        return false;
+    }
     resolve->in_flight++;
-    task->source->ops->blob(task->source, &task->reference, &manifest->config, LIMIT_CONFIG_BYTES, on_config, config);
+    task->source->ops->blob(task->source, &task->reference, &task->manifest.config, LIMIT_CONFIG_BYTES, on_config,
+                            task);
+    return true;
 }
 
 static void index_expand(struct task *task, const struct manifest *index) {
     struct resolve *resolve = task->resolve;
+    struct plan *plan = resolve->plan;
     struct err err = {0};
     if (task->depth + 1 > LIMIT_INDEX_DEPTH) {
         task_fail(
@@ -193,101 +349,176 @@ static void index_expand(struct task *task, const struct manifest *index) {
             continue;
         struct task *child = task_new(resolve, task->source, &task->reference);
         if (child == NULL) {
-            task_fail(task, STAGE_MANIFEST, (err_set(&err, ERR_NOMEM, 0, "index: out of memory"), &err));
+            task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
             return;
         }
         child->from_index = true;
         child->descriptor = *entry;
+        child->descriptor.media_type = plan_intern(plan, entry->media_type);
         child->depth = task->depth + 1;
-        if (entry->is_attestation)
+        bool kept = child->descriptor.media_type.data != NULL &&
+                    plan_intern_platform(plan, &entry->platform, &child->descriptor.platform);
+        child->descriptor.ref_name = (struct span){NULL, 0};
+        if (!kept)
+            task_fail(child, STAGE_MANIFEST, (memory_short(&err), &err));
+        else if (entry->is_attestation)
             task_skip(child, &entry->digest, entry->media_type, "attestation");
         else
             task_add(resolve, child);
+        if (!kept || entry->is_attestation)
+            task_free(child);
     }
 }
 
-/* What was listed twice, under the same name with the same digest, is swept once. */
-static bool is_new(struct resolve *resolve, const struct task *task, const struct digest *digest, struct err *err) {
-    char text[DIGEST_TEXT_SIZE];
-    char *key =
-        arena_format(&resolve->plan->arena, "%.*s\n%s", SPAN_FORMAT(task->reference.text), digest_text(digest, text));
-    bool fresh = false;
-    if (key == NULL || map_put(&resolve->plan->image_keys, span_text(key), &fresh) == NULL) {
-        (void)err_set(err, ERR_NOMEM, 0, "image: out of memory");
+/* True when the task goes on. */
+static bool manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    tag_remember(task, digest);
+    if (manifest_parse(&task->arena, bytes, &task->manifest, &err) < 0) {
+        task_fail(task, STAGE_MANIFEST, &err);
         return false;
     }
-    return fresh;
-}
-
-static void manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
-    struct resolve *resolve = task->resolve;
-    struct manifest manifest;
-    struct err err = {0};
-    if (!is_new(resolve, task, digest, &err)) {
-        if (err.code != ERR_NONE)
-            task_fail(task, STAGE_MANIFEST, &err);
-        return;
-    }
-    if (manifest_parse(&resolve->plan->arena, bytes, &manifest, &err) < 0) {
-        task_fail(task, STAGE_MANIFEST, &err);
-        return;
-    }
-    switch (manifest.kind) {
+    switch (task->manifest.kind) {
     case MANIFEST_IMAGE:
-        image_read(task, &manifest, digest);
-        break;
+        return image_read(task, digest);
     case MANIFEST_INDEX:
-        index_expand(task, &manifest);
-        break;
+        keep(resolve, CACHE_INDEX, digest, bytes);
+        index_expand(task, &task->manifest);
+        return false;
     case MANIFEST_ARTIFACT:
-        task_skip(task, digest, manifest.media_type, "artifact, not an image");
-        break;
+        task_skip(task, digest, task->manifest.media_type, "artifact, not an image");
+        return false;
     case MANIFEST_SCHEMA1:
         task_fail(task, STAGE_MANIFEST,
                   (err_set(&err, ERR_UNSUPPORTED, 0,
                            "manifest: Docker schema 1 is not supported; push the image again with a current client"),
                    &err));
-        break;
+        return false;
     }
+    return false;
 }
 
 static void on_manifest(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
     struct task *task = context;
-    task->resolve->in_flight--;
+    struct resolve *resolve = task->resolve;
+    bool goes_on = false;
+    resolve->in_flight--;
     if (failure != NULL)
         task_fail(task, STAGE_MANIFEST, failure);
     else
-        manifest_read(task, bytes, digest);
-    resolve_step(task->resolve);
+        goes_on = manifest_read(task, bytes, digest);
+    if (!goes_on)
+        task_free(task);
+    resolve_step(resolve);
+}
+
+/* ---- one reference ---- */
+
+/* Whether this digest is known, from this run or from the cache: then the task's work is done without a request. */
+static bool digest_recall(struct task *task, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    struct span value;
+    bool fresh = false;
+    task->facts = map_get(&resolve->plan->facts_by_digest, span_make(digest->bytes, digest_size(digest->algorithm)));
+    if (task->facts != NULL) {
+        image_add(task, task->facts);
+        return true;
+    }
+    if (cached(resolve, CACHE_IMAGE, digest, &value)) {
+        task->facts = plan_facts_of(resolve->plan, digest, &fresh);
+        if (task->facts == NULL)
+            task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        else
+            image_add(task, task->facts);
+        if (task->facts != NULL && record_use(task, value, &err) < 0)
+            plan_facts_error(resolve->plan, task->facts, STAGE_MANIFEST, &err, SCAN_FAILED);
+        else if (cache_is_stale(value))
+            keep(resolve, CACHE_IMAGE, digest, value);
+        return true;
+    }
+    if (cached(resolve, CACHE_INDEX, digest, &value) &&
+        manifest_parse(&task->arena, value, &task->manifest, &err) == 0 && task->manifest.kind == MANIFEST_INDEX) {
+        index_expand(task, &task->manifest);
+        return true;
+    }
+    return false;
+}
+
+static void manifest_ask(struct task *task) {
+    task->resolve->in_flight++;
+    task->source->ops->manifest(task->source, &task->reference, task->from_index ? &task->descriptor : NULL,
+                                on_manifest, task);
+}
+
+static void on_head(void *context, const struct digest *digest, const struct err *failure) {
+    struct task *task = context;
+    struct resolve *resolve = task->resolve;
+    resolve->in_flight--;
+    /* A server that does not answer a HEAD may still have the manifest: whatever is wrong shows then. */
+    if (failure == NULL && digest->algorithm != DIGEST_NONE && digest_recall(task, digest)) {
+        tag_remember(task, digest);
+        task_free(task);
+    } else {
+        manifest_ask(task);
+    }
+    cache_reader_reset(resolve->reader);
+    resolve_step(resolve);
+}
+
+/* A tag that led somewhere before most likely still leads there: its digest is asked for, which costs less. */
+static void task_start(struct task *task) {
+    struct resolve *resolve = task->resolve;
+    const struct digest *digest = task->from_index             ? &task->descriptor.digest
+                                  : task->reference.has_digest ? &task->reference.digest
+                                                               : NULL;
+    bool done = digest != NULL && digest_recall(task, digest);
+    if (digest == NULL && task->source->ops->head != NULL)
+        tag_recall(task);
+    if (done) {
+        task_free(task);
+    } else if (task->known.algorithm != DIGEST_NONE) {
+        resolve->in_flight++;
+        task->source->ops->head(task->source, &task->reference, on_head, task);
+    } else {
+        manifest_ask(task);
+    }
+    cache_reader_reset(resolve->reader);
 }
 
 /* ---- listing ---- */
+
+static int tree_add(struct resolve *resolve, struct source *source, const struct source_reference *reference,
+                    struct err *err) {
+    static const struct digest unknown = {.algorithm = DIGEST_NONE};
+    struct plan *plan = resolve->plan;
+    struct image_facts *facts = plan_facts_new(plan);
+    size_t index = plan_tree_add(plan, source, reference, source->ops->tree(source), &unknown);
+    if (facts != NULL)
+        facts->layers = arena_alloc(&plan->arena, sizeof *facts->layers);
+    if (facts == NULL || index == SIZE_MAX || facts->layers == NULL)
+        return memory_short(err);
+    facts->layers[0] = (uint32_t)index;
+    facts->layer_count = 1;
+    resolve->read++;
+    return plan_image_add(plan, source, reference, facts) ? 0 : memory_short(err);
+}
 
 static void on_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct resolve *resolve = context;
     struct err err = {0};
     resolve->found++;
     if (source->ops->tree != NULL) {
-        struct planned_image *image = plan_image_add(resolve->plan, source, reference);
-        size_t index = image == NULL ? SIZE_MAX : plan_tree_add(resolve->plan, image, source->ops->tree(source));
-        size_t *layers = index == SIZE_MAX ? NULL : arena_alloc(&resolve->plan->arena, sizeof *layers);
-        if (layers == NULL) {
-            plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE,
-                              (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
-            return;
-        }
-        layers[0] = index;
-        image->layers = layers;
-        image->layer_count = 1;
-        resolve->read++;
+        if (tree_add(resolve, source, reference, &err) < 0)
+            plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE, &err);
         return;
     }
     if (!platform_wanted(resolve, &reference->platform))
         return;
     struct task *task = task_new(resolve, source, reference);
     if (task == NULL) {
-        plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE,
-                          (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
+        plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE, (memory_short(&err), &err));
         return;
     }
     task_add(resolve, task);
@@ -335,19 +566,12 @@ static void resolve_step(struct resolve *resolve) {
         return;
     resolve->stepping = true;
     while (resolve->in_flight < IN_FLIGHT_MAX) {
-        if (resolve->first != NULL) {
-            struct task *task = resolve->first;
-            resolve->first = task->next;
-            if (resolve->first == NULL)
-                resolve->last = NULL;
-            resolve->in_flight++;
-            task->source->ops->manifest(task->source, &task->reference, task->from_index ? &task->descriptor : NULL,
-                                        on_manifest, task);
-        } else if (resolve->target_next < resolve->targets.count && resolve->listing < IN_FLIGHT_MAX) {
+        if (resolve->first != NULL)
+            task_start(task_take(resolve));
+        else if (resolve->target_next < resolve->targets.count && resolve->listing < IN_FLIGHT_MAX)
             target_open(resolve, resolve->targets.data[resolve->target_next++]);
-        } else {
+        else
             break;
-        }
     }
     resolve->stepping = false;
     if (resolve->first == NULL && resolve->in_flight == 0 && resolve->listing == 0 &&
@@ -388,7 +612,14 @@ int resolve_start(const struct resolve_options *options, struct plan *plan, reso
     struct resolve *resolve = mem_zalloc(sizeof *resolve);
     if (resolve == NULL)
         return err_set(err, ERR_NOMEM, 0, "resolve: out of memory");
-    *resolve = (struct resolve){.options = options, .plan = plan, .done = done, .context = context};
+    *resolve =
+        (struct resolve){.options = options, .plan = plan, .cache = options->cache, .done = done, .context = context};
+    arena_init(&resolve->scratch, 0, 0);
+    buf_init(&resolve->packed, 0);
+    if (cache_reader_new(options->cache, &resolve->reader, err) < 0) {
+        resolve_free(resolve);
+        return -1;
+    }
     for (size_t i = 0; i < options->target_count; i++) {
         const char *target = options->targets[i];
         bool is_list = target[0] == '@' || strcmp(target, "-") == 0;
@@ -413,6 +644,11 @@ void resolve_progress(const struct resolve *resolve, size_t *ret_found, size_t *
 void resolve_free(struct resolve *resolve) {
     if (resolve == NULL)
         return;
+    while (resolve->first != NULL)
+        task_free(task_take(resolve));
+    cache_reader_free(resolve->reader);
+    arena_release(&resolve->scratch);
+    buf_release(&resolve->packed);
     for (size_t i = 0; i < resolve->sources.count; i++)
         source_close(resolve->sources.data[i]);
     vec_release(&resolve->sources);

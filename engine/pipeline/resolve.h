@@ -5,12 +5,14 @@
 #define TRAWL_RESOLVE_H
 
 #include "engine/pipeline/plan.h"
+#include "io/cache/cache.h"
 
 struct resolve_options {
     const struct source_context *context;
     const char *const *targets; /* as typed; "@FILE" is a list with one target a line, "#" begins a comment; "-" reads
                                    it from standard input */
     size_t target_count;
+    struct cache *cache;          /* what was resolved before, and where what is resolved now is kept */
     const struct span *platforms; /* "os/architecture[/variant]"; none: all */
     size_t platform_count;
 };
