@@ -44,9 +44,10 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"no-progress", 0, OPTION_FLAG, &scan->no_progress},
         {"cache", 0, OPTION_TEXT, &scan->cache_folder},
         {"no-cache", 0, OPTION_FLAG, &scan->no_cache},
+        {"resume", 0, OPTION_TEXT, &scan->resume},
         OPTION_END,
     };
-    return options_parse(&scan->arena, scan->command, options, argc, argv, &scan->operands, &scan->help, err);
+    return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
 }
 
 static int scanners_read(struct scan *scan, struct err *err) {
@@ -166,6 +167,25 @@ static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
         .catalogue_bytes_max = budget->catalogue_bytes_max});
 }
 
+/* A sweep that goes on must end with the rows that it would have had: what else decides them. */
+static void conditions_make(struct scan *scan) {
+    static const struct hash_key no_key;
+    const struct sweep_options *sweep = &scan->sweep;
+    struct buf text;
+    buf_init(&text, 0);
+    buf_add(&text, span_make(&sweep->profile, sizeof sweep->profile));
+    buf_format(&text, "%s %d %" PRId64 "\n", TRAWL_VERSION, sweep->with_declared,
+               sweep->db == NULL ? 0 : sweep->db->data_time_utc_s);
+    buf_add(&text, span_slice(scan->db_map.bytes, 0, 4096)); /* its header has a checksum of the rest */
+    for (size_t i = 0; i < sweep->platform_count; i++) {
+        buf_add(&text, sweep->platforms[i]);
+        buf_byte(&text, '\n');
+    }
+    if (!text.failed)
+        scan->conditions = body_hash_once(&no_key, buf_span(&text));
+    buf_release(&text);
+}
+
 /* Signals come through a descriptor that the loop watches: no handler, no global flag. */
 static int signals_open(struct scan *scan, struct err *err) {
     sigset_t set;
@@ -177,6 +197,18 @@ static int signals_open(struct scan *scan, struct err *err) {
         return err_set(err, ERR_IO, errno, "signals: %s", strerror(errno));
     scan->sweep.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return scan->sweep.signal_fd < 0 ? err_set(err, ERR_IO, errno, "signals: %s", strerror(errno)) : 0;
+}
+
+/* Operands are targets, or folders that become "dir:" targets. */
+static int targets_make(struct scan *scan, struct err *err) {
+    if (!scan->kind->is_of_folders)
+        return targets_read(&scan->arena, scan->operands.data, scan->operands.count, &scan->targets, err);
+    for (size_t i = 0; i < scan->operands.count; i++) {
+        const char *target = arena_format(&scan->arena, "dir:%s", scan->operands.data[i]);
+        if (target == NULL || !vec_push(&scan->targets, span_text(target)))
+            return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    }
+    return 0;
 }
 
 static int settings_read(struct scan *scan, struct err *err) {
@@ -195,18 +227,23 @@ static int settings_read(struct scan *scan, struct err *err) {
     scan->has_fail_on = scan->fail_on != NULL;
     if (scan->exit_code > 255)
         return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
-    if (scan->operands.count == 0)
+    if (scan->operands.count == 0 && scan->resume == NULL)
         return err_set(err, ERR_USAGE, 0, "expected at least one target");
+    if (scan->resume != NULL && !scan->kind->is_resumable)
+        return err_set(err, ERR_USAGE, 0, "option --resume: only a sweep into a folder can go on");
+    if (targets_make(scan, err) < 0)
+        return -1;
     struct sweep_budget budget;
     if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 || password_read(scan, err) < 0)
         return -1;
-    sweep->targets = scan->operands.data;
-    sweep->target_count = scan->operands.count;
+    sweep->targets = scan->targets.data;
+    sweep->target_count = scan->targets.count;
     sweep->arena = &scan->arena;
     sweep->jobs = scan->jobs;
     sweep->memory_bytes = scan->memory_bytes;
     sweep->dedup = !scan->no_dedup;
-    sweep->verify_diff_id = scan->verify_diff_id;
+    sweep->verify_diff_id = scan->verify_diff_id || scan->kind->verifies_diff_id;
+    sweep->with_declared = scan->kind->is_of_folders;
     sweep->show_secrets = scan->show_secrets;
     sweep->plain_http = scan->plain_http;
     sweep->tls = scan->insecure || scan->ca_file != NULL;
@@ -227,12 +264,13 @@ static int settings_read(struct scan *scan, struct err *err) {
     if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
         return -1;
     profile_make(scan, &budget);
+    conditions_make(scan);
     return 0;
 }
 
-bool scan_open(struct scan *scan, const char *command, int argc, char **argv, int *ret_status) {
+bool scan_open(struct scan *scan, const struct scan_kind *kind, int argc, char **argv, int *ret_status) {
     struct err err = {0};
-    *scan = (struct scan){.command = command, .exit_code = EXIT_FINDINGS, .sweep = {.signal_fd = -1}};
+    *scan = (struct scan){.kind = kind, .exit_code = EXIT_FINDINGS, .sweep = {.signal_fd = -1}};
     arena_init(&scan->arena, 0, 0);
     *ret_status = EXIT_DONE;
     if (options_read(scan, argc, argv, &err) == 0) {
@@ -241,7 +279,7 @@ bool scan_open(struct scan *scan, const char *command, int argc, char **argv, in
         if (settings_read(scan, &err) == 0)
             return true;
     }
-    *ret_status = command_fail(command, &err);
+    *ret_status = command_fail(kind->command, &err);
     return false;
 }
 
@@ -250,6 +288,7 @@ void scan_close(struct scan *scan) {
         explicit_bzero(scan->password, strlen(scan->password));
     mem_free(scan->password);
     scan_cache_close(&scan->cache);
+    targets_release(&scan->targets);
     secret_engine_free(scan->secret_engine);
     secret_rules_free(scan->secret_rules);
     file_map_close(&scan->db_map);
@@ -298,12 +337,12 @@ int scan_to_terminal(struct scan *scan) {
     if (scan->output != NULL) {
         file = fopen(scan->output, "we");
         if (file == NULL)
-            return command_fail(scan->command,
+            return command_fail(scan->kind->command,
                                 (err_set(&err, ERR_USAGE, errno, "%s: %s", scan->output, strerror(errno)), &err));
     }
     struct exporter_options options = {.out = file == NULL ? stdout : file, .width = terminal_width()};
     if (exporter_open(scan->format == NULL ? "table" : scan->format, &options, &exporter, &err) < 0)
-        return command_fail(scan->command, &err);
+        return command_fail(scan->kind->command, &err);
     struct row_sink sink = {row_export, exporter};
     scan->sweep.sweep_id = span_text(scan->sweep_id == NULL ? "" : scan->sweep_id);
     int result = scan_run(scan, &sink, &err);
@@ -311,7 +350,7 @@ int scan_to_terminal(struct scan *scan) {
         result = exporter_finish(exporter, &err);
     exporter_free(exporter);
     if (result < 0) {
-        (void)fprintf(stderr, "trawl %s: %s\n", scan->command, err.text);
+        (void)fprintf(stderr, "trawl %s: %s\n", scan->kind->command, err.text);
         return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : err.code == ERR_USAGE ? EXIT_USAGE : EXIT_NOTHING;
     }
     for (size_t i = 0; !scan->quiet && i < scan->totals.first_error_count; i++) {

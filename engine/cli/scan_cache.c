@@ -24,8 +24,8 @@ static int private_open(struct scan_cache *scan, const char *own, struct err *er
     const char *base = getenv("TMPDIR");
     bool aside = false;
     scan->is_private = true;
-    scan->folder = own != NULL ? path_make(own, "")
-                               : path_make(base != NULL && base[0] != '\0' ? base : "/tmp", "trawl-XXXXXX");
+    scan->folder =
+        own != NULL ? path_make(own, "") : path_make(base != NULL && base[0] != '\0' ? base : "/tmp", "trawl-XXXXXX");
     if (scan->folder == NULL)
         return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
     if (own == NULL && mkdtemp(scan->folder) == NULL) {

@@ -13,8 +13,8 @@ struct scan_cache {
     bool is_kept;    /* a private one that an unfinished sweep goes on with */
 };
 
-/* `folder` is what was asked for, or NULL; `none` says `--no-cache`; `own` is where a private one goes: a folder that is
- * made there, or NULL for the system's temporary folder. What was done instead of what was asked for is told on
+/* `folder` is what was asked for, or NULL; `none` says `--no-cache`; `own` is where a private one goes: a folder that
+ * is made there, or NULL for the system's temporary folder. What was done instead of what was asked for is told on
  * standard error unless `quiet`. IO, USAGE (a cache that was named and cannot be used), NOMEM. */
 int scan_cache_open(struct scan_cache *scan, const char *folder, bool none, const char *own, bool quiet,
                     struct err *err);

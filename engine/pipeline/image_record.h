@@ -10,7 +10,7 @@ struct image_record {
     struct span media_type;
     struct digest config_digest;
     struct platform platform; /* as the configuration has it */
-    int64_t created; /* UTC seconds; INT64_MIN when the configuration does not say */
+    int64_t created;          /* UTC seconds; INT64_MIN when the configuration does not say */
     struct descriptor *layers;
     struct digest *diff_ids; /* one for each layer; DIGEST_NONE where it is not known */
     size_t layer_count;

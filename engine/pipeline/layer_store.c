@@ -8,7 +8,7 @@ struct layer_store {
     struct cache_reader *reader;
     struct hash128 profile;
     size_t bytes, bytes_max;
-    size_t turn;         /* layers asked for in this turn stay */
+    size_t turn;           /* layers asked for in this turn stay */
     size_t newest, oldest; /* a list through the layers by last use: indexes + 1, 0 for none */
 };
 

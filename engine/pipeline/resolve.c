@@ -5,8 +5,8 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "engine/pipeline/image_record.h"
+#include "engine/pipeline/plan_save.h"
 #include "engine/pipeline/profile.h"
-#include "io/file/file.h"
 
 /* Manifests and configurations asked for at the same time. The HTTP client has its own limit of connections; this one
  * bounds memory: a request costs some KiB. */
@@ -38,10 +38,11 @@ struct resolve {
     resolve_done_fn done;
     void *context;
     VEC(struct source *) sources;
-    VEC(struct span) targets;
-    size_t target_next; /* the next one to open */
-    size_t listing;     /* listings under way */
-    struct task *first; /* waiting */
+    VEC(struct span) registries; /* hosts of the sources of the same index that saved images asked for; else empty */
+    bool *listed;                /* for each target: its images are all in the plan and need no second listing */
+    size_t target_next;          /* the next one to open */
+    size_t listing;              /* listings under way */
+    struct task *first;          /* waiting */
     struct task *last;
     size_t waiting;
     size_t in_flight;
@@ -526,7 +527,8 @@ static void on_reference(void *context, struct source *source, const struct sour
 
 struct listing_context {
     struct resolve *resolve;
-    struct span target;
+    size_t target;
+    bool is_registry;
 };
 
 static void on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
@@ -539,20 +541,23 @@ static void on_listed(void *context, const struct err *failure) {
     struct listing_context *listing = context;
     struct resolve *resolve = listing->resolve;
     if (failure != NULL)
-        plan_target_error(resolve->plan, listing->target, STAGE_RESOLVE, failure);
+        plan_target_error(resolve->plan, resolve->options->targets[listing->target], STAGE_RESOLVE, failure);
+    resolve->listed[listing->target] = failure == NULL && listing->is_registry;
     resolve->listing--;
     resolve_step(resolve);
 }
 
-static void target_open(struct resolve *resolve, struct span target) {
+static void target_open(struct resolve *resolve, size_t index) {
     struct err err = {0};
     struct source *source = NULL;
+    struct span target = resolve->options->targets[index];
     struct listing_context *listing = arena_alloc(&resolve->plan->arena, sizeof *listing);
-    if (listing == NULL || !vec_reserve(&resolve->sources, 1)) {
+    if (listing == NULL || !vec_reserve(&resolve->sources, 1) || !vec_reserve(&resolve->registries, 1)) {
         (void)err_set(&err, ERR_NOMEM, 0, "target: out of memory");
     } else if (source_open(resolve->options->context, target, &source, &err) == 0) {
         resolve->sources.data[resolve->sources.count++] = source;
-        *listing = (struct listing_context){resolve, target};
+        resolve->registries.data[resolve->registries.count++] = (struct span){NULL, 0};
+        *listing = (struct listing_context){resolve, index, strcmp(source->ops->kind, "registry") == 0};
         resolve->listing++;
         source->ops->list(source, on_listing_reference, on_listed, listing);
         return;
@@ -568,44 +573,75 @@ static void resolve_step(struct resolve *resolve) {
     while (resolve->in_flight < IN_FLIGHT_MAX) {
         if (resolve->first != NULL)
             task_start(task_take(resolve));
-        else if (resolve->target_next < resolve->targets.count && resolve->listing < IN_FLIGHT_MAX)
-            target_open(resolve, resolve->targets.data[resolve->target_next++]);
-        else
+        else if (resolve->target_next == resolve->options->target_count || resolve->listing == IN_FLIGHT_MAX)
             break;
+        else if (resolve->listed[resolve->target_next])
+            resolve->target_next++; /* its images came out of the saved plan */
+        else
+            target_open(resolve, resolve->target_next++);
     }
     resolve->stepping = false;
     if (resolve->first == NULL && resolve->in_flight == 0 && resolve->listing == 0 &&
-        resolve->target_next == resolve->targets.count) {
+        resolve->target_next == resolve->options->target_count) {
         resolve->finished = true;
         resolve->done(resolve->context);
     }
 }
 
-/* ---- targets ---- */
+/* ---- a sweep that goes on ---- */
 
-static int list_read(struct resolve *resolve, const char *path, struct err *err) {
-    struct buf text;
-    buf_init(&text, LIMIT_GIB);
-    int result = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &text, err);
-    struct reader lines = reader_init(buf_span(&text));
-    struct span line;
-    while (result == 0 && read_line(&lines, &line)) {
-        line = text_trim(line);
-        if (line.size == 0 || line.data[0] == '#')
-            continue;
-        struct span target = arena_copy(&resolve->plan->arena, line);
-        if (resolve->targets.count >= LIMIT_TARGETS)
-            result = err_set(err, ERR_LIMIT, 0, "more than %zu targets", LIMIT_TARGETS);
-        else if (target.data == NULL || !vec_push(&resolve->targets, target))
-            result = err_set(err, ERR_NOMEM, 0, "out of memory after %zu targets", resolve->targets.count);
+/* The source of a registry that a saved image is in: opened once. */
+static struct source *registry_find(struct resolve *resolve, struct span host, struct err *err) {
+    for (size_t i = resolve->sources.count; i-- > 0;) {
+        if (span_equal(resolve->registries.data[i], host) && host.size > 0)
+            return resolve->sources.data[i];
     }
-    buf_release(&text);
-    if (result == 0)
-        return 0;
-    if (err != NULL && err->code != ERR_NOMEM)
-        err->code = ERR_USAGE;
-    return err_wrap(err, "list of targets");
+    char *target = arena_format(&resolve->plan->arena, "registry://%.*s", SPAN_FORMAT(host));
+    struct source *source = NULL;
+    if (target == NULL || !vec_reserve(&resolve->sources, 1) || !vec_reserve(&resolve->registries, 1)) {
+        (void)memory_short(err);
+        return NULL;
+    }
+    if (source_open(resolve->options->context, span_text(target), &source, err) < 0)
+        return NULL;
+    resolve->sources.data[resolve->sources.count++] = source;
+    resolve->registries.data[resolve->registries.count++] = host;
+    return source;
 }
+
+static int on_saved(void *context, const struct saved_image *image, struct err *err) {
+    struct resolve *resolve = context;
+    struct plan *plan = resolve->plan;
+    struct source_reference reference = {.text = arena_copy(&plan->arena, image->text),
+                                         .registry = plan_intern(plan, image->registry),
+                                         .repository = plan_intern(plan, image->repository)};
+    if (reference.text.data == NULL || reference.registry.data == NULL || reference.repository.data == NULL)
+        return memory_short(err);
+    if (image->tag.size > 0 && image->tag.size <= reference.text.size)
+        reference.tag = span_from(reference.text, reference.text.size - image->tag.size);
+    struct source *source = registry_find(resolve, reference.registry, err);
+    struct task *task = source == NULL ? NULL : task_new(resolve, source, &reference);
+    if (task == NULL)
+        return source == NULL ? -1 : memory_short(err);
+    resolve->found++;
+    task->from_index = image->digest.algorithm != DIGEST_NONE;
+    task->descriptor.digest = image->digest;
+    if (!image->is_skipped) {
+        task_add(resolve, task);
+        return 0;
+    }
+    char reason[256];
+    (void)snprintf(reason, sizeof reason, "%.*s", SPAN_FORMAT(image->reason));
+    task_skip(task, &image->digest, image->media_type, reason);
+    task_free(task);
+    return 0;
+}
+
+void resolve_save(const struct resolve *resolve, struct buf *buf) {
+    plan_save(resolve->plan, resolve->listed, resolve->options->target_count, buf);
+}
+
+/* ---- the interface ---- */
 
 int resolve_start(const struct resolve_options *options, struct plan *plan, resolve_done_fn done, void *context,
                   struct resolve **ret_resolve, struct err *err) {
@@ -616,20 +652,13 @@ int resolve_start(const struct resolve_options *options, struct plan *plan, reso
         (struct resolve){.options = options, .plan = plan, .cache = options->cache, .done = done, .context = context};
     arena_init(&resolve->scratch, 0, 0);
     buf_init(&resolve->packed, 0);
-    if (cache_reader_new(options->cache, &resolve->reader, err) < 0) {
+    resolve->listed = arena_array(&plan->arena, options->target_count, sizeof *resolve->listed);
+    int result = resolve->listed == NULL ? memory_short(err) : cache_reader_new(options->cache, &resolve->reader, err);
+    if (result == 0 && options->saved.size > 0)
+        result = plan_restore(options->saved, resolve->listed, options->target_count, on_saved, resolve, err);
+    if (result < 0) {
         resolve_free(resolve);
         return -1;
-    }
-    for (size_t i = 0; i < options->target_count; i++) {
-        const char *target = options->targets[i];
-        bool is_list = target[0] == '@' || strcmp(target, "-") == 0;
-        int result = is_list ? list_read(resolve, target[0] == '@' ? target + 1 : target, err) : 0;
-        if (!is_list && !vec_push(&resolve->targets, span_text(target)))
-            result = err_set(err, ERR_NOMEM, 0, "resolve: out of memory");
-        if (result < 0) {
-            resolve_free(resolve);
-            return -1;
-        }
     }
     *ret_resolve = resolve;
     resolve_step(resolve);
@@ -652,6 +681,6 @@ void resolve_free(struct resolve *resolve) {
     for (size_t i = 0; i < resolve->sources.count; i++)
         source_close(resolve->sources.data[i]);
     vec_release(&resolve->sources);
-    vec_release(&resolve->targets);
+    vec_release(&resolve->registries);
     mem_free(resolve);
 }

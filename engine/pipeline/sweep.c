@@ -362,11 +362,25 @@ static int stopped(const struct sweep *sweep, struct err *err) {
     return atomic_load_explicit(&sweep->stop, memory_order_relaxed) ? err_set(err, ERR_CANCELED, 0, "canceled") : 0;
 }
 
+/* The saved plan names digests whose records must be in the cache by then. */
+static int plan_keep(struct sweep *sweep, struct err *err) {
+    const struct sweep_options *options = sweep->options;
+    AUTO_BUF struct buf plan;
+    buf_init(&plan, 0);
+    if (options->save == NULL)
+        return 0;
+    resolve_save(sweep->resolve, &plan);
+    if (plan.failed)
+        return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
+    return cache_flush(options->cache, err) < 0 ? -1 : options->save(options->save_context, buf_span(&plan), err);
+}
+
 static int resolve_run(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
     struct resolve_options resolve_options = {.context = &sweep->sources,
                                               .targets = options->targets,
                                               .target_count = options->target_count,
+                                              .saved = options->saved,
                                               .cache = options->cache,
                                               .platforms = options->platforms,
                                               .platform_count = options->platform_count};
@@ -376,6 +390,8 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
         return -1;
     if (!plan_order(&sweep->plan))
         return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
+    if (plan_keep(sweep, err) < 0)
+        return -1;
     if (layer_store_new(&sweep->plan, options->cache, options->profile, sweep->budget.result_bytes, &sweep->layers,
                         err) < 0)
         return -1;

@@ -22,8 +22,12 @@ struct sweep_progress {
 };
 
 struct sweep_options {
-    const char *const *targets;
+    const struct span *targets; /* as targets_read() gives them */
     size_t target_count;
+    struct span saved; /* the plan of an unfinished sweep, or empty */
+    /* Is given the plan when it is made, so that the sweep can go on after it was killed; or NULL. */
+    int (*save)(void *context, struct span plan, struct err *err);
+    void *save_context;
     const struct span *platforms;
     size_t platform_count;
     enum loop_kind loop_kind;

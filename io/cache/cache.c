@@ -25,19 +25,19 @@
 
 #define BATCH_BYTES (4 * LIMIT_MIB)    /* a commit is two fsyncs: rarer than this costs memory, more often costs disk */
 #define PENDING_BYTES (64 * LIMIT_MIB) /* what may wait for a slow disk before cache_put() waits too */
-#define BATCH_S 1 /* what a kill may lose at most */
+#define BATCH_S 1                      /* what a kill may lose at most */
 #define MAP_BYTES ((size_t)1 << 40)    /* of address space, not of disk; halved where the system gives less */
 #define MAP_BYTES_LEAST LIMIT_GIB
-#define READERS_MAX 4096U              /* over all processes */
+#define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
-#define PROBE_MS ((uint64_t)2000)      /* of a huge cache only as much is looked at before it is opened */
+#define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
 #define RESIDENT_BYTES (64 * LIMIT_MIB) /* of the map, before its pages are given back to the page cache */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
 
 static const char *const table_names[CACHE_TABLE_COUNT] = {"tag",  "index",       "image", "layer",
-                                                           "body", "composition", "set",   "state"};
+                                                           "body", "composition", "set"};
 
 const char *cache_table_name(enum cache_table table) { return table_names[table]; }
 
@@ -327,8 +327,7 @@ void cache_close(struct cache *cache) {
 }
 
 void cache_remove(const char *folder) {
-    static const char *const names[] = {DATA_NAME, LOCK_NAME, DATA_NAME ".damaged", DATA_NAME ".compact",
-                                        "users.lock"};
+    static const char *const names[] = {DATA_NAME, LOCK_NAME, DATA_NAME ".damaged", DATA_NAME ".compact", "users.lock"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         char path[PATH_MAX];
         if (snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path)

@@ -21,7 +21,6 @@ enum cache_table {
     CACHE_BODY,        /* keyed hash → what a search found */
     CACHE_COMPOSITION, /* digest and profile → an image's rows */
     CACHE_SET,         /* id and profile → a package set */
-    CACHE_STATE,       /* what an unfinished sweep has planned */
     CACHE_TABLE_COUNT
 };
 const char *cache_table_name(enum cache_table table);
