@@ -298,10 +298,11 @@ struct listing_context {
     struct span target;
 };
 
-static void on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
+static bool on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct listing_context *listing = context;
     on_reference(listing->resolve, source, reference);
     resolve_step(listing->resolve);
+    return true;
 }
 
 static void on_listed(void *context, const struct err *failure) {
