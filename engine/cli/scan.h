@@ -18,9 +18,13 @@ struct scan {
     const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
+    struct text_list includes, excludes;
+    const char *since, *listing_api, *retry_failed;
+    uint64_t newest;
 
     /* What they lead to. */
     struct sweep_options sweep;
+    struct selection selection;
     struct file_map db_map;
     struct vuln_db db;
     struct err db_damage; /* why there is no database although one was named */

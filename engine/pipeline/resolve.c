@@ -266,6 +266,12 @@ static void on_manifest(void *context, struct span bytes, const struct digest *d
 static void on_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct resolve *resolve = context;
     struct err err = {0};
+    const struct selection *selection = resolve->options->selection;
+    bool of_registry = reference->registry.size > 0;
+    if (of_registry && !selection_wants_name(selection, reference->repository, reference->tag))
+        return;
+    if (reference->has_created && !selection_wants_time(selection, reference->created_utc_s))
+        return;
     resolve->found++;
     if (source->ops->tree != NULL) {
         struct planned_image *image = plan_image_add(resolve->plan, source, reference);

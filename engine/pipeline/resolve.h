@@ -5,6 +5,7 @@
 #define TRAWL_RESOLVE_H
 
 #include "engine/pipeline/plan.h"
+#include "engine/pipeline/selection.h"
 
 struct resolve_options {
     const struct source_context *context;
@@ -13,6 +14,7 @@ struct resolve_options {
     size_t target_count;
     const struct span *platforms; /* "os/architecture[/variant]"; none: all */
     size_t platform_count;
+    const struct selection *selection; /* of registries' images; NULL: all */
 };
 
 struct resolve;

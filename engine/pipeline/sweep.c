@@ -288,6 +288,11 @@ static void on_resolved(void *context) {
 
 /* ---- the run ---- */
 
+static bool reference_wanted(void *context, struct span repository, struct span tag) {
+    const struct sweep *sweep = context;
+    return selection_wants_name(sweep->options->selection, repository, tag);
+}
+
 static int sweep_open(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
     if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
@@ -314,7 +319,10 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .plain_http = options->plain_http,
                                              .tls = options->tls,
                                              .username = options->username,
-                                             .password = options->password};
+                                             .password = options->password,
+                                             .listing_api = options->listing_api,
+                                             .wants = reference_wanted,
+                                             .wants_context = sweep};
     sweep->scan_options =
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,
@@ -353,7 +361,8 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
                                               .targets = options->targets,
                                               .target_count = options->target_count,
                                               .platforms = options->platforms,
-                                              .platform_count = options->platform_count};
+                                              .platform_count = options->platform_count,
+                                              .selection = options->selection};
     phase_begin(sweep, SWEEP_LISTING);
     if (resolve_start(&resolve_options, &sweep->plan, on_resolved, sweep, &sweep->resolve, err) < 0 ||
         loop_run(sweep->loop, err) < 0 || stopped(sweep, err) < 0)

@@ -38,8 +38,8 @@ struct listing_kind {
     const char *const *headers; /* or NULL */
     /* Checks host and path of the target and adds the first chain. USAGE, NOMEM. */
     int (*start)(struct listing *listing, struct err *err);
-    /* Hands on what stands on a page: chains, images. `*ret_next` (NULL on entry) takes the heap text of the next page's
-     * URL; where it stays NULL, the Link header says. FORMAT, NOMEM. */
+    /* Hands on what stands on a page: chains, images. `*ret_next` (NULL on entry) takes the heap text of the next
+     * page's URL; where it stays NULL, the Link header says. FORMAT, NOMEM. */
     int (*page)(struct listing *listing, struct listing_chain *chain, const struct doc *root, char **ret_next,
                 struct err *err);
     /* The first page of all was refused (AUTH, NOTFOUND, UNSUPPORTED). True: another chain was added in its place. May

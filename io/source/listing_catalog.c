@@ -22,8 +22,8 @@ static int catalog_page(struct listing *listing, struct listing_chain *chain, co
     for (const struct doc *item = doc_first(names); item != NULL; item = item->next) {
         struct span name = doc_text(item);
         if (tags)
-            listing_image(listing, listing_spec_of(listing)->host, span_text(chain->name), name,
-                          (struct span){NULL, 0}, (struct span){NULL, 0});
+            listing_image(listing, listing_spec_of(listing)->host, span_text(chain->name), name, (struct span){NULL, 0},
+                          (struct span){NULL, 0});
         else if (listing_wants(listing, name) &&
                  listing_chain_add(listing, LEVEL_TAGS, name, 0,
                                    listing_url(listing, "/v2/%.*s/tags/list?n=%d", SPAN_FORMAT(name), PAGE_NAMES),

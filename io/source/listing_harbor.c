@@ -41,16 +41,15 @@ static int repository_add(struct listing *listing, const struct listing_chain *p
     AUTO_FREE char *once = listing_escape(span_from(name, prefix + 1));
     AUTO_FREE char *twice = listing_escape(span_text(once));
     AUTO_FREE char *escaped = listing_escape(span_text(project->name));
-    char *url = once == NULL || twice == NULL || escaped == NULL
-                    ? NULL
-                    : listing_url(listing,
-                                  "/api/v2.0/projects/%s/repositories/%s/artifacts?page=1&page_size=%d&with_tag=true",
-                                  escaped, twice, PAGE_NAMES);
+    char *url =
+        once == NULL || twice == NULL || escaped == NULL
+            ? NULL
+            : listing_url(listing, "/api/v2.0/projects/%s/repositories/%s/artifacts?page=1&page_size=%d&with_tag=true",
+                          escaped, twice, PAGE_NAMES);
     return listing_chain_add(listing, LEVEL_ARTIFACTS, name, 0, url, err);
 }
 
-static void artifact_read(struct listing *listing, const struct listing_chain *repository,
-                          const struct doc *artifact) {
+static void artifact_read(struct listing *listing, const struct listing_chain *repository, const struct doc *artifact) {
     struct span digest = doc_text(doc_get_last(artifact, "digest"));
     struct span created = doc_text(doc_get_last(doc_get_last(artifact, "extra_attrs"), "created"));
     for (const struct doc *tag = doc_first(doc_get_last(artifact, "tags")); tag != NULL; tag = tag->next)
@@ -69,9 +68,9 @@ static int harbor_page(struct listing *listing, struct listing_chain *chain, con
         struct err bad = {0};
         if (chain->level == LEVEL_ARTIFACTS)
             artifact_read(listing, chain, item);
-        else if (chain->level == LEVEL_PROJECTS ? project_add(listing, name, &bad) < 0
-                                                : listing_wants(listing, name) &&
-                                                      repository_add(listing, chain, name, &bad) < 0)
+        else if (chain->level == LEVEL_PROJECTS
+                     ? project_add(listing, name, &bad) < 0
+                     : listing_wants(listing, name) && repository_add(listing, chain, name, &bad) < 0)
             listing_fault(listing, &bad);
     }
     return 0;

@@ -1,6 +1,6 @@
 /* The pages of one listing that were read, as hashes: finds a listing that goes round in circles, however long the way
- * round is. Costs at most 32 bytes a page that has a next one. The hashes are keyed by the caller, so that no server can
- * prepare two pages of one hash. */
+ * round is. Costs at most 32 bytes a page that has a next one. The hashes are keyed by the caller, so that no server
+ * can prepare two pages of one hash. */
 #ifndef TRAWL_PAGE_SET_H
 #define TRAWL_PAGE_SET_H
 

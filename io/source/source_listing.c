@@ -171,9 +171,7 @@ static void listing_source_list(struct source *source, source_list_fn each, sour
                                                          .done_context = context});
 }
 
-static void listing_source_resume(struct source *source) {
-    listing_resume(((struct listing_source *)source)->listing);
-}
+static void listing_source_resume(struct source *source) { listing_resume(((struct listing_source *)source)->listing); }
 
 const struct source_ops source_listing_ops = {
     .kind = "registry", /* as its images are */
