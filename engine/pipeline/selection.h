@@ -18,8 +18,8 @@ struct selection {
     uint64_t newest;     /* tags of each repository; 0: all */
 };
 
-/* Whether the name is wanted, before anything of it is fetched. With an empty tag: whether any tag of the repository may
- * be. `selection` may be NULL: everything is. */
+/* Whether the name is wanted, before anything of it is fetched. With an empty tag: whether any tag of the repository
+ * may be. `selection` may be NULL: everything is. */
 bool selection_wants_name(const struct selection *selection, struct span repository, struct span tag);
 
 /* Whether an image of that age is wanted. Where the time is not known, call nothing: it is wanted. */

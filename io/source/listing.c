@@ -9,8 +9,9 @@
 
 #include <stdarg.h>
 
-#define PAGE_TREE_BYTES_MAX (16 * LIMIT_PAGE_BYTES) /* a name of one letter takes 4 bytes on the page, 100 as a node   \
-                                                     */
+#define PAGE_TREE_BYTES_MAX                                                                                            \
+    (16 * LIMIT_PAGE_BYTES) /* a name of one letter takes 4 bytes on the page, 100 as a node                           \
+                             */
 
 struct listing {
     struct listing_spec spec;

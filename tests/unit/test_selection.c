@@ -81,7 +81,8 @@ static void times(void **state) {
 
 static void natural_order(void **state) {
     (void)state;
-    static const char *const ascending[] = {"", "1", "1.2", "1.9", "1.10", "2", "10", "latest", "v1", "v01", "v2", "v10"};
+    static const char *const ascending[] = {"",   "1",      "1.2", "1.9", "1.10", "2",
+                                            "10", "latest", "v1",  "v01", "v2",   "v10"};
     for (size_t i = 0; i < ARRAY_COUNT(ascending); i++) {
         for (size_t j = 0; j < ARRAY_COUNT(ascending); j++) {
             int order = selection_natural_compare(span_text(ascending[i]), span_text(ascending[j]));
@@ -104,14 +105,14 @@ static void newest(void **state) {
         int64_t created; /* -1: unknown */
         bool stays;
     } cases[] = {
-        {"a", "old", 10, false},    {"a", "new", 30, true},     {"a", "middle", 20, true}, /* by time */
-        {"a", "none", -1, false},                                                           /* unknown is oldest */
-        {"b", "1.9", 5, false},     {"b", "1.10", 5, true},     {"b", "1.11", 5, true}, /* by natural order */
+        {"a", "old", 10, false},   {"a", "new", 30, true},   {"a", "middle", 20, true}, /* by time */
+        {"a", "none", -1, false},                                                       /* unknown is oldest */
+        {"b", "1.9", 5, false},    {"b", "1.10", 5, true},   {"b", "1.11", 5, true},    /* by natural order */
         {"c", "only", -1, true},                                                        /* fewer than there is room */
-        {"d", "multi", 1, true},    {"d", "multi", 50, true},   {"d", "two", 40, true},
-        {"d", "three", 30, false},                              /* the platforms of a tag are one tag */
-        {"d", "", 0, true},                                     /* by digest: somebody named it */
-        {"e", "2", -1, true},       {"e", "10", -1, true},      {"e", "1", -1, false},
+        {"d", "multi", 1, true},   {"d", "multi", 50, true}, {"d", "two", 40, true},
+        {"d", "three", 30, false}, /* the platforms of a tag are one tag */
+        {"d", "", 0, true},        /* by digest: somebody named it */
+        {"e", "2", -1, true},      {"e", "10", -1, true},    {"e", "1", -1, false},
     };
     struct selection_item items[ARRAY_COUNT(cases)];
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
