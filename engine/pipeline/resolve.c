@@ -177,6 +177,29 @@ static void image_read(struct task *task, const struct manifest *manifest, const
     task->source->ops->blob(task->source, &task->reference, &manifest->config, LIMIT_CONFIG_BYTES, on_config, config);
 }
 
+/* Docker's schema 1 has its configuration in itself. */
+static void schema1_read(struct task *task, const struct manifest *manifest, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    struct planned_image *image = task->image = plan_image_add(resolve->plan, task->source, &task->reference);
+    if (image == NULL) {
+        task_fail(task, STAGE_MANIFEST, (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
+        return;
+    }
+    image->digest = *digest;
+    image->media_type = manifest->media_type;
+    image->config = *manifest->converted;
+    image->has_config = true;
+    image->platform = image->config.platform;
+    resolve->read++;
+    if (!platform_wanted(resolve, &image->platform)) {
+        image->status = SCAN_SKIPPED;
+        image->reason = span_text("other platform");
+    } else if (layers_add(task, manifest, &err) < 0) {
+        plan_image_error(resolve->plan, image, STAGE_CONFIG, &err, SCAN_FAILED);
+    }
+}
+
 static void index_expand(struct task *task, const struct manifest *index) {
     struct resolve *resolve = task->resolve;
     struct err err = {0};
@@ -223,6 +246,7 @@ static void manifest_read(struct task *task, struct span bytes, const struct dig
     struct resolve *resolve = task->resolve;
     struct manifest manifest;
     struct err err = {0};
+    const char *reason;
     if (!is_new(resolve, task, digest, &err)) {
         if (err.code != ERR_NONE)
             task_fail(task, STAGE_MANIFEST, &err);
@@ -240,13 +264,11 @@ static void manifest_read(struct task *task, struct span bytes, const struct dig
         index_expand(task, &manifest);
         break;
     case MANIFEST_ARTIFACT:
-        task_skip(task, digest, manifest.media_type, "artifact, not an image");
+        reason = manifest_artifact_text(&resolve->plan->arena, &manifest, task->reference.tag);
+        task_skip(task, digest, manifest.media_type, reason == NULL ? "artifact, not an image" : reason);
         break;
     case MANIFEST_SCHEMA1:
-        task_fail(task, STAGE_MANIFEST,
-                  (err_set(&err, ERR_UNSUPPORTED, 0,
-                           "manifest: Docker schema 1 is not supported; push the image again with a current client"),
-                   &err));
+        schema1_read(task, &manifest, digest);
         break;
     }
 }

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "io/source/listing.h"
+#include "io/source/manifest_schema1.h"
 #include "io/source/reference.h"
 #include "io/source/source.h"
 
@@ -18,7 +19,10 @@ struct registry_source {
 
 static const char *const manifest_headers[] = {
     "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "
-    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+    /* Schema 1 last: a registry that has the others gives them. */
+    "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, "
+    "application/vnd.docker.distribution.manifest.v1+json;q=0.5",
     NULL,
 };
 
@@ -141,6 +145,7 @@ static void registry_list_resume(struct source *source) { listing_resume(((struc
 
 struct fetch {
     struct descriptor descriptor; /* digest DIGEST_NONE: whatever comes is right */
+    bool is_manifest;
     source_bytes_fn fn;
     void *context;
 };
@@ -149,6 +154,10 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
     struct fetch *fetch = context;
     struct err err = result->err;
     struct digest digest = fetch->descriptor.digest;
+    struct arena arena;
+    arena_init(&arena, 0, 16 * LIMIT_MANIFEST_BYTES);
+    if (err.code == ERR_NONE && fetch->is_manifest)
+        body = manifest_signed_part(&arena, body);
     if (err.code == ERR_NONE && digest.algorithm == DIGEST_NONE)
         (void)digest_of(DIGEST_SHA256, body, &digest, &err);
     else if (err.code == ERR_NONE)
@@ -157,6 +166,7 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
         fetch->fn(fetch->context, body, &digest, NULL);
     else
         fetch->fn(fetch->context, (struct span){NULL, 0}, NULL, &err);
+    arena_release(&arena);
     mem_free(fetch);
 }
 
@@ -168,7 +178,7 @@ static void fetch_start(struct registry_source *registry, const struct http_spec
         fn(context, (struct span){NULL, 0}, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
         return;
     }
-    *fetch = (struct fetch){.fn = fn, .context = context};
+    *fetch = (struct fetch){.is_manifest = spec->headers == manifest_headers, .fn = fn, .context = context};
     if (descriptor != NULL)
         fetch->descriptor = *descriptor;
     if (http_get_buffer(registry->source.context->http, spec, on_bytes, fetch, NULL, &err) < 0) {

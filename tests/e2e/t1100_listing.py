@@ -9,7 +9,7 @@ import subprocess
 import sys
 from urllib.parse import parse_qs, unquote, urlparse
 
-from lab import Layout, Run, TRAWL, check, debian, done, equal, folder, http_server, is_sanitized, rows_of, sweep, OCI_MANIFEST
+from lab import Layout, Run, TRAWL, check, debian, digest, done, equal, folder, http_server, is_sanitized, rows_of, sweep, OCI_INDEX, OCI_MANIFEST
 
 layout = Layout("layout")
 image = layout.image([layout.layer(debian({"aaa": "1"}))], "x")
@@ -253,6 +253,118 @@ with http_server(circle) as (host, asked):
 with http_server(lambda h: h.reply(200, b"<html>please log in</html>", Content_Type="text/html")) as (host, asked):
     run, out = sweep("registry://" + host)
     equal([r["code"] for r in rows_of(out, "error")], ["FORMAT"], "a page that is not JSON")
+
+# ---- manifests that are no images, and such of old ----
+
+OCI_EMPTY = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest(b"{}"), "size": 2}
+CONFIG, LAYERS = (json.loads(blob(DIGEST))[x] for x in ("config", "layers"))
+SUBJECT = {"mediaType": OCI_MANIFEST, "digest": DIGEST, "size": 7}
+HEX = DIGEST.split(":")[1]
+
+
+def typed(media_type):
+    return {"mediaType": media_type, "digest": digest(b"x"), "size": 1}
+
+
+def schema1(signed):
+    """An image of the same layer as Docker 1.9 pushed it, with a step without one on either side."""
+    empty = "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"
+    steps = [(empty, {"architecture": "amd64", "os": "linux", "created": "2015-06-01T10:00:00Z", "config": {"User": "app", "Labels": {"old": "yes"}}, "throwaway": True}),
+             (LAYERS[0]["digest"], {"container_config": {"Cmd": ["/bin/sh", "-c", "make"]}}), (empty, {"container_config": {"Cmd": ["FROM"]}})]
+    body = json.dumps({"schemaVersion": 1, "name": "n", "tag": "t", "architecture": "amd64", "fsLayers": [{"blobSum": s} for s, _ in steps],
+                       "history": [{"v1Compatibility": json.dumps(c)} for _, c in steps]}, indent=3)
+    if not signed:
+        return body.encode(), digest(body.encode())
+    encode = lambda b: base64.urlsafe_b64encode(b).decode().rstrip("=")
+    protected = encode(json.dumps({"formatLength": len(body) - 2, "formatTail": encode(b"\n}"), "time": "2015-06-01T10:00:00Z"}).encode())
+    whole = body[:-2] + ',\n   "signatures": [{"header": {"alg": "ES256"}, "signature": "made-up", "protected": "' + protected + '"}]\n}'
+    return whole.encode(), digest(body.encode())
+
+
+def manifest(**fields):
+    return json.dumps({"schemaVersion": 2, **fields}).encode()
+
+
+# tag: (manifest, status, a word of the reason)
+OTHERS = {
+    "plain": (manifest(config=CONFIG, layers=LAYERS), "done", ""),
+    f"sha256-{HEX}.sig": (manifest(config=CONFIG, layers=[typed("application/vnd.dev.cosign.simplesigning.v1+json")]), "skipped", "signature of " + DIGEST),
+    f"sha256-{HEX}.att": (manifest(config=CONFIG, layers=[typed("application/vnd.dsse.envelope.v1+json")]), "skipped", "attestation of " + DIGEST),
+    "sbom": (manifest(artifactType="application/vnd.cyclonedx+json", config=OCI_EMPTY, layers=[typed("application/vnd.cyclonedx+json")], subject=SUBJECT), "skipped", "SBOM of " + DIGEST),
+    "chart": (manifest(config=typed("application/vnd.cncf.helm.config.v1+json"), layers=[typed("application/vnd.cncf.helm.chart.content.v1.tar+gzip")]), "skipped", "Helm chart"),
+    "wasm": (manifest(config=typed("application/vnd.wasm.config.v0+json"), layers=[typed("application/wasm")]), "skipped", "WASM module"),
+    "other": (manifest(artifactType="application/vnd.example.thing", config=OCI_EMPTY, layers=[OCI_EMPTY]), "skipped", "application/vnd.example.thing"),
+    # An image that calls itself an SBOM, under a signature's tag.
+    f"sha256-{HEX}.sbom": (manifest(artifactType="application/spdx+json", config=CONFIG, layers=LAYERS, subject=SUBJECT), "done", ""),
+    "old": (schema1(False)[0], "done", ""),
+    "old-signed": (schema1(True)[0], "done", ""),
+    "foreign": (manifest(config=CONFIG, layers=[{**LAYERS[0], "digest": digest(b"foreign"), "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                                                 "urls": ["https://elsewhere.example/x"]}]), "partial", "foreign layer"),
+    # Wrong ones.
+    "negative": (manifest(config=CONFIG, layers=[{**LAYERS[0], "size": -1}]), "failed", "'-1'"),
+    "huge": (manifest(config=CONFIG, layers=[{**LAYERS[0], "digest": digest(b"huge"), "size": 2 ** 62}]), "failed", "--max-layer-bytes"),
+    "beyond": (manifest(config=CONFIG, layers=[{**LAYERS[0], "size": 2 ** 70}]), "failed", "field size"),
+    "algorithm": (manifest(config=CONFIG, layers=[{**LAYERS[0], "digest": "blake3:" + HEX}]), "failed", "blake3"),
+    "crowd": (manifest(config=CONFIG, layers=LAYERS * 10000), "failed", "found 10000"),
+    "selfish": (manifest(manifests=[{"mediaType": OCI_INDEX, "digest": "sha256:" + "5e1f" * 16, "size": 0}]), "failed", "5e1f5e1f"),
+    "flood": (None, "failed", "bytes"),
+}
+flooded = []
+
+
+def others(handler):
+    path = urlparse(handler.path).path
+    name = path.rsplit("/", 1)[1]
+    if path == "/v2/_catalog":
+        reply(handler, {"repositories": ["all"]})
+    elif path.endswith("/tags/list"):
+        reply(handler, {"name": "all", "tags": sorted(OTHERS)})
+    elif "/manifests/" in path and name == "flood":
+        handler.send_response(200)
+        handler.send_header("Content-Type", OCI_MANIFEST)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.close_connection = True
+        sent = 0
+        try:
+            while sent < 100 << 20:
+                sent += handler.wfile.write(b" " * 65536)
+        except OSError:
+            pass
+        flooded.append(sent)
+    elif "/manifests/" in path and name.startswith("sha256:5e1f"):
+        handler.reply(200, OTHERS["selfish"][0], Content_Type=OCI_INDEX)  # it cannot hold its own digest: whatever says so is not what it names
+    elif "/manifests/" in path:
+        handler.reply(200, OTHERS[name][0], Content_Type=OCI_MANIFEST)
+    else:
+        registry_part(handler, path)
+
+
+with http_server(others) as (host, asked):
+    run, out = sweep("registry://" + host, "--http-attempts", "1")
+    equal(run.status, 3, "wrong manifests")
+    rows = {r["tag"]: r for r in rows_of(out, "image")}
+    equal(sorted(rows), sorted(OTHERS), "each has a row")
+    for tag, (_, status_, word) in OTHERS.items():
+        row = rows.get(tag, {"status": None, "reason": ""})
+        check(row["status"] == status_ and word in row["reason"], f"{tag}: expected {status_} and {word!r}, found {row['status']} and {row['reason']!r}")
+    bad = {t for t, (_, s, _) in OTHERS.items() if s in ("failed", "partial")}
+    equal({r["target"].rsplit(":", 1)[1] for r in rows_of(out, "error")}, bad, "an error row for each bad one and no other")
+    check(flooded and flooded[0] < 40 << 20, f"a manifest of 100 MB is not read to its end: {flooded}")
+    for tag in ("old", "old-signed"):
+        row = rows[tag]
+        equal((row["user"], row["labels"], row["created_at"], row["architecture"], row["layer_count"], row["image_digest"]),
+              ("app", {"old": "yes"}, "2015-06-01T10:00:00Z", "amd64", 1, schema1(True)[1]), tag + ": the configuration in a schema 1 manifest")
+    history = [r for r in rows_of(out, "image_layer") if r["image_digest"] == schema1(True)[1]]
+    equal([(r["empty"], r["created_by"]) for r in sorted(history, key=lambda r: r["ordinal"])[-3:]], [(True, "FROM"), (False, "/bin/sh -c make"), (True, "")], "oldest first")
+    equal(sum(LAYERS[0]["digest"] in p for p in asked), 1, "the layer that all share is read once")
+    # A signed manifest that is named by its digest, which is of the bytes without signatures.
+    OTHERS[schema1(True)[1]] = OTHERS["old-signed"]
+    run, out = sweep(f"{host}/all@{schema1(True)[1]}")
+    equal((run.status, [r["status"] for r in rows_of(out, "image")]), (0, ["done"]), "a signed manifest by digest")
+    OTHERS[schema1(True)[1]] = (OTHERS["old-signed"][0].replace(b"make", b"fake"),)
+    run, out = sweep(f"{host}/all@{schema1(True)[1]}")
+    equal([r["code"] for r in rows_of(out, "error")], ["DIGEST"], "a signed manifest with another payload")
 
 # A catalogue of ten million names: what is kept does not grow with it. The pages are large, so that the test is about trawl and not about Python.
 NAMES, PAGE = 10_000_000, 50_000

@@ -1,4 +1,5 @@
-/* Listing without a network: pages come from functions, one at a time, so that their order and number can be counted. */
+/* Listing without a network: pages come from functions, one at a time, so that their order and number can be counted.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,8 +106,7 @@ static void fake_answer(struct fake *fake) {
 
 static void fake_run(struct fake *fake, const struct listing_kind *kind, const char *path) {
     arena_init(&fake->arena, 0, 0);
-    fake->context =
-        (struct source_context){.arena = &fake->arena, .wants = fake_wants, .wants_context = fake};
+    fake->context = (struct source_context){.arena = &fake->arena, .wants = fake_wants, .wants_context = fake};
     fake->listing = listing_start(&(struct listing_spec){.context = &fake->context,
                                                          .kind = kind,
                                                          .host = span_text("r.example"),
@@ -293,7 +293,8 @@ static void faults_do_not_end_it(void **state) {
     assert_string_equal(fake.last_image, "r.example/good:1");
     assert_int_equal(fake.err.code, ERR_FORMAT);
     assert_non_null(strstr(fake.err.text, "UPPER"));
-    assert_non_null(strstr(fake.err.text, "; and 7 more")); /* 4 names, 2 tags, 2 pages; the missing repository is none */
+    assert_non_null(
+        strstr(fake.err.text, "; and 7 more")); /* 4 names, 2 tags, 2 pages; the missing repository is none */
 }
 
 static bool page_refused(struct fake *fake, struct span path, struct buf *body, struct buf *link) {
@@ -359,10 +360,9 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(link_next),           cmocka_unit_test(pages_seen),
-        cmocka_unit_test(memory_is_bounded),   cmocka_unit_test(hold_and_resume),
-        cmocka_unit_test(circles),             cmocka_unit_test(faults_do_not_end_it),
-        cmocka_unit_test(refused),             cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(link_next),       cmocka_unit_test(pages_seen),    cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(hold_and_resume), cmocka_unit_test(circles),       cmocka_unit_test(faults_do_not_end_it),
+        cmocka_unit_test(refused),         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
