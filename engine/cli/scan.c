@@ -45,6 +45,11 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"cache", 0, OPTION_TEXT, &scan->cache_folder},
         {"no-cache", 0, OPTION_FLAG, &scan->no_cache},
         {"resume", 0, OPTION_TEXT, &scan->resume},
+        {"include", 0, OPTION_LIST, &scan->includes},
+        {"exclude", 0, OPTION_LIST, &scan->excludes},
+        {"since", 0, OPTION_TEXT, &scan->since},
+        {"newest", 0, OPTION_COUNT, &scan->newest},
+        {"listing-api", 0, OPTION_TEXT, &scan->listing_api},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -85,6 +90,39 @@ static int platforms_read(struct scan *scan, struct err *err) {
     }
     scan->sweep.platforms = platforms;
     scan->sweep.platform_count = scan->platforms.count;
+    return 0;
+}
+
+static int patterns_read(struct scan *scan, const struct text_list *list, const char *option,
+                         const struct span **ret_patterns, struct err *err) {
+    struct span *patterns = arena_array(&scan->arena, list->count, sizeof *patterns);
+    if (patterns == NULL)
+        return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    for (size_t i = 0; i < list->count; i++) {
+        patterns[i] = span_text(list->data[i]);
+        if (patterns[i].size == 0)
+            return err_set(err, ERR_USAGE, 0, "option %s: expected a pattern, found nothing", option);
+    }
+    *ret_patterns = patterns;
+    return 0;
+}
+
+static int selection_read(struct scan *scan, struct err *err) {
+    struct selection *selection = &scan->selection;
+    char quoted[64];
+    if (patterns_read(scan, &scan->includes, "--include", &selection->includes, err) < 0 ||
+        patterns_read(scan, &scan->excludes, "--exclude", &selection->excludes, err) < 0)
+        return -1;
+    selection->include_count = scan->includes.count;
+    selection->exclude_count = scan->excludes.count;
+    selection->newest = scan->newest;
+    selection->has_since = scan->since != NULL;
+    if (selection->has_since && !clock_parse(span_text(scan->since), &selection->since_utc_s))
+        return err_set(err, ERR_USAGE, 0,
+                       "option --since: expected a date such as 2024-05-01 or 2024-05-01T12:00:00Z, found '%s'",
+                       text_quote(span_text(scan->since), quoted, sizeof quoted));
+    scan->sweep.selection = selection;
+    scan->sweep.listing_api = scan->listing_api;
     return 0;
 }
 
@@ -181,6 +219,11 @@ static void conditions_make(struct scan *scan) {
         buf_add(&text, sweep->platforms[i]);
         buf_byte(&text, '\n');
     }
+    buf_format(&text, "since %s newest %" PRIu64 "\n", scan->since == NULL ? "" : scan->since, scan->newest);
+    for (size_t i = 0; i < scan->includes.count; i++)
+        buf_format(&text, "include %s\n", scan->includes.data[i]);
+    for (size_t i = 0; i < scan->excludes.count; i++)
+        buf_format(&text, "exclude %s\n", scan->excludes.data[i]);
     if (!text.failed)
         scan->conditions = body_hash_once(&no_key, buf_span(&text));
     buf_release(&text);
@@ -234,6 +277,8 @@ static int settings_read(struct scan *scan, struct err *err) {
     if (targets_make(scan, err) < 0)
         return -1;
     struct sweep_budget budget;
+    if (selection_read(scan, err) < 0)
+        return -1;
     if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 || password_read(scan, err) < 0)
         return -1;
     sweep->targets = scan->targets.data;

@@ -29,6 +29,9 @@ struct scan {
         *cache_folder, *resume;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
+    struct text_list includes, excludes;
+    const char *since, *listing_api, *retry_failed;
+    uint64_t newest;
 
     /* What they lead to. */
     struct sweep_options sweep;
@@ -37,6 +40,7 @@ struct scan {
     bool is_unfinished;        /* the folder holds a sweep that can go on */
     struct scan_cache cache;
     struct digest rules_digest; /* of every rule's text; DIGEST_NONE without rules */
+    struct selection selection;
     struct file_map db_map;
     struct vuln_db db;
     struct err db_damage; /* why there is no database although one was named */

@@ -405,7 +405,14 @@ static int config_load(struct emit_run *run, struct image_view *view, struct err
     cache_reader_reset(run->reader);
     if (config.data == NULL)
         return err_set(err, ERR_NOMEM, 0, "image: out of memory");
-    return image_config_parse(&run->scratch, config, &view->config, err);
+    if (!record.is_schema1)
+        return image_config_parse(&run->scratch, config, &view->config, err);
+    struct manifest manifest;
+    if (manifest_parse(&run->scratch, config, &manifest, err) < 0)
+        return -1;
+    assert(manifest.kind == MANIFEST_SCHEMA1);
+    view->config = *manifest.converted;
+    return 0;
 }
 
 static int image_emit(struct emit_run *run, const struct planned_image *image, struct err *err) {

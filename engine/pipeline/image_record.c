@@ -16,9 +16,11 @@ void image_record_pack(const struct image_record *record, struct buf *buf) {
         digest_pack(&layer->digest, buf);
         digest_pack(&record->diff_ids[i], buf);
         buf_le64(buf, layer->size);
+        buf_byte(buf, layer->size_unknown);
         buf_byte(buf, layer->is_foreign);
         text_pack(layer->media_type, buf);
     }
+    buf_byte(buf, record->is_schema1);
     text_pack(record->config, buf);
 }
 
@@ -43,9 +45,11 @@ bool image_record_unpack(struct arena *arena, struct span bytes, struct image_re
         if (!digest_unpack(&reader, &layer->digest) || !digest_unpack(&reader, &record.diff_ids[i]))
             return false;
         layer->size = read_le64(&reader);
+        layer->size_unknown = read_u8(&reader) != 0;
         layer->is_foreign = read_u8(&reader) != 0;
         layer->media_type = text_unpack(&reader);
     }
+    record.is_schema1 = read_u8(&reader) != 0;
     record.config = text_unpack(&reader);
     *ret_record = record;
     return !reader.failed && reader_left(&reader) == 0;

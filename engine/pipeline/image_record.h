@@ -14,6 +14,7 @@ struct image_record {
     struct descriptor *layers;
     struct digest *diff_ids; /* one for each layer; DIGEST_NONE where it is not known */
     size_t layer_count;
+    bool is_schema1;    /* `config` is the manifest itself, which has the configuration in it */
     struct span config; /* JSON, verified */
 };
 

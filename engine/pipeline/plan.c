@@ -150,6 +150,7 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
     layer->descriptor = (struct descriptor){.digest = descriptor->digest,
                                             .media_type = media_type,
                                             .size = descriptor->size,
+                                            .size_unknown = descriptor->size_unknown,
                                             .is_foreign = descriptor->is_foreign,
                                             .is_unpacked_digest = descriptor->is_unpacked_digest};
     layer->diff_id = *diff_id;
@@ -209,21 +210,46 @@ static int layer_order(const void *left, const void *right) {
     return digest_compare(&a->descriptor.digest, &b->descriptor.digest);
 }
 
+/* Counts which images hold which layer, and forgets what no image holds any more. */
+static void facts_count(struct plan *plan) {
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->images.count; i++) {
+        const struct planned_image *image = &plan->images.data[i];
+        image->facts->is_listed = true;
+        for (size_t j = 0; j < image->facts->layer_count; j++) {
+            struct planned_layer *layer = plan->layers.data[image->facts->layers[j]];
+            if (layer->image_count++ == 0)
+                layer->first_reference = image->text;
+        }
+    }
+    for (size_t i = 0; i < plan->facts.count; i++) {
+        if (plan->facts.data[i]->is_listed)
+            plan->facts.data[kept++] = plan->facts.data[i];
+        else
+            vec_release(&plan->facts.data[i]->errors);
+    }
+    plan->facts.count = kept;
+}
+
 static bool layers_order(struct plan *plan) {
-    size_t count = plan->layers.count;
+    size_t count = plan->layers.count, kept = 0;
     if (count == 0)
         return true;
     struct ranked_layer *ranked = mem_array(count, sizeof *ranked);
     uint32_t *moved = mem_array(count, sizeof *moved);
     bool ok = ranked != NULL && moved != NULL;
-    for (size_t i = 0; ok && i < count; i++)
-        ranked[i] = (struct ranked_layer){plan->layers.data[i], i};
-    if (ok)
-        qsort(ranked, count, sizeof *ranked, layer_order);
     for (size_t i = 0; ok && i < count; i++) {
+        if (plan->layers.data[i]->image_count > 0)
+            ranked[kept++] = (struct ranked_layer){plan->layers.data[i], i};
+    }
+    if (kept > 0)
+        qsort(ranked, kept, sizeof *ranked, layer_order);
+    for (size_t i = 0; i < kept; i++) {
         plan->layers.data[i] = ranked[i].layer;
         moved[ranked[i].index] = (uint32_t)i;
     }
+    if (ok)
+        plan->layers.count = kept;
     for (size_t i = 0; ok && i < plan->facts.count; i++) {
         struct image_facts *facts = plan->facts.data[i];
         for (size_t j = 0; j < facts->layer_count; j++)
@@ -238,15 +264,37 @@ bool plan_order(struct plan *plan) {
     if (plan->images.count > 0)
         qsort(plan->images.data, plan->images.count, sizeof *plan->images.data, image_order);
     images_unite(plan);
-    if (!layers_order(plan))
+    facts_count(plan);
+    return layers_order(plan);
+}
+
+/* ---- selection ---- */
+
+bool plan_select(struct plan *plan, const struct selection *selection) {
+    if (selection == NULL || (!selection->has_since && selection->newest == 0))
+        return true;
+    size_t count = plan->images.count, kept = 0;
+    struct selection_item *items = mem_array(count == 0 ? 1 : count, sizeof *items);
+    if (items == NULL)
         return false;
-    for (size_t i = 0; i < plan->images.count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct planned_image *image = &plan->images.data[i];
-        for (size_t j = 0; j < image->facts->layer_count; j++) {
-            struct planned_layer *layer = plan->layers.data[image->facts->layers[j]];
-            if (layer->image_count++ == 0)
-                layer->first_reference = image->text;
-        }
+        /* Local images, and what failed, are in nobody's order. */
+        bool ranks = image->registry.size > 0 && image->facts->has_config;
+        struct span repository = span_slice(image->text, 0, image->registry.size + 1 + image->repository.size);
+        items[i] = (struct selection_item){.repository = ranks ? repository : span_text(""),
+                                           .tag = ranks ? image->tag : span_text(""),
+                                           .has_created = image->facts->created != PLAN_TIME_UNKNOWN,
+                                           .created_utc_s = image->facts->created};
     }
-    return true;
+    bool ok = selection_newest(selection, items, count);
+    for (size_t i = 0; ok && i < count; i++) {
+        bool in_time = !items[i].has_created || selection_wants_time(selection, items[i].created_utc_s);
+        if (items[i].stays && in_time)
+            plan->images.data[kept++] = plan->images.data[i];
+    }
+    if (ok)
+        plan->images.count = kept;
+    mem_free(items);
+    return ok;
 }

@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "engine/image/layer_pack.h"
+#include "engine/pipeline/selection.h"
 #include "io/source/source.h"
 
 struct image_error {
@@ -25,6 +26,7 @@ struct image_facts {
     struct digest config_digest; /* DIGEST_NONE: it has none, or never came */
     bool has_config;             /* its record is in the cache */
     bool is_skipped;             /* it is no image, or not one that was asked for: `reason` says which */
+    bool is_listed;              /* some reference in the plan leads to it (plan_order) */
     bool is_settled;             /* `status` has heard of the layers (emit) */
     enum scan_status status;
     uint32_t layer_count;
@@ -103,6 +105,9 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
 /* A layer that is a folder on disk: named by `digest` where that is known (DIGEST_NONE: by its contents). */
 size_t plan_tree_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                      const char *folder, const struct digest *digest);
+
+/* Drops what is too old or not among the newest of its repository. Before plan_order(); false when memory is short. */
+bool plan_select(struct plan *plan, const struct selection *selection);
 
 /* Sorts images by reference and digest and drops what was listed twice; sorts layers so that the largest come first
  * (then by digest): no straggler ends the night; counts which images hold which layer. False when memory is short. */

@@ -30,6 +30,8 @@ struct task {
     struct manifest manifest;
 };
 
+struct listing_context;
+
 struct resolve {
     const struct resolve_options *options;
     struct plan *plan;
@@ -42,11 +44,13 @@ struct resolve {
     bool *listed;                /* for each target: its images are all in the plan and need no second listing */
     size_t target_next;          /* the next one to open */
     size_t listing;              /* listings under way */
-    struct task *first;          /* waiting */
+    struct listing_context *listings; /* those */
+    struct task *first;               /* waiting */
     struct task *last;
     size_t waiting;
     size_t in_flight;
     size_t found, read;
+    struct map indexes;   /* that were opened: a hash of reference and digest */
     struct arena scratch; /* of one call */
     struct buf packed;    /* likewise */
     bool stepping;        /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
@@ -249,7 +253,7 @@ static int record_use(struct task *task, struct span value, struct err *err) {
 /* ---- images ---- */
 
 /* Packs what the rows will need of the configuration, which is verified by now. */
-static void record_keep(struct task *task, const struct image_config *config, struct span json) {
+static void record_keep(struct task *task, const struct image_config *config, struct span json, bool is_schema1) {
     struct resolve *resolve = task->resolve;
     struct image_record record = {.media_type = task->manifest.media_type,
                                   .config_digest = task->manifest.config.digest,
@@ -258,6 +262,7 @@ static void record_keep(struct task *task, const struct image_config *config, st
                                   .layers = task->manifest.entries,
                                   .diff_ids = config->diff_ids,
                                   .layer_count = task->manifest.entry_count,
+                                  .is_schema1 = is_schema1,
                                   .config = json};
     buf_reset(&resolve->packed);
     image_record_pack(&record, &resolve->packed);
@@ -265,36 +270,36 @@ static void record_keep(struct task *task, const struct image_config *config, st
         keep(resolve, CACHE_IMAGE, &task->facts->digest, buf_span(&resolve->packed));
 }
 
-static int config_use(struct task *task, struct span json, struct err *err) {
+/* `json` is what the configuration was read from. */
+static int config_use(struct task *task, const struct image_config *config, struct span json, bool is_schema1,
+                      struct err *err) {
     struct image_facts *facts = task->facts;
-    struct image_config config;
-    if (image_config_parse(&task->arena, json, &config, err) < 0)
-        return -1;
-    if (!plan_intern_platform(task->resolve->plan, &config.platform, &facts->platform))
+    if (!plan_intern_platform(task->resolve->plan, &config->platform, &facts->platform))
         return memory_short(err);
-    if (!clock_parse(config.created, &facts->created))
+    if (!clock_parse(config->created, &facts->created))
         facts->created = PLAN_TIME_UNKNOWN;
-    if (config.diff_id_count != task->manifest.entry_count)
+    if (config->diff_id_count != task->manifest.entry_count)
         return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
-                       task->manifest.entry_count, config.diff_id_count);
-    record_keep(task, &config, json);
+                       task->manifest.entry_count, config->diff_id_count);
+    record_keep(task, config, json, is_schema1);
     facts->has_config = true;
     if (platform_skip(task, &facts->platform))
         return 0;
-    return facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, config.diff_ids, err);
+    return facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, config->diff_ids, err);
 }
 
 static void on_config(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
     struct task *task = context;
     struct resolve *resolve = task->resolve;
     struct image_facts *facts = task->facts;
+    struct image_config config;
     struct err err = {0};
     (void)digest;
     resolve->in_flight--;
     if (failure != NULL)
         err = *failure;
-    else
-        (void)config_use(task, bytes, &err);
+    else if (image_config_parse(&task->arena, bytes, &config, &err) == 0)
+        (void)config_use(task, &config, bytes, false, &err);
     if (err.code != ERR_NONE) {
         plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_PARTIAL);
         /* The layers are there all the same and will be scanned. */
@@ -306,20 +311,41 @@ static void on_config(void *context, struct span bytes, const struct digest *dig
     resolve_step(resolve);
 }
 
+/* The task's facts; true when they are new and to be filled in. */
+static bool facts_begin(struct task *task, const struct digest *digest) {
+    struct err err = {0};
+    bool fresh = false;
+    task->facts = plan_facts_of(task->resolve->plan, digest, &fresh);
+    if (task->facts == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        return false;
+    }
+    image_add(task, task->facts);
+    return fresh;
+}
+
+/* Docker's schema 1 has its configuration in itself. */
+static void schema1_read(struct task *task, struct span bytes, const struct digest *digest) {
+    struct plan *plan = task->resolve->plan;
+    struct err err = {0};
+    if (!facts_begin(task, digest))
+        return;
+    task->facts->media_type = plan_intern(plan, task->manifest.media_type);
+    if (task->facts->media_type.data == NULL)
+        (void)memory_short(&err);
+    else
+        (void)config_use(task, task->manifest.converted, bytes, true, &err);
+    if (err.code != ERR_NONE)
+        plan_facts_error(plan, task->facts, STAGE_CONFIG, &err, SCAN_FAILED);
+}
+
 /* True when the task goes on, for its configuration; else its work is done. */
 static bool image_read(struct task *task, const struct digest *digest) {
     struct resolve *resolve = task->resolve;
     struct err err = {0};
-    bool fresh = false;
-    struct image_facts *facts = plan_facts_of(resolve->plan, digest, &fresh);
-    if (facts == NULL) {
-        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+    if (!facts_begin(task, digest))
         return false;
-    }
-    task->facts = facts;
-    image_add(task, facts);
-    if (!fresh)
-        return false;
+    struct image_facts *facts = task->facts;
     facts->media_type = plan_intern(resolve->plan, task->manifest.media_type);
     facts->config_digest = task->manifest.config.digest;
     if (facts->media_type.data == NULL ||
@@ -333,10 +359,29 @@ static bool image_read(struct task *task, const struct digest *digest) {
     return true;
 }
 
-static void index_expand(struct task *task, const struct manifest *index) {
+/* Indexes that name each other many times over would unfold without end: under one reference each is opened once. */
+static bool index_is_new(struct task *task, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    bool fresh = false;
+    buf_reset(&resolve->packed);
+    digest_pack(digest, &resolve->packed);
+    buf_add(&resolve->packed, task->reference.text);
+    struct hash128 hash = body_hash_once(cache_secret(resolve->cache), buf_span(&resolve->packed));
+    struct span key = arena_copy(&resolve->plan->arena, span_make(&hash, sizeof hash));
+    if (key.data == NULL || map_put(&resolve->indexes, key, &fresh) == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        return false;
+    }
+    return fresh;
+}
+
+static void index_expand(struct task *task, const struct manifest *index, const struct digest *digest) {
     struct resolve *resolve = task->resolve;
     struct plan *plan = resolve->plan;
     struct err err = {0};
+    if (!index_is_new(task, digest))
+        return;
     if (task->depth + 1 > LIMIT_INDEX_DEPTH) {
         task_fail(
             task, STAGE_MANIFEST,
@@ -375,6 +420,7 @@ static void index_expand(struct task *task, const struct manifest *index) {
 static bool manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
     struct resolve *resolve = task->resolve;
     struct err err = {0};
+    const char *reason;
     tag_remember(task, digest);
     if (manifest_parse(&task->arena, bytes, &task->manifest, &err) < 0) {
         task_fail(task, STAGE_MANIFEST, &err);
@@ -385,16 +431,14 @@ static bool manifest_read(struct task *task, struct span bytes, const struct dig
         return image_read(task, digest);
     case MANIFEST_INDEX:
         keep(resolve, CACHE_INDEX, digest, bytes);
-        index_expand(task, &task->manifest);
+        index_expand(task, &task->manifest, digest);
         return false;
     case MANIFEST_ARTIFACT:
-        task_skip(task, digest, task->manifest.media_type, "artifact, not an image");
+        reason = manifest_artifact_text(&task->arena, &task->manifest, task->reference.tag);
+        task_skip(task, digest, task->manifest.media_type, reason == NULL ? "artifact, not an image" : reason);
         return false;
     case MANIFEST_SCHEMA1:
-        task_fail(task, STAGE_MANIFEST,
-                  (err_set(&err, ERR_UNSUPPORTED, 0,
-                           "manifest: Docker schema 1 is not supported; push the image again with a current client"),
-                   &err));
+        schema1_read(task, bytes, digest);
         return false;
     }
     return false;
@@ -441,7 +485,7 @@ static bool digest_recall(struct task *task, const struct digest *digest) {
     }
     if (cached(resolve, CACHE_INDEX, digest, &value) &&
         manifest_parse(&task->arena, value, &task->manifest, &err) == 0 && task->manifest.kind == MANIFEST_INDEX) {
-        index_expand(task, &task->manifest);
+        index_expand(task, &task->manifest, digest);
         return true;
     }
     return false;
@@ -509,6 +553,12 @@ static int tree_add(struct resolve *resolve, struct source *source, const struct
 static void on_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct resolve *resolve = context;
     struct err err = {0};
+    const struct selection *selection = resolve->options->selection;
+    bool of_registry = reference->registry.size > 0;
+    if (of_registry && !selection_wants_name(selection, reference->repository, reference->tag))
+        return;
+    if (reference->has_created && !selection_wants_time(selection, reference->created_utc_s))
+        return;
     resolve->found++;
     if (source->ops->tree != NULL) {
         if (tree_add(resolve, source, reference, &err) < 0)
@@ -528,13 +578,19 @@ static void on_reference(void *context, struct source *source, const struct sour
 struct listing_context {
     struct resolve *resolve;
     size_t target;
+    struct source *source;
     bool is_registry;
+    bool held;                    /* it waits for listing_resume() */
+    struct listing_context *next; /* all that are under way */
 };
 
-static void on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
+static bool on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct listing_context *listing = context;
-    on_reference(listing->resolve, source, reference);
-    resolve_step(listing->resolve);
+    struct resolve *resolve = listing->resolve;
+    on_reference(resolve, source, reference);
+    resolve_step(resolve);
+    listing->held = resolve->waiting > WAITING_MAX;
+    return !listing->held;
 }
 
 static void on_listed(void *context, const struct err *failure) {
@@ -543,6 +599,10 @@ static void on_listed(void *context, const struct err *failure) {
     if (failure != NULL)
         plan_target_error(resolve->plan, resolve->options->targets[listing->target], STAGE_RESOLVE, failure);
     resolve->listed[listing->target] = failure == NULL && listing->is_registry;
+    struct listing_context **at = &resolve->listings;
+    while (*at != listing)
+        at = &(*at)->next;
+    *at = listing->next;
     resolve->listing--;
     resolve_step(resolve);
 }
@@ -557,12 +617,29 @@ static void target_open(struct resolve *resolve, size_t index) {
     } else if (source_open(resolve->options->context, target, &source, &err) == 0) {
         resolve->sources.data[resolve->sources.count++] = source;
         resolve->registries.data[resolve->registries.count++] = (struct span){NULL, 0};
-        *listing = (struct listing_context){resolve, index, strcmp(source->ops->kind, "registry") == 0};
+        *listing = (struct listing_context){.resolve = resolve,
+                                            .target = index,
+                                            .source = source,
+                                            .is_registry = strcmp(source->ops->kind, "registry") == 0,
+                                            .next = resolve->listings};
+        resolve->listings = listing;
         resolve->listing++;
         source->ops->list(source, on_listing_reference, on_listed, listing);
         return;
     }
     plan_target_error(resolve->plan, target, STAGE_RESOLVE, &err);
+}
+
+/* What waits has become less: listings that were held go on. */
+static void listings_resume(struct resolve *resolve) {
+    for (struct listing_context *listing = resolve->listings, *next; listing != NULL; listing = next) {
+        next = listing->next;
+        if (!listing->held)
+            continue;
+        listing->held = false;
+        if (listing->source->ops->list_resume != NULL)
+            listing->source->ops->list_resume(listing->source);
+    }
 }
 
 /* Starts what may be started; says so when nothing is left. */
@@ -580,6 +657,8 @@ static void resolve_step(struct resolve *resolve) {
         else
             target_open(resolve, resolve->target_next++);
     }
+    if (resolve->listings != NULL && resolve->waiting < WAITING_MAX / 2)
+        listings_resume(resolve);
     resolve->stepping = false;
     if (resolve->first == NULL && resolve->in_flight == 0 && resolve->listing == 0 &&
         resolve->target_next == resolve->options->target_count) {
@@ -651,6 +730,7 @@ int resolve_start(const struct resolve_options *options, struct plan *plan, reso
     *resolve =
         (struct resolve){.options = options, .plan = plan, .cache = options->cache, .done = done, .context = context};
     arena_init(&resolve->scratch, 0, 0);
+    map_init(&resolve->indexes, 0);
     buf_init(&resolve->packed, 0);
     resolve->listed = arena_array(&plan->arena, options->target_count, sizeof *resolve->listed);
     int result = resolve->listed == NULL ? memory_short(err) : cache_reader_new(options->cache, &resolve->reader, err);
@@ -677,6 +757,7 @@ void resolve_free(struct resolve *resolve) {
         task_free(task_take(resolve));
     cache_reader_free(resolve->reader);
     arena_release(&resolve->scratch);
+    map_release(&resolve->indexes);
     buf_release(&resolve->packed);
     for (size_t i = 0; i < resolve->sources.count; i++)
         source_close(resolve->sources.data[i]);

@@ -5,6 +5,7 @@
 #define TRAWL_RESOLVE_H
 
 #include "engine/pipeline/plan.h"
+#include "engine/pipeline/selection.h"
 #include "io/cache/cache.h"
 
 struct resolve_options {
@@ -15,6 +16,7 @@ struct resolve_options {
     struct cache *cache; /* what was resolved before, and where what is resolved now is kept */
     const struct span *platforms; /* "os/architecture[/variant]"; none: all */
     size_t platform_count;
+    const struct selection *selection; /* of registries' images; NULL: all */
 };
 
 struct resolve;

@@ -302,6 +302,11 @@ static void on_resolved(void *context) {
 
 /* ---- the run ---- */
 
+static bool reference_wanted(void *context, struct span repository, struct span tag) {
+    const struct sweep *sweep = context;
+    return selection_wants_name(sweep->options->selection, repository, tag);
+}
+
 static int sweep_open(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
     if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
@@ -329,7 +334,10 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .plain_http = options->plain_http,
                                              .tls = options->tls,
                                              .username = options->username,
-                                             .password = options->password};
+                                             .password = options->password,
+                                             .listing_api = options->listing_api,
+                                             .wants = reference_wanted,
+                                             .wants_context = sweep};
     sweep->scan_options =
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,
@@ -383,12 +391,13 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
                                               .saved = options->saved,
                                               .cache = options->cache,
                                               .platforms = options->platforms,
-                                              .platform_count = options->platform_count};
+                                              .platform_count = options->platform_count,
+                                              .selection = options->selection};
     phase_begin(sweep, SWEEP_LISTING);
     if (resolve_start(&resolve_options, &sweep->plan, on_resolved, sweep, &sweep->resolve, err) < 0 ||
         loop_run(sweep->loop, err) < 0 || stopped(sweep, err) < 0)
         return -1;
-    if (!plan_order(&sweep->plan))
+    if (!plan_select(&sweep->plan, options->selection) || !plan_order(&sweep->plan))
         return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
     if (plan_keep(sweep, err) < 0)
         return -1;

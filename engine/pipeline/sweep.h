@@ -7,6 +7,7 @@
 #define TRAWL_SWEEP_H
 
 #include "engine/pipeline/emit.h"
+#include "engine/pipeline/selection.h"
 #include "io/codec/codec.h"
 
 enum sweep_phase { SWEEP_LISTING, SWEEP_SCANNING, SWEEP_COMPOSING };
@@ -54,8 +55,10 @@ struct sweep_options {
     void (*progress)(void *context, const struct sweep_progress *progress);
     void (*notice)(void *context, const char *text); /* one line for the log: which back-end, and why */
     void *context;
-    struct arena *arena; /* where the texts of the totals go */
-    int signal_fd;       /* readable when the user wants to stop; -1 for none */
+    struct arena *arena;               /* where the texts of the totals go */
+    int signal_fd;                     /* readable when the user wants to stop; -1 for none */
+    const struct selection *selection; /* which of the images that registries list; NULL: all */
+    const char *listing_api;           /* see struct source_context */
 };
 
 struct sweep_budget {

@@ -49,10 +49,11 @@ struct answer {
     struct err err;
 };
 
-static void on_reference(void *context, struct source *source, const struct source_reference *reference) {
+static bool on_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct answer *answer = context;
     (void)source;
     answer->reference = *reference;
+    return true;
 }
 
 static void on_listed(void *context, const struct err *err) {
