@@ -104,6 +104,13 @@ $(B)/trawl: $(B)/$(MAIN:.c=.o) $(LIBRARY)
 $(LIBRARY): $(OBJECTS) $(EMBEDS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# What decides what a scan finds: results in a cache are those of the same analyser, or they are made again.
+ANALYSER_SOURCES := $(sort $(wildcard base/*.[ch] base/*/*.[ch] io/archive/*.[ch] io/codec/*.[ch] matchers/*/*.[ch] \
+  matchers/*/*.def engine/image/*.[ch] engine/pipeline/inspect.[ch] engine/pipeline/layer_scan.[ch] \
+  engine/pipeline/image_record.[ch] engine/pipeline/found_secret.[ch])) $(RULE_FILES)
+$(B)/engine/pipeline/profile.o: $(ANALYSER_SOURCES)
+$(B)/engine/pipeline/profile.o: CPPFLAGS += -DTRAWL_ANALYSER='"$(shell cat $(ANALYSER_SOURCES) | sha256sum | cut -c1-32)"'
+
 # The vectorised twins are compiled for their own instruction set and chosen at run time: never call them unguarded.
 ifeq ($(MACHINE),x86_64)
 %_avx2.o: SIMD := -mavx2 -mbmi2

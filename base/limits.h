@@ -24,7 +24,9 @@
 #define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB)  /* an error's body read so that its connection can be used again */
 #define LIMIT_PAGES ((size_t)100000)             /* pages of one listing: 10 million names at 100 a page */
 #define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)        /* one page of a listing; docker-registry sends 1000 names */
-#define LIMIT_TARGETS ((size_t)10000000)         /* lines of a list file */
+#define LIMIT_LISTING_NAMES                                                                                            \
+    ((size_t)50000000) /* projects, repositories and tags of one listing; Docker Hub has 15 million repositories */
+#define LIMIT_TARGETS ((size_t)10000000) /* lines of a list file */
 
 /* Layers. The largest public layers unpack to some 40 GiB and hold 2 million entries. */
 #define LIMIT_LAYER_BYTES ((uint64_t)1 << 40)

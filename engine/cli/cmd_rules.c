@@ -33,7 +33,7 @@ static int rules_list(const struct rules_options *options, struct err *err) {
     bool ndjson = options->format != NULL && strcmp(options->format, "ndjson") == 0;
     if (options->format != NULL && !ndjson && strcmp(options->format, "table") != 0)
         return err_set(err, ERR_USAGE, 0, "--format must be table or ndjson");
-    if (rules_folder_load(&options->folders, &rules, err) < 0)
+    if (rules_folder_load(&options->folders, &rules, NULL, err) < 0)
         return -1;
     for (size_t i = 0; i < secret_rules_count(rules); i++)
         row_print(secret_rules_at(rules, i), ndjson);
@@ -49,7 +49,7 @@ static void list_print(const char *name, const struct span *items, size_t count)
 
 static int rules_show(const struct rules_options *options, const char *id, struct err *err) {
     AUTO_SECRET_RULES struct secret_rules *rules = NULL;
-    if (rules_folder_load(&options->folders, &rules, err) < 0)
+    if (rules_folder_load(&options->folders, &rules, NULL, err) < 0)
         return -1;
     const struct secret_rule *rule = secret_rules_find(rules, span_text(id));
     char quoted[64];
@@ -91,7 +91,7 @@ static int rules_test(struct rules_options *options, const struct text_list *fil
         if (!text_list_add(&arena, &paths, path))
             return err_set(err, ERR_NOMEM, 0, "no memory");
     }
-    if (rules_folder_load(&paths, &rules, err) < 0)
+    if (rules_folder_load(&paths, &rules, NULL, err) < 0)
         return -1;
     size_t examples = 0, failures = 0;
     for (size_t i = 0; i < (files->count == 0 ? 1 : files->count); i++) {

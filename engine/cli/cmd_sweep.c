@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash/digest.h"
 #include "engine/cli/scan.h"
+#include "engine/cli/sweep_state.h"
 #include "engine/cli/summary.h"
 #include "shard/shard_write.h"
 
@@ -69,6 +70,9 @@ static void totals_name(const struct totals *totals, struct shard_manifest *mani
     total_add(manifest, "packages", totals->packages);
     total_add(manifest, "package_sets", totals->package_sets);
     total_add(manifest, "errors", totals->errors);
+    total_add(manifest, "layers_known", totals->layers_known);
+    total_add(manifest, "plan_ms", totals->plan_ms);
+    total_add(manifest, "scan_ms", totals->scan_ms);
 }
 
 static int manifest_finish(struct scan *scan, const struct shard_totals *shards, struct err *err) {
@@ -85,33 +89,135 @@ static int manifest_finish(struct scan *scan, const struct shard_totals *shards,
     if (manifest.feed_at != 0)
         manifest.feed_version = span_text(clock_text(manifest.feed_at, feed));
     totals_name(&scan->totals, &manifest);
-    manifest.targets = arena_array(&scan->arena, scan->operands.count, sizeof *manifest.targets);
+    /* As they were typed; of a sweep that went on, what they meant. */
+    bool typed = scan->operands.count > 0;
+    manifest.target_count = typed ? scan->operands.count : scan->sweep.target_count;
+    manifest.targets = arena_array(&scan->arena, manifest.target_count, sizeof *manifest.targets);
     if (manifest.targets == NULL)
         return err_set(err, ERR_NOMEM, 0, "manifest: out of memory");
-    for (size_t i = 0; i < scan->operands.count; i++)
-        manifest.targets[i] = span_text(scan->operands.data[i]);
-    manifest.target_count = scan->operands.count;
+    for (size_t i = 0; i < manifest.target_count; i++)
+        manifest.targets[i] = typed ? span_text(scan->operands.data[i]) : scan->sweep.targets[i];
     for (size_t i = 0; i < TABLE_COUNT; i++)
         manifest.tables[i] = shards->tables[i];
     return shard_manifest_write(scan->output, &manifest, err);
+}
+
+/* ---- going on ---- */
+
+#define PRIVATE_CACHE_NAME "unfinished.cache"
+
+/* The sweep's own folder while it is written. */
+struct run {
+    struct scan *scan;
+    struct sweep_state state;
+};
+
+static int plan_keep(void *context, struct span plan, struct err *err) {
+    struct run *run = context;
+    run->state.plan = plan;
+    int result = sweep_state_write(run->scan->output, &run->state, err);
+    run->state.plan = (struct span){NULL, 0};
+    return result;
+}
+
+/* What an unfinished sweep in the folder says; the targets on the command line are those of one that has yet to begin.
+ */
+static int run_resume(struct run *run, struct err *err) {
+    struct scan *scan = run->scan;
+    struct sweep_state saved;
+    if (sweep_state_read(&scan->arena, scan->output, &saved, err) < 0) {
+        if (err->code == ERR_NOTFOUND && scan->targets.count > 0)
+            return 0; /* killed before it began: it begins now */
+        err->code = ERR_USAGE;
+        return -1;
+    }
+    if (!hash128_equal(saved.conditions, run->state.conditions))
+        return err_set(err, ERR_USAGE, 0,
+                       "%s: the unfinished sweep had other options, another database or another trawl; give the same, "
+                       "or sweep anew into another folder",
+                       scan->output);
+    run->state = saved;
+    scan->sweep.sweep_id = saved.sweep_id;
+    scan->started_at = scan->sweep.scanned_at = saved.started_at;
+    scan->sweep.targets = saved.targets;
+    scan->sweep.target_count = saved.target_count;
+    scan->sweep.saved = saved.plan;
+    run->state.plan = (struct span){NULL, 0};
+    return 0;
+}
+
+static int run_cache(struct run *run, struct err *err) {
+    struct scan *scan = run->scan;
+    const char *own = arena_format(&scan->arena, "%s/" PRIVATE_CACHE_NAME, scan->output);
+    const char *folder = scan->cache_folder;
+    bool none = scan->no_cache;
+    if (own == NULL)
+        return err_set(err, ERR_NOMEM, 0, "out of memory");
+    if (scan->resume != NULL && scan->sweep.saved.size > 0 && folder == NULL) {
+        folder = run->state.cache.size == 0 ? NULL : arena_text(&scan->arena, run->state.cache);
+        none = folder == NULL;
+    }
+    if (scan_cache_open(&scan->cache, folder, none, own, scan->quiet, err) < 0)
+        return -1;
+    scan->cache.is_kept = true;
+    run->state.cache = scan->cache.is_private ? span_text("") : span_text(scan->cache.folder);
+    return 0;
 }
 
 static int sweep_to_folder(struct scan *scan, struct err *err) {
     struct sweep_budget budget;
     AUTO_SHARD_SET struct shard_set *set = NULL;
     struct shard_totals shards;
+    struct run run = {.scan = scan,
+                      .state = {.sweep_id = scan->sweep.sweep_id,
+                                .started_at = scan->started_at,
+                                .conditions = scan->conditions,
+                                .targets = scan->sweep.targets,
+                                .target_count = scan->sweep.target_count}};
     if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 ||
-        shard_set_open(scan->output, &(struct shard_options){.memory_bytes = budget.writer_bytes}, &set, err) < 0)
+        shard_set_open(scan->output, &(struct shard_options){.memory_bytes = budget.writer_bytes}, &set, err) < 0 ||
+        (scan->resume != NULL && run_resume(&run, err) < 0) || run_cache(&run, err) < 0)
         return -1;
+    /* Until the plan is made again it stays as it was saved. */
+    if (scan->sweep.saved.size == 0 && sweep_state_write(scan->output, &run.state, err) < 0)
+        return -1;
+    scan->is_unfinished = true;
+    scan->sweep.save = plan_keep;
+    scan->sweep.save_context = &run;
     struct row_sink sink = {shard_put, set};
-    if (scan_run(scan, &sink, err) < 0 || shard_set_finish(set, &shards, err) < 0)
+    if (scan_run(scan, &sink, err) < 0 || shard_set_finish(set, &shards, err) < 0 ||
+        manifest_finish(scan, &shards, err) < 0)
         return -1;
-    return manifest_finish(scan, &shards, err);
+    scan->cache.is_kept = false;
+    sweep_state_remove(scan->output);
+    return 0;
+}
+
+/* Before anything is made in a folder that may be no sweep's. */
+static int resume_check(struct scan *scan, struct err *err) {
+    const char *manifest = arena_format(&scan->arena, "%s/" SHARD_MANIFEST_NAME, scan->resume);
+    const char *state = arena_format(&scan->arena, "%s/" SWEEP_STATE_NAME, scan->resume);
+    if (manifest == NULL || state == NULL)
+        return err_set(err, ERR_NOMEM, 0, "out of memory");
+    if (access(manifest, F_OK) == 0)
+        return err_set(err, ERR_USAGE, 0, "%s: this sweep is finished, there is nothing to resume", scan->resume);
+    if (scan->targets.count == 0 && access(state, F_OK) != 0)
+        return err_set(err, ERR_USAGE, 0, "%s: there is no unfinished sweep; name the targets to begin one",
+                       scan->resume);
+    return 0;
 }
 
 static int sweep(struct scan *scan) {
     struct err err = {0};
     uint64_t started_ns = clock_ns();
+    if (scan->resume != NULL && scan->output != NULL && strcmp(scan->resume, scan->output) != 0)
+        return command_fail("sweep",
+                            (err_set(&err, ERR_USAGE, 0, "--resume names the folder: --output is another"), &err));
+    if (scan->resume != NULL) {
+        scan->output = scan->resume;
+        if (resume_check(scan, &err) < 0)
+            return command_fail("sweep", &err);
+    }
     if (scan->output == NULL)
         return command_fail("sweep", (err_set(&err, ERR_USAGE, 0, "expected -o DIR: the folder for the rows"), &err));
     const char *id = scan->sweep_id == NULL ? sweep_id_make(scan) : scan->sweep_id;
@@ -121,7 +227,10 @@ static int sweep(struct scan *scan) {
     if (sweep_to_folder(scan, &err) < 0) {
         if (err.code == ERR_USAGE)
             return command_fail("sweep", &err);
-        (void)fprintf(stderr, "trawl sweep: %s; %s holds an unfinished sweep\n", err.text, scan->output);
+        (void)fprintf(stderr, "trawl sweep: %s\n", err.text);
+        if (scan->is_unfinished)
+            (void)fprintf(stderr, "trawl sweep: %s holds an unfinished sweep: go on with --resume %s\n", scan->output,
+                          scan->output);
         return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : EXIT_NOTHING;
     }
     if (!scan->quiet)
@@ -134,9 +243,10 @@ static int sweep(struct scan *scan) {
 }
 
 int cmd_sweep(int argc, char **argv) {
+    static const struct scan_kind kind = {.command = "sweep", .is_resumable = true};
     struct scan scan;
     int status;
-    if (scan_open(&scan, "sweep", argc, argv, &status))
+    if (scan_open(&scan, &kind, argc, argv, &status))
         status = sweep(&scan);
     scan_close(&scan);
     return status;

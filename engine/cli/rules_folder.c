@@ -54,7 +54,26 @@ static int folder_add(struct folder_files *files, const char *path, struct err *
     return result;
 }
 
-int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct err *err) {
+/* Names do not count: the same rules elsewhere find the same. */
+static int files_digest(const struct folder_files *files, struct digest *ret_digest, struct err *err) {
+    struct digest_stream *stream = NULL;
+    *ret_digest = (struct digest){.algorithm = DIGEST_NONE};
+    if (files->count == 0)
+        return 0;
+    if (digest_stream_new(DIGEST_SHA256, &stream, err) < 0)
+        return -1;
+    for (size_t i = 0; i < files->count; i++) {
+        uint64_t size = files->data[i].bytes.size;
+        digest_stream_add(stream, span_make(&size, sizeof size));
+        digest_stream_add(stream, files->data[i].bytes);
+    }
+    *ret_digest = digest_stream_end(stream);
+    digest_stream_free(stream);
+    return 0;
+}
+
+int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct digest *ret_digest,
+                      struct err *err) {
     struct folder_files files AUTO(files_release) = {0};
     arena_init(&files.arena, 0, LIMIT_SECRET_RULES_BYTES);
     for (size_t i = 0; i < paths->count; i++) {
@@ -63,5 +82,7 @@ int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_r
         if ((folder ? folder_add : file_add)(&files, paths->data[i], err) < 0)
             return -1;
     }
+    if (ret_digest != NULL && files_digest(&files, ret_digest, err) < 0)
+        return -1;
     return secret_rules_load(true, files.data, files.count, ret_rules, err);
 }

@@ -2,11 +2,13 @@
 #ifndef TRAWL_RULES_FOLDER_H
 #define TRAWL_RULES_FOLDER_H
 
+#include "base/hash/digest.h"
 #include "engine/cli/options.h"
 #include "matchers/secret/secret_rule.h"
 
 /* Each of `paths` is a rule file or a folder of *.yaml files (not looked into deeper), which are read in the order of
- * their names. */
-int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct err *err);
+ * their names. `ret_digest` (may be NULL) is that of these files' texts, and DIGEST_NONE where there are none. */
+int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct digest *ret_digest,
+                      struct err *err);
 
 #endif

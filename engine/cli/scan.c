@@ -9,6 +9,7 @@
 #include "engine/cli/progress.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
+#include "engine/pipeline/profile.h"
 #include "io/source/discover.h"
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
@@ -42,11 +43,19 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"sweep-id", 0, OPTION_TEXT, &scan->sweep_id},
         {"quiet", 'q', OPTION_FLAG, &scan->quiet},
         {"no-progress", 0, OPTION_FLAG, &scan->no_progress},
+        {"cache", 0, OPTION_TEXT, &scan->cache_folder},
+        {"no-cache", 0, OPTION_FLAG, &scan->no_cache},
+        {"resume", 0, OPTION_TEXT, &scan->resume},
+        {"include", 0, OPTION_LIST, &scan->includes},
+        {"exclude", 0, OPTION_LIST, &scan->excludes},
+        {"since", 0, OPTION_TEXT, &scan->since},
+        {"newest", 0, OPTION_COUNT, &scan->newest},
+        {"listing-api", 0, OPTION_TEXT, &scan->listing_api},
         /* The last row, which ends the table for the commands that have one target. */
-        {strcmp(scan->command, "sweep") == 0 ? "discover" : NULL, 0, OPTION_LIST, &scan->discover},
+        {scan->kind->is_resumable ? "discover" : NULL, 0, OPTION_LIST, &scan->discover},
         OPTION_END,
     };
-    return options_parse(&scan->arena, scan->command, options, argc, argv, &scan->operands, &scan->help, err);
+    return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
 }
 
 static int scanners_read(struct scan *scan, struct err *err) {
@@ -84,6 +93,39 @@ static int platforms_read(struct scan *scan, struct err *err) {
     }
     scan->sweep.platforms = platforms;
     scan->sweep.platform_count = scan->platforms.count;
+    return 0;
+}
+
+static int patterns_read(struct scan *scan, const struct text_list *list, const char *option,
+                         const struct span **ret_patterns, struct err *err) {
+    struct span *patterns = arena_array(&scan->arena, list->count, sizeof *patterns);
+    if (patterns == NULL)
+        return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    for (size_t i = 0; i < list->count; i++) {
+        patterns[i] = span_text(list->data[i]);
+        if (patterns[i].size == 0)
+            return err_set(err, ERR_USAGE, 0, "option %s: expected a pattern, found nothing", option);
+    }
+    *ret_patterns = patterns;
+    return 0;
+}
+
+static int selection_read(struct scan *scan, struct err *err) {
+    struct selection *selection = &scan->selection;
+    char quoted[64];
+    if (patterns_read(scan, &scan->includes, "--include", &selection->includes, err) < 0 ||
+        patterns_read(scan, &scan->excludes, "--exclude", &selection->excludes, err) < 0)
+        return -1;
+    selection->include_count = scan->includes.count;
+    selection->exclude_count = scan->excludes.count;
+    selection->newest = scan->newest;
+    selection->has_since = scan->since != NULL;
+    if (selection->has_since && !clock_parse(span_text(scan->since), &selection->since_utc_s))
+        return err_set(err, ERR_USAGE, 0,
+                       "option --since: expected a date such as 2024-05-01 or 2024-05-01T12:00:00Z, found '%s'",
+                       text_quote(span_text(scan->since), quoted, sizeof quoted));
+    scan->sweep.selection = selection;
+    scan->sweep.listing_api = scan->listing_api;
     return 0;
 }
 
@@ -138,7 +180,7 @@ static int secrets_open(struct scan *scan, struct err *err) {
     if (!scan->sweep.secrets)
         return 0;
     struct span key = span_text(scan->fingerprint_key == NULL ? default_key : scan->fingerprint_key);
-    if (rules_folder_load(&scan->rules, &scan->secret_rules, err) < 0) {
+    if (rules_folder_load(&scan->rules, &scan->secret_rules, &scan->rules_digest, err) < 0) {
         err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_USAGE;
         return -1;
     }
@@ -146,6 +188,48 @@ static int secrets_open(struct scan *scan, struct err *err) {
         return -1;
     scan->sweep.secret_engine = scan->secret_engine;
     return 0;
+}
+
+/* What decides what a scan finds, besides the bytes. */
+static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
+    struct sweep_options *sweep = &scan->sweep;
+    char rules[DIGEST_TEXT_SIZE] = "";
+    if (scan->rules_digest.algorithm != DIGEST_NONE)
+        (void)digest_text(&scan->rules_digest, rules);
+    sweep->profile = profile_of(&(struct profile_parts){
+        .packages = sweep->packages,
+        .secrets = sweep->secrets,
+        .show_secrets = sweep->show_secrets,
+        .verify_diff_id = sweep->verify_diff_id,
+        .rules = span_text(rules),
+        .fingerprint_key = span_text(scan->fingerprint_key == NULL ? "" : scan->fingerprint_key),
+        .unpacked_bytes_max = sweep->codec_limits.unpacked_bytes_max,
+        .ratio_max = sweep->codec_limits.ratio_max,
+        .catalogue_bytes_max = budget->catalogue_bytes_max});
+}
+
+/* A sweep that goes on must end with the rows that it would have had: what else decides them. */
+static void conditions_make(struct scan *scan) {
+    static const struct hash_key no_key;
+    const struct sweep_options *sweep = &scan->sweep;
+    struct buf text;
+    buf_init(&text, 0);
+    buf_add(&text, span_make(&sweep->profile, sizeof sweep->profile));
+    buf_format(&text, "%s %d %" PRId64 "\n", TRAWL_VERSION, sweep->with_declared,
+               sweep->db == NULL ? 0 : sweep->db->data_time_utc_s);
+    buf_add(&text, span_slice(scan->db_map.bytes, 0, 4096)); /* its header has a checksum of the rest */
+    for (size_t i = 0; i < sweep->platform_count; i++) {
+        buf_add(&text, sweep->platforms[i]);
+        buf_byte(&text, '\n');
+    }
+    buf_format(&text, "since %s newest %" PRIu64 "\n", scan->since == NULL ? "" : scan->since, scan->newest);
+    for (size_t i = 0; i < scan->includes.count; i++)
+        buf_format(&text, "include %s\n", scan->includes.data[i]);
+    for (size_t i = 0; i < scan->excludes.count; i++)
+        buf_format(&text, "exclude %s\n", scan->excludes.data[i]);
+    if (!text.failed)
+        scan->conditions = body_hash_once(&no_key, buf_span(&text));
+    buf_release(&text);
 }
 
 /* Signals come through a descriptor that the loop watches: no handler, no global flag. */
@@ -159,6 +243,18 @@ static int signals_open(struct scan *scan, struct err *err) {
         return err_set(err, ERR_IO, errno, "signals: %s", strerror(errno));
     scan->sweep.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return scan->sweep.signal_fd < 0 ? err_set(err, ERR_IO, errno, "signals: %s", strerror(errno)) : 0;
+}
+
+/* Operands are targets, or folders that become "dir:" targets. */
+static int targets_make(struct scan *scan, struct err *err) {
+    if (!scan->kind->is_of_folders)
+        return targets_read(&scan->arena, scan->operands.data, scan->operands.count, &scan->targets, err);
+    for (size_t i = 0; i < scan->operands.count; i++) {
+        const char *target = arena_format(&scan->arena, "dir:%s", scan->operands.data[i]);
+        if (target == NULL || !vec_push(&scan->targets, span_text(target)))
+            return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    }
+    return 0;
 }
 
 static void discover_notice(void *context, const char *text) {
@@ -178,7 +274,7 @@ static int discover_all(struct scan *scan, struct err *err) {
                            "discover %s: found no layout, archive, store or root file system in it",
                            scan->discover.data[i]);
         for (size_t j = 0; j < list.count; j++) {
-            if (!text_list_add(&scan->arena, &scan->operands, list.targets[j]))
+            if (!vec_push(&scan->targets, span_text(list.targets[j])))
                 return err_set(err, ERR_NOMEM, 0, "discover: out of memory");
         }
     }
@@ -201,20 +297,25 @@ static int settings_read(struct scan *scan, struct err *err) {
     scan->has_fail_on = scan->fail_on != NULL;
     if (scan->exit_code > 255)
         return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
-    if (discover_all(scan, err) < 0)
-        return -1;
-    if (scan->operands.count == 0)
+    if (scan->operands.count == 0 && scan->discover.count == 0 && scan->resume == NULL)
         return err_set(err, ERR_USAGE, 0, "expected at least one target");
+    if (scan->resume != NULL && !scan->kind->is_resumable)
+        return err_set(err, ERR_USAGE, 0, "option --resume: only a sweep into a folder can go on");
+    if (targets_make(scan, err) < 0 || discover_all(scan, err) < 0)
+        return -1;
     struct sweep_budget budget;
+    if (selection_read(scan, err) < 0)
+        return -1;
     if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 || password_read(scan, err) < 0)
         return -1;
-    sweep->targets = scan->operands.data;
-    sweep->target_count = scan->operands.count;
+    sweep->targets = scan->targets.data;
+    sweep->target_count = scan->targets.count;
     sweep->arena = &scan->arena;
     sweep->jobs = scan->jobs;
     sweep->memory_bytes = scan->memory_bytes;
     sweep->dedup = !scan->no_dedup;
-    sweep->verify_diff_id = scan->verify_diff_id;
+    sweep->verify_diff_id = scan->verify_diff_id || scan->kind->verifies_diff_id;
+    sweep->with_declared = scan->kind->is_of_folders;
     sweep->show_secrets = scan->show_secrets;
     sweep->plain_http = scan->plain_http;
     sweep->tls = scan->insecure || scan->ca_file != NULL;
@@ -234,12 +335,14 @@ static int settings_read(struct scan *scan, struct err *err) {
         .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
     if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
         return -1;
+    profile_make(scan, &budget);
+    conditions_make(scan);
     return 0;
 }
 
-bool scan_open(struct scan *scan, const char *command, int argc, char **argv, int *ret_status) {
+bool scan_open(struct scan *scan, const struct scan_kind *kind, int argc, char **argv, int *ret_status) {
     struct err err = {0};
-    *scan = (struct scan){.command = command, .exit_code = EXIT_FINDINGS, .sweep = {.signal_fd = -1}};
+    *scan = (struct scan){.kind = kind, .exit_code = EXIT_FINDINGS, .sweep = {.signal_fd = -1}};
     arena_init(&scan->arena, 0, 0);
     *ret_status = EXIT_DONE;
     if (options_read(scan, argc, argv, &err) == 0) {
@@ -248,7 +351,7 @@ bool scan_open(struct scan *scan, const char *command, int argc, char **argv, in
         if (settings_read(scan, &err) == 0)
             return true;
     }
-    *ret_status = command_fail(command, &err);
+    *ret_status = command_fail(kind->command, &err);
     return false;
 }
 
@@ -256,6 +359,8 @@ void scan_close(struct scan *scan) {
     if (scan->password != NULL)
         explicit_bzero(scan->password, strlen(scan->password));
     mem_free(scan->password);
+    scan_cache_close(&scan->cache);
+    targets_release(&scan->targets);
     secret_engine_free(scan->secret_engine);
     secret_rules_free(scan->secret_rules);
     file_map_close(&scan->db_map);
@@ -266,6 +371,10 @@ void scan_close(struct scan *scan) {
 
 int scan_run(struct scan *scan, const struct row_sink *sink, struct err *err) {
     struct progress progress;
+    if (scan->cache.cache == NULL &&
+        scan_cache_open(&scan->cache, scan->cache_folder, scan->no_cache, NULL, scan->quiet, err) < 0)
+        return -1;
+    scan->sweep.cache = scan->cache.cache;
     progress_init(&progress, scan->quiet || scan->no_progress);
     scan->sweep.progress = progress_show;
     scan->sweep.progress_ms = progress_interval_ms(&progress);
@@ -300,12 +409,12 @@ int scan_to_terminal(struct scan *scan) {
     if (scan->output != NULL) {
         file = fopen(scan->output, "we");
         if (file == NULL)
-            return command_fail(scan->command,
+            return command_fail(scan->kind->command,
                                 (err_set(&err, ERR_USAGE, errno, "%s: %s", scan->output, strerror(errno)), &err));
     }
     struct exporter_options options = {.out = file == NULL ? stdout : file, .width = terminal_width()};
     if (exporter_open(scan->format == NULL ? "table" : scan->format, &options, &exporter, &err) < 0)
-        return command_fail(scan->command, &err);
+        return command_fail(scan->kind->command, &err);
     struct row_sink sink = {row_export, exporter};
     scan->sweep.sweep_id = span_text(scan->sweep_id == NULL ? "" : scan->sweep_id);
     int result = scan_run(scan, &sink, &err);
@@ -313,7 +422,7 @@ int scan_to_terminal(struct scan *scan) {
         result = exporter_finish(exporter, &err);
     exporter_free(exporter);
     if (result < 0) {
-        (void)fprintf(stderr, "trawl %s: %s\n", scan->command, err.text);
+        (void)fprintf(stderr, "trawl %s: %s\n", scan->kind->command, err.text);
         return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : err.code == ERR_USAGE ? EXIT_USAGE : EXIT_NOTHING;
     }
     for (size_t i = 0; !scan->quiet && i < scan->totals.first_error_count; i++) {

@@ -4,23 +4,43 @@
 
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
+#include "engine/cli/scan_cache.h"
 #include "engine/pipeline/sweep.h"
+#include "engine/pipeline/targets.h"
 #include "io/file/file.h"
 
-struct scan {
+/* What the three differ in. */
+struct scan_kind {
     const char *command;
+    bool is_of_folders;    /* operands are folders, and what lock files only declare counts */
+    bool verifies_diff_id; /* always */
+    bool is_resumable;     /* into a folder */
+};
+
+struct scan {
+    const struct scan_kind *kind;
     struct arena arena;
     struct text_list operands;
     bool help;
 
     /* Options, as given. */
     struct text_list scanners, platforms, rules, discover;
-    const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key;
-    bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress;
+    const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key,
+        *cache_folder, *resume;
+    bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
+    struct text_list includes, excludes;
+    const char *since, *listing_api, *retry_failed;
+    uint64_t newest;
 
     /* What they lead to. */
     struct sweep_options sweep;
+    struct targets targets;    /* what the operands name */
+    struct hash128 conditions; /* what decides the rows besides the targets: see conditions_make() */
+    bool is_unfinished;        /* the folder holds a sweep that can go on */
+    struct scan_cache cache;
+    struct digest rules_digest; /* of every rule's text; DIGEST_NONE without rules */
+    struct selection selection;
     struct file_map db_map;
     struct vuln_db db;
     struct err db_damage; /* why there is no database although one was named */
@@ -36,7 +56,7 @@ struct scan {
 /* Reads the options and opens what they name: database, rules, signals. On failure prints why and sets `*ret_status`;
  * false also after
  * --help. scan_close() in any case. */
-bool scan_open(struct scan *scan, const char *command, int argc, char **argv, int *ret_status);
+bool scan_open(struct scan *scan, const struct scan_kind *kind, int argc, char **argv, int *ret_status);
 void scan_close(struct scan *scan);
 
 /* Runs the sweep into the sink, with progress on stderr. 0, or -1 with `err`. */

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "engine/image/compose.h"
+#include "engine/pipeline/image_record.h"
 #include "engine/pipeline/image_secrets.h"
 #include "engine/pipeline/package_set.h"
 
@@ -15,7 +16,10 @@ struct emit_run {
     struct row row;
     struct package_sets *sets;
     struct image_secrets *config_secrets;
-    struct map fingerprints; /* secrets that the summary has */
+    struct cache_reader *reader;
+    struct arena scratch;                            /* one image's configuration */
+    const struct layer_result *layers[LIMIT_LAYERS]; /* of the image at hand */
+    struct map fingerprints;                         /* secrets that the summary has */
 };
 
 static const struct span nothing = {NULL, 0};
@@ -56,12 +60,17 @@ static int error_emit(struct emit_run *run, const struct error_row *error, struc
     struct totals *totals = run->totals;
     totals->errors++;
     if (totals->first_error_count < TOTALS_ERRORS_MAX)
-        totals->first_errors[totals->first_error_count++] =
-            (struct total_error){error->target, span_text(stage_name(error->stage)), error->message};
+        totals->first_errors[totals->first_error_count++] = (struct total_error){
+            error->target, span_text(stage_name(error->stage)), plan_intern(run->plan, error->message)};
     return row_put(run->sink, row, err);
 }
 
 /* ---- layers ---- */
+
+/* How a layer is named in rows: a folder has no digest of its own but that of what is in it. */
+static const struct digest *layer_digest(const struct planned_layer *layer) {
+    return layer->descriptor.digest.algorithm == DIGEST_NONE ? &layer->result->digest : &layer->descriptor.digest;
+}
 
 static int secret_emit(struct emit_run *run, const struct digest *layer_digest, const struct layer_secret *secret,
                        struct err *err) {
@@ -92,12 +101,12 @@ static int secret_emit(struct emit_run *run, const struct digest *layer_digest, 
     return row_put(run->sink, row, err);
 }
 
-static int layer_errors_emit(struct emit_run *run, const struct planned_layer *layer, struct err *err) {
-    const struct layer_result *result = layer->result;
+static int layer_errors_emit(struct emit_run *run, const struct planned_layer *layer, const struct layer_result *result,
+                             struct err *err) {
     for (size_t i = 0; i < result->errors.count; i++) {
         const struct layer_error *error = &result->errors.data[i];
         struct error_row row = {.target = layer->first_reference,
-                                .layer_digest = &result->digest,
+                                .layer_digest = layer_digest(layer),
                                 .stage = error->stage,
                                 .path = error->path,
                                 .byte_offset = error->has_offset ? &error->byte_offset : NULL,
@@ -109,14 +118,17 @@ static int layer_errors_emit(struct emit_run *run, const struct planned_layer *l
     return 0;
 }
 
-static int layer_emit(struct emit_run *run, const struct planned_layer *layer, struct err *err) {
-    const struct layer_result *result = layer->result;
+static int layer_emit(struct emit_run *run, size_t index, struct err *err) {
+    const struct planned_layer *layer = run->plan->layers.data[index];
+    const struct layer_result *result = NULL;
+    if (layer_store_get(run->options->layers, index, &result, err) < 0)
+        return -1;
     struct totals *totals = run->totals;
     struct row *row = &run->row;
     char text[DIGEST_TEXT_SIZE];
     row_begin(row, TABLE_LAYER, run->options->sweep_id);
-    row_text(row, digest_span(&result->digest, text));
-    row_text(row, result->media_type);
+    row_text(row, digest_span(layer_digest(layer), text));
+    row_text(row, layer->descriptor.media_type);
     row_u64(row, result->compressed_bytes);
     row_u64(row, result->unpacked_bytes);
     row_u64(row, result->file_count);
@@ -126,18 +138,18 @@ static int layer_emit(struct emit_run *run, const struct planned_layer *layer, s
     row_u64(row, result->scan_ms);
     totals->layers++;
     totals->layer_references += layer->image_count;
-    totals->bytes_read += result->compressed_bytes;
-    totals->bytes_saved += result->compressed_bytes * (layer->image_count - 1);
+    totals->bytes_read += layer->is_known ? 0 : result->compressed_bytes;
+    totals->bytes_saved += result->compressed_bytes * (layer->image_count - !layer->is_known);
     totals->bytes_unpacked += result->unpacked_bytes;
     totals->files += result->file_count;
     totals->bodies += result->body_count;
     if (row_put(run->sink, row, err) < 0)
         return -1;
     for (size_t i = 0; i < result->secrets.count; i++) {
-        if (secret_emit(run, &result->digest, &result->secrets.data[i], err) < 0)
+        if (secret_emit(run, layer_digest(layer), &result->secrets.data[i], err) < 0)
             return -1;
     }
-    return layer_errors_emit(run, layer, err);
+    return layer_errors_emit(run, layer, result, err);
 }
 
 /* ---- images ---- */
@@ -150,12 +162,23 @@ static bool secret_is_worse(const struct total_secret *a, const struct total_sec
 static void secret_note(struct emit_run *run, const struct planned_image *image, const struct layer_secret *secret,
                         const char *state, struct span location) {
     struct totals *totals = run->totals;
+    struct plan *plan = run->plan;
     bool is_new = false;
-    if (secret->confidence < TOTALS_CONFIDENCE || map_put(&run->fingerprints, secret->fingerprint, &is_new) == NULL ||
-        !is_new)
+    if (secret->confidence < TOTALS_CONFIDENCE || map_get(&run->fingerprints, secret->fingerprint) != NULL)
         return;
-    struct total_secret entry = {secret->rule,     secret->redacted, location,          image->reference.text,
-                                 span_text(state), secret->severity, secret->confidence};
+    /* The layer may give way before the summary is printed: what stays is copied. */
+    struct span fingerprint = plan_intern(plan, secret->fingerprint);
+    void **known = fingerprint.data == NULL ? NULL : map_put(&run->fingerprints, fingerprint, &is_new);
+    if (known == NULL)
+        return;
+    *known = plan;
+    struct total_secret entry = {plan_intern(plan, secret->rule),
+                                 plan_intern(plan, secret->redacted),
+                                 plan_intern(plan, location),
+                                 image->text,
+                                 span_text(state),
+                                 secret->severity,
+                                 secret->confidence};
     size_t place = totals->top_secret_count;
     while (place > 0 && secret_is_worse(&entry, &totals->top_secrets[place - 1]))
         place--;
@@ -186,25 +209,35 @@ static int image_secret_emit(struct emit_run *run, const struct planned_image *i
     return row_put(run->sink, row, err);
 }
 
-static int image_layers_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
-                             struct err *err) {
+/* An image while its rows are written. */
+struct image_view {
+    const struct planned_image *image;
+    struct image_facts *facts;
+    struct digest digest;       /* the manifest's, or what stands for it */
+    struct image_config config; /* empty when it has none */
+    struct composition composition;
+    uint64_t secret_count;
+};
+
+static int image_layers_emit(struct emit_run *run, const struct image_view *view, struct err *err) {
     struct row *row = &run->row;
     size_t history = 0, ordinal = 0;
     struct digest none = {.algorithm = DIGEST_NONE};
-    const struct image_config *config = &image->config;
+    const struct image_facts *facts = view->facts;
+    const struct image_config *config = &view->config;
     char text[DIGEST_TEXT_SIZE];
     /* History has a line for each step; those without a layer are kept as empty layers, in their place. */
-    for (size_t i = 0; i < image->layer_count || history < config->history_count;) {
+    for (size_t i = 0; i < facts->layer_count || history < config->history_count;) {
         const struct history_entry *step = history < config->history_count ? &config->history[history] : NULL;
         bool empty = step != NULL && step->empty_layer;
-        if (!empty && i >= image->layer_count)
+        if (!empty && i >= facts->layer_count)
             break; /* more steps than layers: a squashed image that kept its history */
-        const struct planned_layer *layer = empty ? NULL : run->plan->layers.data[image->layers[i]];
+        const struct planned_layer *layer = empty ? NULL : run->plan->layers.data[facts->layers[i]];
         const struct digest *diff_id = !empty && i < config->diff_id_count ? &config->diff_ids[i] : &none;
         row_begin(row, TABLE_IMAGE_LAYER, run->options->sweep_id);
-        row_text(row, digest_span(image_digest, text));
+        row_text(row, digest_span(&view->digest, text));
         row_u64(row, ordinal++);
-        row_text(row, layer == NULL ? nothing : digest_span(&layer->result->digest, text));
+        row_text(row, layer == NULL ? nothing : digest_span(layer_digest(layer), text));
         row_text(row, digest_span(diff_id, text));
         row_text(row, step == NULL ? nothing : step->created_by);
         row_bool(row, empty);
@@ -216,76 +249,81 @@ static int image_layers_emit(struct emit_run *run, const struct planned_image *i
     return 0;
 }
 
-/* What the layers' results make of the image's own status. */
-static void image_status_settle(struct plan *plan, struct planned_image *image) {
+/* What the layers make of the image's own status: once for all references that share it. */
+static void status_settle(struct plan *plan, struct image_facts *facts) {
     size_t failed = 0;
-    for (size_t i = 0; i < image->layer_count; i++) {
-        const struct layer_result *result = plan->layers.data[image->layers[i]]->result;
-        enum scan_status status = result->status;
-        if (status == SCAN_DONE)
+    if (facts->is_settled)
+        return;
+    facts->is_settled = true;
+    for (size_t i = 0; i < facts->layer_count; i++) {
+        const struct layer_summary *layer = &plan->layers.data[facts->layers[i]]->summary;
+        if (layer->status == SCAN_DONE)
             continue;
-        failed += status == SCAN_FAILED;
-        if (image->status == SCAN_DONE)
-            image->status = SCAN_PARTIAL;
-        if (image->reason.size == 0 && result->errors.count > 0)
-            image->reason = result->errors.data[0].message;
+        failed += layer->status == SCAN_FAILED;
+        if (facts->status == SCAN_DONE)
+            facts->status = SCAN_PARTIAL;
+        if (facts->reason.size == 0)
+            facts->reason = plan_intern(plan, layer->reason);
     }
-    if (failed > 0 && failed == image->layer_count)
-        image->status = SCAN_FAILED;
+    if (failed > 0 && failed == facts->layer_count)
+        facts->status = SCAN_FAILED;
 }
 
-static int image_row_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
-                          struct span package_set, struct err *err) {
+static int image_row_emit(struct emit_run *run, const struct image_view *view, struct span package_set,
+                          struct err *err) {
     struct row *row = &run->row;
-    const struct image_config *config = &image->config;
+    const struct planned_image *image = view->image;
+    const struct image_facts *facts = view->facts;
+    const struct image_config *config = &view->config;
     char text[DIGEST_TEXT_SIZE];
     uint64_t packed = 0, unpacked = 0;
-    int64_t created;
-    for (size_t i = 0; i < image->layer_count; i++) {
-        packed += run->plan->layers.data[image->layers[i]]->result->compressed_bytes;
-        unpacked += run->plan->layers.data[image->layers[i]]->result->unpacked_bytes;
+    for (size_t i = 0; i < facts->layer_count; i++) {
+        packed += run->plan->layers.data[facts->layers[i]]->summary.compressed_bytes;
+        unpacked += run->plan->layers.data[facts->layers[i]]->summary.unpacked_bytes;
     }
     row_begin(row, TABLE_IMAGE, run->options->sweep_id);
-    row_text(row, image->reference.text);
-    row_text(row, image->reference.registry);
-    row_text(row, image->reference.repository);
-    row_text_or_nil(row, image->reference.tag);
-    row_text(row, digest_span(image_digest, text));
-    row_text(row, span_text(image->kind));
-    row_text(row, image->media_type);
-    row_text(row, image->platform.os);
-    row_text(row, image->platform.architecture);
-    row_text(row, image->platform.variant);
-    row_text(row, digest_span(&image->config_descriptor.digest, text));
+    row_text(row, image->text);
+    row_text(row, image->registry);
+    row_text(row, image->repository);
+    row_text_or_nil(row, image->tag);
+    row_text(row, digest_span(&view->digest, text));
+    row_text(row, span_text(planned_image_kind(image)));
+    row_text(row, facts->media_type);
+    row_text(row, facts->platform.os);
+    row_text(row, facts->platform.architecture);
+    row_text(row, facts->platform.variant);
+    row_text(row, digest_span(&facts->config_digest, text));
     /* Reproducible builds write year 1 or 0; warehouses' times begin in 1970. */
-    if (clock_parse(config->created, &created) && created >= 0)
-        row_time(row, created);
+    if (facts->created >= 0)
+        row_time(row, facts->created);
     else
         row_nil(row);
     row_text(row, config->user);
-    row_u64(row, image->layer_count);
+    row_u64(row, facts->layer_count);
     row_u64(row, packed);
     row_u64(row, unpacked);
     row_text(row, package_set);
     row_nil(row);
     row_map(row, config->labels, config->label_count);
-    row_text(row, span_text(scan_status_name(image->status)));
-    row_text(row, image->reason);
+    row_text(row, span_text(scan_status_name(facts->status)));
+    row_text(row, facts->reason);
     row_time(row, run->options->scanned_at);
     return row_put(run->sink, row, err);
 }
 
-static void image_count(struct emit_run *run, const struct planned_image *image,
-                        const uint64_t vulnerabilities[SEVERITY_COUNT], uint64_t secrets) {
+static void image_count(struct emit_run *run, const struct image_view *view,
+                        const uint64_t vulnerabilities[SEVERITY_COUNT]) {
     struct totals *totals = run->totals;
+    enum scan_status status = view->facts->status;
     totals->images++;
-    totals->images_done += image->status == SCAN_DONE;
-    totals->images_partial += image->status == SCAN_PARTIAL;
-    totals->images_failed += image->status == SCAN_FAILED;
-    totals->images_skipped += image->status == SCAN_SKIPPED;
-    struct worst_image entry = {
-        .reference = image->reference.text, .architecture = image->platform.architecture, .secrets = secrets};
-    uint64_t weight = secrets;
+    totals->images_done += status == SCAN_DONE;
+    totals->images_partial += status == SCAN_PARTIAL;
+    totals->images_failed += status == SCAN_FAILED;
+    totals->images_skipped += status == SCAN_SKIPPED;
+    struct worst_image entry = {.reference = view->image->text,
+                                .architecture = view->facts->platform.architecture,
+                                .secrets = view->secret_count};
+    uint64_t weight = view->secret_count;
     for (size_t s = 0; s < SEVERITY_COUNT; s++) {
         entry.vulnerabilities[s] = vulnerabilities[s];
         weight += vulnerabilities[s];
@@ -311,72 +349,104 @@ static void image_count(struct emit_run *run, const struct planned_image *image,
     totals->worst_image_count = size_min(totals->worst_image_count + 1, TOTALS_WORST_MAX);
 }
 
-static int image_secrets_emit(struct emit_run *run, struct planned_image *image, const struct digest *image_digest,
-                              const struct composition *composition, uint64_t *secret_count, struct err *err) {
+static int image_secrets_emit(struct emit_run *run, struct image_view *view, struct err *err) {
+    const struct composition *composition = &view->composition;
     for (size_t i = 0; i < composition->secrets.count; i++) {
         const struct composed_secret *composed = &composition->secrets.data[i];
-        const struct digest *layer = &run->plan->layers.data[image->layers[composed->layer_index]]->result->digest;
-        *secret_count += composed->secret->confidence >= TOTALS_CONFIDENCE;
-        if (image_secret_emit(run, image, image_digest, composed->secret, composed->secret->path,
+        const struct digest *layer = layer_digest(run->plan->layers.data[view->facts->layers[composed->layer_index]]);
+        view->secret_count += composed->secret->confidence >= TOTALS_CONFIDENCE;
+        if (image_secret_emit(run, view->image, &view->digest, composed->secret, composed->secret->path,
                               secret_state_name(composed->state), layer, err) < 0)
             return -1;
     }
-    if (!run->options->secrets || !image->has_config)
+    if (!run->options->secrets || !view->facts->has_config)
         return 0;
     const struct config_secret *found = NULL;
     size_t count = 0;
-    if (image_secrets_search(run->config_secrets, &image->config, &found, &count, err) < 0 ||
-        image_secrets_redact(run->config_secrets, &image->config, err) < 0)
+    if (image_secrets_search(run->config_secrets, &view->config, &found, &count, err) < 0 ||
+        image_secrets_redact(run->config_secrets, &view->config, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        *secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
-        if (secret_emit(run, &image->config_descriptor.digest, &found[i].secret, err) < 0 ||
-            image_secret_emit(run, image, image_digest, &found[i].secret, found[i].secret.path, found[i].state, NULL,
-                              err) < 0)
+        view->secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
+        if (secret_emit(run, &view->facts->config_digest, &found[i].secret, err) < 0 ||
+            image_secret_emit(run, view->image, &view->digest, &found[i].secret, found[i].secret.path, found[i].state,
+                              NULL, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int image_errors_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
-                             struct err *err) {
-    for (size_t i = 0; i < image->errors.count; i++) {
-        struct error_row row = {.target = image->reference.text,
-                                .image_digest = image_digest,
-                                .stage = image->errors.data[i].stage,
-                                .code = image->errors.data[i].code,
-                                .message = image->errors.data[i].message};
+static int image_errors_emit(struct emit_run *run, const struct image_view *view, struct err *err) {
+    const struct image_facts *facts = view->facts;
+    for (size_t i = 0; i < facts->errors.count; i++) {
+        struct error_row row = {.target = view->image->text,
+                                .image_digest = &view->digest,
+                                .stage = facts->errors.data[i].stage,
+                                .code = facts->errors.data[i].code,
+                                .message = facts->errors.data[i].message};
         if (error_emit(run, &row, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int image_emit(struct emit_run *run, struct planned_image *image, struct err *err) {
+/* The configuration comes back out of the cache: a fleet's do not fit into memory. */
+static int config_load(struct emit_run *run, struct image_view *view, struct err *err) {
+    struct profile_key key = profile_key(&view->facts->digest, NULL);
+    struct image_record record;
+    struct span value;
+    if (!view->facts->has_config)
+        return 0;
+    if (!cache_get(run->reader, CACHE_IMAGE, profile_key_span(&key), &value) ||
+        !image_record_unpack(&run->scratch, value, &record))
+        return err_set(err, ERR_IO, 0, "%.*s: the cache lost it since this sweep put it there; run again with --resume",
+                       SPAN_FORMAT(view->image->text));
+    struct span config = arena_copy(&run->scratch, record.config); /* texts of the configuration may borrow it */
+    cache_reader_reset(run->reader);
+    if (config.data == NULL)
+        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
+    if (!record.is_schema1)
+        return image_config_parse(&run->scratch, config, &view->config, err);
+    struct manifest manifest;
+    if (manifest_parse(&run->scratch, config, &manifest, err) < 0)
+        return -1;
+    assert(manifest.kind == MANIFEST_SCHEMA1);
+    view->config = *manifest.converted;
+    return 0;
+}
+
+static int image_emit(struct emit_run *run, const struct planned_image *image, struct err *err) {
     static const uint64_t no_vulnerabilities[SEVERITY_COUNT] = {0};
-    const struct layer_result *layers[LIMIT_LAYERS];
-    struct composition composition = {0};
+    struct image_view view = {.image = image, .facts = image->facts, .digest = image->facts->digest};
     struct package_set_outcome set = {.id = nothing, .vulnerabilities = no_vulnerabilities};
-    uint64_t secret_count = 0;
-    for (size_t i = 0; i < image->layer_count; i++)
-        layers[i] = run->plan->layers.data[image->layers[i]]->result;
+    struct plan *plan = run->plan;
+    int result = 0;
+    arena_reset(&run->scratch);
+    layer_store_release(run->options->layers);
+    for (size_t i = 0; result == 0 && i < view.facts->layer_count; i++)
+        result = layer_store_get(run->options->layers, view.facts->layers[i], &run->layers[i], err);
     /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
-    bool is_tree = image->source != NULL && image->source->ops->manifest == NULL;
-    const struct digest *image_digest = is_tree ? &layers[0]->digest : &image->digest;
-    image_status_settle(run->plan, image);
-    int result = compose(layers, image->layer_count, run->options->with_declared, &composition, err);
-    if (result == 0 && composition.packages.count > 0)
-        result = package_sets_emit(run->sets, &composition, layers, &set, err);
+    bool is_tree = view.facts->layer_count == 1 && view.facts->digest.algorithm == DIGEST_NONE &&
+                   plan->layers.data[view.facts->layers[0]]->tree != NULL;
+    if (result == 0 && is_tree)
+        view.digest = run->layers[0]->digest;
+    status_settle(plan, view.facts);
     if (result == 0)
-        result = image_secrets_emit(run, image, image_digest, &composition, &secret_count, err);
-    if (result == 0 && image->status != SCAN_SKIPPED && !is_tree)
-        result = image_layers_emit(run, image, image_digest, err);
+        result = config_load(run, &view, err);
     if (result == 0)
-        result = image_errors_emit(run, image, image_digest, err);
+        result = compose(run->layers, view.facts->layer_count, run->options->with_declared, &view.composition, err);
+    if (result == 0 && view.composition.packages.count > 0)
+        result = package_sets_emit(run->sets, &view.composition, run->layers, &set, err);
     if (result == 0)
-        result = image_row_emit(run, image, image_digest, set.id, err);
-    image_count(run, image, set.vulnerabilities, secret_count);
-    composition_release(&composition);
+        result = image_secrets_emit(run, &view, err);
+    if (result == 0 && view.facts->status != SCAN_SKIPPED && !is_tree)
+        result = image_layers_emit(run, &view, err);
+    if (result == 0)
+        result = image_errors_emit(run, &view, err);
+    if (result == 0)
+        result = image_row_emit(run, &view, set.id, err);
+    image_count(run, &view, set.vulnerabilities);
+    composition_release(&view.composition);
     return result;
 }
 
@@ -400,13 +470,14 @@ static int plan_emit(struct emit_run *run, struct err *err) {
             return -1;
     }
     for (size_t i = 0; i < plan->layers.count; i++) {
-        if (layer_emit(run, plan->layers.data[i], err) < 0)
+        layer_store_release(run->options->layers);
+        if (layer_emit(run, i, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < plan->images.count; i++) {
         if (run->options->stop != NULL && run->options->stop(run->options->stop_context))
             return err_set(err, ERR_CANCELED, 0, "canceled");
-        if (image_emit(run, plan->images.data[i], err) < 0)
+        if (image_emit(run, &plan->images.data[i], err) < 0)
             return -1;
     }
     return 0;
@@ -417,16 +488,21 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     struct totals totals = {0};
     struct emit_run run = {.plan = plan, .options = options, .sink = sink, .totals = &totals};
     row_init(&run.row);
+    arena_init(&run.scratch, 0, 0);
     map_init(&run.fingerprints, (uint64_t)(uintptr_t)plan);
-    int result = package_sets_new(options, sink, &totals, &plan->arena, &run.sets, err);
+    int result = cache_reader_new(options->cache, &run.reader, err);
+    if (result == 0)
+        result = package_sets_new(options, sink, &totals, &plan->arena, &run.sets, err);
     if (result == 0 && options->secrets)
         result =
-            image_secrets_new(options->secret_engine, options->show_secrets, &plan->arena, &run.config_secrets, err);
+            image_secrets_new(options->secret_engine, options->show_secrets, &run.scratch, &run.config_secrets, err);
     if (result == 0)
         result = plan_emit(&run, err);
     package_sets_free(run.sets);
     image_secrets_free(run.config_secrets);
+    cache_reader_free(run.reader);
     map_release(&run.fingerprints);
+    arena_release(&run.scratch);
     row_release(&run.row);
     if (result == 0)
         *ret_totals = totals;

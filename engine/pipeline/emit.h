@@ -4,7 +4,7 @@
 #define TRAWL_EMIT_H
 
 #include "base/model/row.h"
-#include "engine/pipeline/plan.h"
+#include "engine/pipeline/layer_store.h"
 #include "engine/pipeline/totals.h"
 #include "matchers/secret/secret_engine.h"
 #include "matchers/vuln/vuln_match.h"
@@ -21,6 +21,8 @@ static inline int row_put(const struct row_sink *sink, struct row *row, struct e
 
 struct emit_options {
     struct span sweep_id;
+    struct cache *cache;
+    struct layer_store *layers;
     bool packages, secrets;
     bool with_declared; /* packages that lock files only declare: of folders, not of images */
     bool show_secrets;

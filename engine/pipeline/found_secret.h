@@ -5,12 +5,10 @@
 #include "engine/image/layer_result.h"
 #include "matchers/secret/secret_engine.h"
 
-/* Everything but the path. `show` puts the clear text in place of the redacted one. Rule and provider are borrowed from
- * the rules. False when memory is short. */
+/* Everything but the path. `show` puts the clear text in place of the redacted one. False when memory is short. */
 bool found_secret_make(struct arena *arena, const struct secret_hit *hit, bool show, struct layer_secret *ret_secret);
 
-/* A finding with copies of its texts in another arena; rule and provider stay borrowed from the rules, the path is not
- * copied. False when memory is short. */
+/* A finding with copies of its texts in another arena; the path is not copied. False when memory is short. */
 bool found_secret_copy(struct arena *arena, const struct layer_secret *from, struct layer_secret *ret_secret);
 
 #endif

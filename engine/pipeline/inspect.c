@@ -151,7 +151,7 @@ static void secrets_search(struct inspect *inspect, struct span body) {
         return;
     const struct layer_secret *known = NULL;
     size_t known_count = 0;
-    if (seen != NULL && seen_find(seen, hash, &known, &known_count)) {
+    if (seen != NULL && seen_find(seen, hash, body.size, &known, &known_count)) {
         secrets_add(inspect, known, known_count, true);
         return;
     }
@@ -162,7 +162,7 @@ static void secrets_search(struct inspect *inspect, struct span body) {
     secrets_add(inspect, inspect->found.data, inspect->found.count, false);
     /* A search that did not end well is not remembered: its error belongs to every place where the body stands. */
     if (seen != NULL && errors == inspect->result->errors.count)
-        seen_add(seen, hash, inspect->found.data, inspect->found.count);
+        seen_add(seen, hash, body.size, inspect->found.data, inspect->found.count);
 }
 
 /* A loop that compilers turn into vector code: large files pass through it whole. */

@@ -200,7 +200,7 @@ static bool blob_is_right(struct layer_scan *scan, const struct descriptor *desc
                           digest_text(&descriptor->digest, expected), digest_text(&digest, found), bytes);
             return false;
         }
-        if (descriptor->size != bytes) {
+        if (!descriptor->size_unknown && descriptor->size != bytes) {
             (void)err_set(err, ERR_DIGEST, 0, "blob: expected %" PRIu64 " bytes as the manifest says, found %" PRIu64,
                           descriptor->size, bytes);
             return false;

@@ -5,130 +5,233 @@
 void plan_init(struct plan *plan) {
     *plan = (struct plan){0};
     arena_init(&plan->arena, 256 * 1024, 0);
+    map_init(&plan->facts_by_digest, 0);
     map_init(&plan->layers_by_digest, 0);
-    map_init(&plan->image_keys, (uint64_t)(uintptr_t)plan);
+    map_init(&plan->texts, (uint64_t)(uintptr_t)plan);
 }
 
 void plan_release(struct plan *plan) {
-    for (size_t i = 0; i < plan->images.count; i++)
-        vec_release(&plan->images.data[i]->errors);
-    for (size_t i = 0; i < plan->layers.count; i++)
+    for (size_t i = 0; i < plan->facts.count; i++)
+        vec_release(&plan->facts.data[i]->errors);
+    for (size_t i = 0; i < plan->layers.count; i++) {
         layer_result_free(plan->layers.data[i]->result);
+        mem_free(plan->layers.data[i]->reason);
+    }
     vec_release(&plan->images);
+    vec_release(&plan->facts);
     vec_release(&plan->layers);
     vec_release(&plan->errors);
     vec_release(&plan->error_targets);
+    map_release(&plan->facts_by_digest);
     map_release(&plan->layers_by_digest);
-    map_release(&plan->image_keys);
+    map_release(&plan->texts);
     arena_release(&plan->arena);
 }
 
-struct planned_image *plan_image_add(struct plan *plan, struct source *source,
-                                     const struct source_reference *reference) {
-    struct planned_image *image = arena_zalloc(&plan->arena, sizeof *image);
-    if (image == NULL || !vec_push(&plan->images, image))
+/* ---- texts ---- */
+
+struct span plan_intern(struct plan *plan, struct span text) {
+    if (text.size == 0)
+        return span_text("");
+    struct span *known = map_get(&plan->texts, text);
+    if (known != NULL)
+        return *known;
+    struct span *kept = arena_alloc(&plan->arena, sizeof *kept);
+    struct span copy = kept == NULL ? (struct span){NULL, 0} : arena_copy(&plan->arena, text);
+    void **place = copy.data == NULL ? NULL : map_put(&plan->texts, copy, NULL);
+    if (place == NULL)
+        return (struct span){NULL, 0};
+    *kept = copy;
+    *place = kept;
+    return copy;
+}
+
+bool plan_intern_platform(struct plan *plan, const struct platform *platform, struct platform *ret_platform) {
+    ret_platform->os = plan_intern(plan, platform->os);
+    ret_platform->architecture = plan_intern(plan, platform->architecture);
+    ret_platform->variant = plan_intern(plan, platform->variant);
+    return ret_platform->os.data != NULL && ret_platform->architecture.data != NULL &&
+           ret_platform->variant.data != NULL;
+}
+
+/* ---- images ---- */
+
+static struct span digest_key(const struct digest *digest) {
+    return span_make(digest->bytes, digest_size(digest->algorithm));
+}
+
+struct image_facts *plan_facts_new(struct plan *plan) {
+    struct image_facts *facts = arena_zalloc(&plan->arena, sizeof *facts);
+    if (facts == NULL || !vec_push(&plan->facts, facts))
         return NULL;
-    image->source = source;
-    image->kind = source == NULL ? source_kind(reference->text) : source->ops->kind;
-    image->reference = *reference;
-    return image;
+    facts->created = PLAN_TIME_UNKNOWN;
+    return facts;
+}
+
+/* A digest's bytes, and whose folders they stand for. */
+struct facts_key {
+    uint8_t bytes[64];
+    const struct source *owner;
+};
+
+static struct span facts_key(struct facts_key *key, const struct source *owner, const struct digest *digest) {
+    if (owner == NULL)
+        return digest_key(digest);
+    memset(key, 0, sizeof *key);
+    memcpy(key->bytes, digest->bytes, sizeof key->bytes);
+    key->owner = owner;
+    return span_make(key, sizeof *key);
+}
+
+struct image_facts *plan_facts_find(const struct plan *plan, const struct source *owner, const struct digest *digest) {
+    struct facts_key key;
+    return map_get(&plan->facts_by_digest, facts_key(&key, owner, digest));
+}
+
+struct image_facts *plan_facts_of(struct plan *plan, const struct source *owner, const struct digest *digest,
+                                  bool *ret_new) {
+    struct image_facts *facts = plan_facts_find(plan, owner, digest);
+    struct facts_key key;
+    *ret_new = facts == NULL;
+    if (facts != NULL)
+        return facts;
+    facts = plan_facts_new(plan);
+    if (facts == NULL)
+        return NULL;
+    facts->digest = *digest;
+    struct span name =
+        owner == NULL ? digest_key(&facts->digest) : arena_copy(&plan->arena, facts_key(&key, owner, digest));
+    void **place = name.data == NULL ? NULL : map_put(&plan->facts_by_digest, name, NULL);
+    if (place == NULL)
+        return NULL;
+    *place = facts;
+    return facts;
+}
+
+bool plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference,
+                    struct image_facts *facts) {
+    struct planned_image image = {source, reference->text, reference->registry, reference->repository, reference->tag,
+                                  facts};
+    return vec_push(&plan->images, image);
+}
+
+const char *planned_image_kind(const struct planned_image *image) {
+    return image->source == NULL ? source_kind(image->text) : image->source->ops->kind;
 }
 
 static struct image_error error_make(struct plan *plan, enum stage stage, const struct err *err) {
-    struct span message = arena_copy(&plan->arena, span_text(err->text));
+    struct span message = plan_intern(plan, span_text(err->text));
     return (struct image_error){stage, err->code, message.data == NULL ? span_text("out of memory") : message};
 }
 
-void plan_image_error(struct plan *plan, struct planned_image *image, enum stage stage, const struct err *err,
+void plan_facts_error(struct plan *plan, struct image_facts *facts, enum stage stage, const struct err *err,
                       enum scan_status status) {
     struct image_error error = error_make(plan, stage, err);
-    if (image->reason.size == 0)
-        image->reason = error.message;
-    if (status > image->status || image->status == SCAN_SKIPPED)
-        image->status = status;
-    (void)vec_push(&image->errors, error); /* out of memory: the status has been lowered all the same */
+    if (facts->reason.size == 0)
+        facts->reason = error.message;
+    if (status > facts->status || facts->status == SCAN_SKIPPED)
+        facts->status = status;
+    (void)vec_push(&facts->errors, error); /* out of memory: the status has been lowered all the same */
 }
 
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err) {
-    struct source_reference reference = {.text = target, .registry = span_text(""), .repository = target};
-    struct planned_image *image = source_is_registry(target) ? NULL : plan_image_add(plan, NULL, &reference);
-    if (image != NULL)
-        plan_image_error(plan, image, stage, err, SCAN_FAILED);
+    struct source_reference reference = {
+        .text = target, .registry = span_text(""), .repository = target, .tag = {NULL, 0}};
+    struct image_facts *facts = source_is_registry(target) ? NULL : plan_facts_new(plan);
+    if (facts != NULL && plan_image_add(plan, NULL, &reference, facts))
+        plan_facts_error(plan, facts, stage, err, SCAN_FAILED);
     else if (vec_push(&plan->errors, error_make(plan, stage, err)) && !vec_push(&plan->error_targets, target))
         plan->errors.count--;
 }
 
-static size_t layer_place(struct plan *plan, struct planned_image *image, struct planned_layer *layer) {
-    layer->source = image->source;
-    layer->reference = &image->reference;
-    if (!vec_push(&plan->layers, layer))
+/* ---- layers ---- */
+
+static size_t layer_place(struct plan *plan, struct planned_layer *layer) {
+    if (plan->layers.count == UINT32_MAX || !vec_push(&plan->layers, layer))
         return SIZE_MAX;
     return plan->layers.count - 1;
 }
 
 /* A layer knows its index through the map: the value is the index + 1, so that NULL stays "not there". */
-size_t plan_layer_add(struct plan *plan, struct planned_image *image, const struct descriptor *descriptor,
-                      const struct digest *diff_id) {
-    struct span key = span_make(descriptor->digest.bytes, digest_size(descriptor->digest.algorithm));
-    void *known = map_get(&plan->layers_by_digest, key);
-    struct planned_layer *layer =
-        known == NULL ? arena_zalloc(&plan->arena, sizeof *layer) : plan->layers.data[(uintptr_t)known - 1];
-    if (layer == NULL)
+size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
+                      const struct descriptor *descriptor, const struct digest *diff_id) {
+    struct span media_type = plan_intern(plan, descriptor->media_type);
+    void *known = map_get(&plan->layers_by_digest, digest_key(&descriptor->digest));
+    if (media_type.data == NULL)
         return SIZE_MAX;
-    layer->image_count++;
-    if (layer->diff_id.algorithm == DIGEST_NONE)
-        layer->diff_id = *diff_id;
     if (known != NULL) {
-        if (span_compare(image->reference.text, layer->first_reference) < 0)
-            layer->first_reference = image->reference.text;
+        struct planned_layer *layer = plan->layers.data[(uintptr_t)known - 1];
+        if (layer->diff_id.algorithm == DIGEST_NONE)
+            layer->diff_id = *diff_id;
+        /* Manifests may differ in what they call it; rows may not depend on which was read first. */
+        if (span_compare(media_type, layer->descriptor.media_type) < 0)
+            layer->descriptor.media_type = media_type;
         return (uintptr_t)known - 1;
     }
-    layer->descriptor = *descriptor;
-    layer->first_reference = image->reference.text;
-    void **place = map_put(&plan->layers_by_digest,
-                           span_make(layer->descriptor.digest.bytes, digest_size(descriptor->digest.algorithm)), NULL);
-    size_t index = place == NULL ? SIZE_MAX : layer_place(plan, image, layer);
+    struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
+    if (layer == NULL)
+        return SIZE_MAX;
+    layer->descriptor = (struct descriptor){.digest = descriptor->digest,
+                                            .media_type = media_type,
+                                            .size = descriptor->size,
+                                            .size_unknown = descriptor->size_unknown,
+                                            .is_foreign = descriptor->is_foreign,
+                                            .is_unpacked_digest = descriptor->is_unpacked_digest};
+    layer->diff_id = *diff_id;
+    layer->source = source;
+    layer->reference = *reference;
+    void **place = map_put(&plan->layers_by_digest, digest_key(&layer->descriptor.digest), NULL);
+    size_t index = place == NULL ? SIZE_MAX : layer_place(plan, layer);
     if (index != SIZE_MAX)
         *place = (void *)(uintptr_t)(index + 1);
     return index;
 }
 
-size_t plan_tree_add(struct plan *plan, struct planned_image *image, const struct tree_root *root,
-                     const struct digest *diff_id, uint64_t size) {
-    bool is_named = diff_id->algorithm != DIGEST_NONE;
+size_t plan_tree_add(struct plan *plan, struct source *source, const struct source_reference *reference,
+                     const struct tree_root *root, const struct digest *digest, uint64_t size) {
+    bool is_named = digest->algorithm != DIGEST_NONE;
     char text[DIGEST_TEXT_SIZE];
     /* A difference depends on what is below it: the same diff_id over another parent is another layer. */
-    const char *place_name = root->kind == TREE_DIFFERENCE ? root->path : "";
-    const char *key = arena_format(&plan->arena, "%p %s %s", (const void *)image->source,
-                                   is_named ? digest_text(diff_id, text) : "", place_name);
+    const char *key = is_named ? arena_format(&plan->arena, "%p %s %s", (const void *)source, digest_text(digest, text),
+                                              root->kind == TREE_DIFFERENCE ? root->path : "")
+                               : "";
     void *known = is_named && key != NULL ? map_get(&plan->layers_by_digest, span_text(key)) : NULL;
-    if (known != NULL) {
-        struct planned_layer *layer = plan->layers.data[(uintptr_t)known - 1];
-        layer->image_count++;
-        if (span_compare(image->reference.text, layer->first_reference) < 0)
-            layer->first_reference = image->reference.text;
+    if (known != NULL)
         return (uintptr_t)known - 1;
-    }
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
-    void **place =
-        layer == NULL || key == NULL || !is_named ? NULL : map_put(&plan->layers_by_digest, span_text(key), NULL);
-    if (layer == NULL || key == NULL || (is_named && place == NULL))
+    if (layer == NULL || key == NULL)
         return SIZE_MAX;
     layer->tree = root;
-    layer->image_count = 1;
-    layer->first_reference = image->reference.text;
-    layer->descriptor = (struct descriptor){.digest = *diff_id, .media_type = span_text(""), .size = size};
-    layer->diff_id = *diff_id;
-    size_t index = layer_place(plan, image, layer);
+    layer->source = source;
+    layer->reference = *reference;
+    layer->diff_id = *digest;
+    layer->descriptor = (struct descriptor){.digest = *digest, .media_type = span_text(""), .size = size};
+    void **place = is_named ? map_put(&plan->layers_by_digest, span_text(key), NULL) : NULL;
+    size_t index = is_named && place == NULL ? SIZE_MAX : layer_place(plan, layer);
     if (place != NULL && index != SIZE_MAX)
         *place = (void *)(uintptr_t)(index + 1);
     return index;
 }
 
+/* ---- order ---- */
+
 static int image_order(const void *left, const void *right) {
-    const struct planned_image *a = *(struct planned_image *const *)left, *b = *(struct planned_image *const *)right;
-    int order = span_compare(a->reference.text, b->reference.text);
-    return order != 0 ? order : digest_compare(&a->digest, &b->digest);
+    const struct planned_image *a = left, *b = right;
+    int order = span_compare(a->text, b->text);
+    return order != 0 ? order : digest_compare(&a->facts->digest, &b->facts->digest);
+}
+
+/* What was listed twice, under the same name with the same digest, is swept once. */
+static void images_unite(struct plan *plan) {
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->images.count; i++) {
+        const struct planned_image *image = &plan->images.data[i];
+        if (kept > 0 && image->facts->digest.algorithm != DIGEST_NONE && image->facts == image[-1].facts &&
+            span_equal(image->text, image[-1].text))
+            continue;
+        plan->images.data[kept++] = *image;
+    }
+    plan->images.count = kept;
 }
 
 struct ranked_layer {
@@ -144,28 +247,91 @@ static int layer_order(const void *left, const void *right) {
     return digest_compare(&a->descriptor.digest, &b->descriptor.digest);
 }
 
-bool plan_order(struct plan *plan) {
-    size_t count = plan->layers.count;
-    if (plan->images.count > 0)
-        qsort(plan->images.data, plan->images.count, sizeof *plan->images.data, image_order);
+/* Counts which images hold which layer, and forgets what no image holds any more. */
+static void facts_count(struct plan *plan) {
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->images.count; i++) {
+        const struct planned_image *image = &plan->images.data[i];
+        image->facts->is_listed = true;
+        for (size_t j = 0; j < image->facts->layer_count; j++) {
+            struct planned_layer *layer = plan->layers.data[image->facts->layers[j]];
+            if (layer->image_count++ == 0)
+                layer->first_reference = image->text;
+        }
+    }
+    for (size_t i = 0; i < plan->facts.count; i++) {
+        if (plan->facts.data[i]->is_listed)
+            plan->facts.data[kept++] = plan->facts.data[i];
+        else
+            vec_release(&plan->facts.data[i]->errors);
+    }
+    plan->facts.count = kept;
+}
+
+static bool layers_order(struct plan *plan) {
+    size_t count = plan->layers.count, kept = 0;
     if (count == 0)
         return true;
     struct ranked_layer *ranked = mem_array(count, sizeof *ranked);
-    size_t *moved = mem_array(count, sizeof *moved);
+    uint32_t *moved = mem_array(count, sizeof *moved);
     bool ok = ranked != NULL && moved != NULL;
-    for (size_t i = 0; ok && i < count; i++)
-        ranked[i] = (struct ranked_layer){plan->layers.data[i], i};
-    if (ok)
-        qsort(ranked, count, sizeof *ranked, layer_order);
     for (size_t i = 0; ok && i < count; i++) {
-        plan->layers.data[i] = ranked[i].layer;
-        moved[ranked[i].index] = i;
+        if (plan->layers.data[i]->image_count > 0)
+            ranked[kept++] = (struct ranked_layer){plan->layers.data[i], i};
     }
-    for (size_t i = 0; ok && i < plan->images.count; i++) {
-        for (size_t j = 0; j < plan->images.data[i]->layer_count; j++)
-            plan->images.data[i]->layers[j] = moved[plan->images.data[i]->layers[j]];
+    if (kept > 0)
+        qsort(ranked, kept, sizeof *ranked, layer_order);
+    for (size_t i = 0; i < kept; i++) {
+        plan->layers.data[i] = ranked[i].layer;
+        moved[ranked[i].index] = (uint32_t)i;
+    }
+    if (ok)
+        plan->layers.count = kept;
+    for (size_t i = 0; ok && i < plan->facts.count; i++) {
+        struct image_facts *facts = plan->facts.data[i];
+        for (size_t j = 0; j < facts->layer_count; j++)
+            facts->layers[j] = moved[facts->layers[j]];
     }
     mem_free(ranked);
     mem_free(moved);
+    return ok;
+}
+
+bool plan_order(struct plan *plan) {
+    if (plan->images.count > 0)
+        qsort(plan->images.data, plan->images.count, sizeof *plan->images.data, image_order);
+    images_unite(plan);
+    facts_count(plan);
+    return layers_order(plan);
+}
+
+/* ---- selection ---- */
+
+bool plan_select(struct plan *plan, const struct selection *selection) {
+    if (selection == NULL || (!selection->has_since && selection->newest == 0))
+        return true;
+    size_t count = plan->images.count, kept = 0;
+    struct selection_item *items = mem_array(count == 0 ? 1 : count, sizeof *items);
+    if (items == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct planned_image *image = &plan->images.data[i];
+        /* Local images, and what failed, are in nobody's order. */
+        bool ranks = image->registry.size > 0 && image->facts->has_config;
+        struct span repository = span_slice(image->text, 0, image->registry.size + 1 + image->repository.size);
+        items[i] = (struct selection_item){.repository = ranks ? repository : span_text(""),
+                                           .tag = ranks ? image->tag : span_text(""),
+                                           .has_created = image->facts->created != PLAN_TIME_UNKNOWN,
+                                           .created_utc_s = image->facts->created};
+    }
+    bool ok = selection_newest(selection, items, count);
+    for (size_t i = 0; ok && i < count; i++) {
+        bool in_time = !items[i].has_created || selection_wants_time(selection, items[i].created_utc_s);
+        if (items[i].stays && in_time)
+            plan->images.data[kept++] = plan->images.data[i];
+    }
+    if (ok)
+        plan->images.count = kept;
+    mem_free(items);
     return ok;
 }

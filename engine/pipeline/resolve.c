@@ -1,13 +1,19 @@
 #include "engine/pipeline/resolve.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/reader.h"
 #include "base/text.h"
-#include "io/file/file.h"
+#include "engine/pipeline/image_record.h"
+#include "engine/pipeline/plan_save.h"
+#include "engine/pipeline/profile.h"
 
 /* Manifests and configurations asked for at the same time. The HTTP client has its own limit of connections; this one
  * bounds memory: a request costs some KiB. */
 #define IN_FLIGHT_MAX ((size_t)256)
+
+/* References that wait beyond this many make the listings hold: a listing is faster than what it lists is read. */
+#define WAITING_MAX ((size_t)4096)
 
 /* A manifest that waits to be read: a listed reference, or an entry of an index. */
 struct task {
@@ -16,25 +22,38 @@ struct task {
     struct source *source;
     struct source_reference reference;
     bool from_index;
-    struct descriptor descriptor; /* from_index */
+    struct descriptor descriptor; /* from_index; texts are interned */
     size_t depth;                 /* indexes above it */
-    struct planned_image *image;  /* once the manifest turned out to be an image */
+    struct digest known;          /* what the tag led to last; DIGEST_NONE: not known */
+    struct arena arena;           /* what is being parsed */
+    struct image_facts *facts;    /* once the manifest turned out to be an image */
+    struct manifest manifest;
 };
+
+struct listing_context;
 
 struct resolve {
     const struct resolve_options *options;
     struct plan *plan;
+    struct cache *cache;
+    struct cache_reader *reader;
     resolve_done_fn done;
     void *context;
     VEC(struct source *) sources;
-    VEC(struct span) targets;
-    size_t target_next; /* the next one to open */
-    size_t listing;     /* listings under way */
-    struct task *first; /* waiting */
+    VEC(struct span) registries; /* hosts of the sources of the same index that saved images asked for; else empty */
+    bool *listed;                /* for each target: its images are all in the plan and need no second listing */
+    size_t target_next;          /* the next one to open */
+    size_t listing;              /* listings under way */
+    struct listing_context *listings; /* those */
+    struct task *first;               /* waiting */
     struct task *last;
+    size_t waiting;
     size_t in_flight;
     size_t found, read;
-    bool stepping; /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
+    struct map indexes;   /* that were opened: a hash of reference and digest */
+    struct arena scratch; /* of one call */
+    struct buf packed;    /* likewise */
+    bool stepping;        /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
     bool finished;
 };
 
@@ -46,14 +65,33 @@ static void task_add(struct resolve *resolve, struct task *task) {
     else
         resolve->last->next = task;
     resolve->last = task;
+    resolve->waiting++;
+}
+
+static struct task *task_take(struct resolve *resolve) {
+    struct task *task = resolve->first;
+    resolve->first = task->next;
+    if (resolve->first == NULL)
+        resolve->last = NULL;
+    resolve->waiting--;
+    return task;
 }
 
 static struct task *task_new(struct resolve *resolve, struct source *source, const struct source_reference *reference) {
-    struct task *task = arena_zalloc(&resolve->plan->arena, sizeof *task);
-    if (task != NULL)
-        *task = (struct task){.resolve = resolve, .source = source, .reference = *reference};
+    struct task *task = mem_zalloc(sizeof *task);
+    if (task == NULL)
+        return NULL;
+    *task = (struct task){.resolve = resolve, .source = source, .reference = *reference};
+    arena_init(&task->arena, 16 * 1024, 0);
     return task;
 }
+
+static void task_free(struct task *task) {
+    arena_release(&task->arena);
+    mem_free(task);
+}
+
+static int memory_short(struct err *err) { return err_set(err, ERR_NOMEM, 0, "image: out of memory"); }
 
 /* ---- platforms ---- */
 
@@ -75,132 +113,284 @@ static bool platform_wanted(const struct resolve *resolve, const struct platform
     return options->platform_count == 0;
 }
 
-/* ---- images ---- */
+/* ---- what the plan gets ---- */
 
+/* What is found in a source's own folders is nothing that a digest stands for. */
+static const struct source *facts_owner(const struct task *task) {
+    return task->source->ops->tree == NULL ? NULL : task->source;
+}
+
+static void image_add(struct task *task, struct image_facts *facts) {
+    struct err err = {0};
+    task->resolve->read++;
+    if (!plan_image_add(task->resolve->plan, task->source, &task->reference, facts))
+        plan_target_error(task->resolve->plan, task->reference.text, STAGE_RESOLVE, (memory_short(&err), &err));
+}
+
+/* The reference fails before its manifest is known. */
 static void task_fail(struct task *task, enum stage stage, const struct err *err) {
     struct plan *plan = task->resolve->plan;
-    if (task->image == NULL)
-        task->image = plan_image_add(plan, task->source, &task->reference);
-    if (task->image == NULL) {
+    struct image_facts *facts = plan_facts_new(plan);
+    if (facts == NULL) {
         plan_target_error(plan, task->reference.text, stage, err);
         return;
     }
-    if (task->image->digest.algorithm == DIGEST_NONE && (task->from_index || task->reference.has_digest))
-        task->image->digest = task->from_index ? task->descriptor.digest : task->reference.digest;
-    plan_image_error(plan, task->image, stage, err, SCAN_FAILED);
+    if (task->from_index || task->reference.has_digest)
+        facts->digest = task->from_index ? task->descriptor.digest : task->reference.digest;
+    plan_facts_error(plan, facts, stage, err, SCAN_FAILED);
+    image_add(task, facts);
 }
 
 static void task_skip(struct task *task, const struct digest *digest, struct span media_type, const char *reason) {
-    struct planned_image *image = plan_image_add(task->resolve->plan, task->source, &task->reference);
-    if (image == NULL)
-        return;
-    image->digest = *digest;
-    image->media_type = media_type;
-    image->status = SCAN_SKIPPED;
-    image->reason = span_text(reason);
-}
-
-/* The layer of an image in a local store that has unpacked it: 1 when it was added, 0 when it is not there. */
-static int image_trees_add(struct task *task, size_t layer, const struct digest *diff_id, uint64_t size,
-                           struct err *err) {
-    struct planned_image *image = task->image;
-    const struct source_ops *ops = task->source->ops;
-    const struct tree_root *root = ops->tree == NULL ? NULL : ops->tree(task->source, &task->reference, layer);
-    if (root == NULL)
-        return 0;
-    size_t index = plan_tree_add(task->resolve->plan, image, root, diff_id, size);
-    if (index == SIZE_MAX)
-        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
-    image->layers[image->layer_count++] = index;
-    return 1;
-}
-
-static int layers_add(struct task *task, const struct manifest *manifest, struct err *err) {
     struct plan *plan = task->resolve->plan;
-    struct planned_image *image = task->image;
-    struct digest unknown = {.algorithm = DIGEST_NONE};
-    image->layers = arena_array(&plan->arena, manifest->entry_count, sizeof *image->layers);
-    if (image->layers == NULL)
-        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
-    bool named = image->config.diff_id_count == manifest->entry_count;
-    if (image->has_config && !named)
-        return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
-                       manifest->entry_count, image->config.diff_id_count);
-    for (size_t i = 0; i < manifest->entry_count; i++) {
-        struct descriptor *descriptor = &manifest->entries[i];
-        const struct digest *diff_id = named ? &image->config.diff_ids[i] : &unknown;
-        descriptor->is_unpacked_digest = task->source->ops->digests_are_unpacked;
-        int as_tree = image_trees_add(task, i, diff_id, descriptor->size, err);
-        if (as_tree < 0)
-            return -1;
-        if (as_tree > 0)
-            continue;
-        size_t index = plan_layer_add(plan, image, descriptor, diff_id);
+    bool fresh = false;
+    struct image_facts *facts = plan_facts_of(plan, facts_owner(task), digest, &fresh);
+    struct span type = plan_intern(plan, media_type), text = plan_intern(plan, span_text(reason));
+    struct err err = {0};
+    if (facts == NULL || type.data == NULL || text.data == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        return;
+    }
+    if (fresh) {
+        facts->media_type = type;
+        facts->status = SCAN_SKIPPED;
+        facts->is_skipped = true;
+        facts->reason = text;
+    }
+    image_add(task, facts);
+}
+
+/* A folder in place of each layer, or the layers' blobs. */
+static size_t layer_add(struct task *task, const struct descriptor *descriptor, size_t index,
+                        const struct digest *diff_id) {
+    struct plan *plan = task->resolve->plan;
+    struct source *source = task->source;
+    const struct tree_root *root =
+        source->ops->tree == NULL ? NULL : source->ops->tree(source, &task->reference, index);
+    if (root != NULL)
+        return plan_tree_add(plan, source, &task->reference, root, diff_id, descriptor->size);
+    return plan_layer_add(plan, task->source, &task->reference, descriptor, diff_id);
+}
+
+static int facts_layers_add(struct task *task, const struct descriptor *layers, size_t count,
+                            const struct digest *diff_ids, struct err *err) {
+    static const struct digest unknown = {.algorithm = DIGEST_NONE};
+    struct image_facts *facts = task->facts;
+    facts->layers = arena_array(&task->resolve->plan->arena, count, sizeof *facts->layers);
+    if (facts->layers == NULL)
+        return memory_short(err);
+    for (size_t i = 0; i < count; i++) {
+        struct descriptor descriptor = layers[i];
+        descriptor.is_unpacked_digest = task->source->ops->digests_are_unpacked;
+        size_t index = layer_add(task, &descriptor, i, diff_ids == NULL ? &unknown : &diff_ids[i]);
         if (index == SIZE_MAX)
-            return err_set(err, ERR_NOMEM, 0, "image: out of memory");
-        image->layers[image->layer_count++] = index;
+            return memory_short(err);
+        facts->layers[facts->layer_count++] = (uint32_t)index;
     }
     return 0;
 }
 
-struct config_task {
-    struct task *task;
-    struct manifest manifest;
-};
+/* The index left the platform open, and it turned out not to be wanted: the row says so. */
+static bool platform_skip(struct task *task, const struct platform *platform) {
+    struct image_facts *facts = task->facts;
+    if (platform_wanted(task->resolve, platform))
+        return false;
+    facts->status = SCAN_SKIPPED;
+    facts->is_skipped = true;
+    facts->reason = span_text("other platform");
+    return true;
+}
+
+/* ---- the cache ---- */
+
+static bool cached(struct resolve *resolve, enum cache_table table, const struct digest *digest,
+                   struct span *ret_value) {
+    struct profile_key key = profile_key(digest, NULL);
+    return cache_get(resolve->reader, table, profile_key_span(&key), ret_value);
+}
+
+static void keep(struct resolve *resolve, enum cache_table table, const struct digest *digest, struct span value) {
+    struct profile_key key = profile_key(digest, NULL);
+    cache_put(resolve->cache, table, profile_key_span(&key), value);
+}
+
+/* A tag's name has no bound of its own, a key has: its hash, under the cache's own secret. */
+static struct hash128 tag_key(const struct resolve *resolve, const struct source_reference *reference) {
+    return body_hash_once(cache_secret(resolve->cache), reference->text);
+}
+
+static void tag_recall(struct task *task) {
+    struct resolve *resolve = task->resolve;
+    struct hash128 key = tag_key(resolve, &task->reference);
+    struct span value;
+    if (!cache_get(resolve->reader, CACHE_TAG, span_make(&key, sizeof key), &value))
+        return;
+    struct reader reader = reader_init(value);
+    if (!digest_unpack(&reader, &task->known))
+        task->known.algorithm = DIGEST_NONE;
+}
+
+static void tag_remember(struct task *task, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    if (task->source->ops->head == NULL || task->from_index || task->reference.has_digest ||
+        digest_equal(digest, &task->known))
+        return;
+    struct hash128 key = tag_key(resolve, &task->reference);
+    buf_reset(&resolve->packed);
+    digest_pack(digest, &resolve->packed);
+    cache_put(resolve->cache, CACHE_TAG, span_make(&key, sizeof key), buf_span(&resolve->packed));
+}
+
+static int record_use(struct task *task, struct span value, struct err *err) {
+    struct resolve *resolve = task->resolve;
+    struct image_facts *facts = task->facts;
+    struct image_record record;
+    arena_reset(&resolve->scratch);
+    if (!image_record_unpack(&resolve->scratch, value, &record))
+        return err_set(err, ERR_FORMAT, 0, "cache: expected an image's record");
+    facts->media_type = plan_intern(resolve->plan, record.media_type);
+    facts->config_digest = record.config_digest;
+    facts->created = record.created;
+    facts->has_config = true;
+    if (facts->media_type.data == NULL || !plan_intern_platform(resolve->plan, &record.platform, &facts->platform))
+        return memory_short(err);
+    if (platform_skip(task, &facts->platform))
+        return 0;
+    return facts_layers_add(task, record.layers, record.layer_count, record.diff_ids, err);
+}
+
+/* ---- images ---- */
+
+/* Packs what the rows will need of the configuration, which is verified by now. */
+static void record_keep(struct task *task, const struct image_config *config, struct span json, bool is_schema1) {
+    struct resolve *resolve = task->resolve;
+    struct image_record record = {.media_type = task->manifest.media_type,
+                                  .config_digest = task->manifest.config.digest,
+                                  .platform = config->platform,
+                                  .created = task->facts->created,
+                                  .layers = task->manifest.entries,
+                                  .diff_ids = config->diff_ids,
+                                  .layer_count = task->manifest.entry_count,
+                                  .is_schema1 = is_schema1,
+                                  .config = json};
+    buf_reset(&resolve->packed);
+    image_record_pack(&record, &resolve->packed);
+    if (!resolve->packed.failed)
+        keep(resolve, CACHE_IMAGE, &task->facts->digest, buf_span(&resolve->packed));
+}
+
+/* `json` is what the configuration was read from. */
+static int config_use(struct task *task, const struct image_config *config, struct span json, bool is_schema1,
+                      struct err *err) {
+    struct image_facts *facts = task->facts;
+    if (!plan_intern_platform(task->resolve->plan, &config->platform, &facts->platform))
+        return memory_short(err);
+    if (!clock_parse(config->created, &facts->created))
+        facts->created = PLAN_TIME_UNKNOWN;
+    if (config->diff_id_count != task->manifest.entry_count)
+        return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
+                       task->manifest.entry_count, config->diff_id_count);
+    record_keep(task, config, json, is_schema1);
+    facts->has_config = true;
+    if (platform_skip(task, &facts->platform))
+        return 0;
+    return facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, config->diff_ids, err);
+}
 
 static void on_config(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
-    struct config_task *config = context;
-    struct task *task = config->task;
+    struct task *task = context;
     struct resolve *resolve = task->resolve;
-    struct planned_image *image = task->image;
+    struct image_facts *facts = task->facts;
+    struct image_config config;
     struct err err = {0};
     (void)digest;
     resolve->in_flight--;
-    resolve->read++;
     if (failure != NULL)
         err = *failure;
-    else if (image_config_parse(&resolve->plan->arena, bytes, &image->config, &err) == 0)
-        image->has_config = true;
-    if (err.code == ERR_NONE) {
-        image->platform = image->config.platform;
-        /* The index left the platform open, and it turned out not to be wanted: as if it had never been listed. */
-        if (!platform_wanted(resolve, &image->platform)) {
-            image->status = SCAN_SKIPPED;
-            image->reason = span_text("other platform");
-            resolve_step(resolve);
-            return;
-        }
-    } else {
+    else if (image_config_parse(&task->arena, bytes, &config, &err) == 0)
+        (void)config_use(task, &config, bytes, false, &err);
+    if (err.code != ERR_NONE) {
+        plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_PARTIAL);
         /* The layers are there all the same and will be scanned. */
-        plan_image_error(resolve->plan, image, STAGE_CONFIG, &err, SCAN_PARTIAL);
-        err.code = ERR_NONE;
+        if (facts->layer_count == 0 &&
+            facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, NULL, &err) < 0)
+            plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_FAILED);
     }
-    if (layers_add(task, &config->manifest, &err) < 0)
-        plan_image_error(resolve->plan, image, STAGE_CONFIG, &err, SCAN_FAILED);
+    task_free(task);
     resolve_step(resolve);
 }
 
-static void image_read(struct task *task, const struct manifest *manifest, const struct digest *digest) {
-    struct resolve *resolve = task->resolve;
+/* The task's facts; true when they are new and to be filled in. */
+static bool facts_begin(struct task *task, const struct digest *digest) {
     struct err err = {0};
-    struct config_task *config = arena_alloc(&resolve->plan->arena, sizeof *config);
-    task->image = plan_image_add(resolve->plan, task->source, &task->reference);
-    if (config == NULL || task->image == NULL) {
-        task_fail(task, STAGE_MANIFEST, (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
-        return;
+    bool fresh = false;
+    task->facts = plan_facts_of(task->resolve->plan, facts_owner(task), digest, &fresh);
+    if (task->facts == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        return false;
     }
-    *config = (struct config_task){task, *manifest};
-    task->image->digest = *digest;
-    task->image->media_type = manifest->media_type;
-    task->image->platform = task->descriptor.platform;
-    task->image->config_descriptor = manifest->config;
-    resolve->in_flight++;
-    task->source->ops->blob(task->source, &task->reference, &manifest->config, LIMIT_CONFIG_BYTES, on_config, config);
+    image_add(task, task->facts);
+    return fresh;
 }
 
-static void index_expand(struct task *task, const struct manifest *index) {
+/* Docker's schema 1 has its configuration in itself. */
+static void schema1_read(struct task *task, struct span bytes, const struct digest *digest) {
+    struct plan *plan = task->resolve->plan;
+    struct err err = {0};
+    if (!facts_begin(task, digest))
+        return;
+    task->facts->media_type = plan_intern(plan, task->manifest.media_type);
+    if (task->facts->media_type.data == NULL)
+        (void)memory_short(&err);
+    else
+        (void)config_use(task, task->manifest.converted, bytes, true, &err);
+    if (err.code != ERR_NONE)
+        plan_facts_error(plan, task->facts, STAGE_CONFIG, &err, SCAN_FAILED);
+}
+
+/* True when the task goes on, for its configuration; else its work is done. */
+static bool image_read(struct task *task, const struct digest *digest) {
     struct resolve *resolve = task->resolve;
     struct err err = {0};
+    if (!facts_begin(task, digest))
+        return false;
+    struct image_facts *facts = task->facts;
+    facts->media_type = plan_intern(resolve->plan, task->manifest.media_type);
+    facts->config_digest = task->manifest.config.digest;
+    if (facts->media_type.data == NULL ||
+        !plan_intern_platform(resolve->plan, &task->descriptor.platform, &facts->platform)) {
+        plan_facts_error(resolve->plan, facts, STAGE_MANIFEST, (memory_short(&err), &err), SCAN_FAILED);
+        return false;
+    }
+    resolve->in_flight++;
+    task->source->ops->blob(task->source, &task->reference, &task->manifest.config, LIMIT_CONFIG_BYTES, on_config,
+                            task);
+    return true;
+}
+
+/* Indexes that name each other many times over would unfold without end: under one reference each is opened once. */
+static bool index_is_new(struct task *task, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    bool fresh = false;
+    buf_reset(&resolve->packed);
+    digest_pack(digest, &resolve->packed);
+    buf_add(&resolve->packed, task->reference.text);
+    struct hash128 hash = body_hash_once(cache_secret(resolve->cache), buf_span(&resolve->packed));
+    struct span key = arena_copy(&resolve->plan->arena, span_make(&hash, sizeof hash));
+    if (key.data == NULL || map_put(&resolve->indexes, key, &fresh) == NULL) {
+        task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        return false;
+    }
+    return fresh;
+}
+
+static void index_expand(struct task *task, const struct manifest *index, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct plan *plan = resolve->plan;
+    struct err err = {0};
+    if (!index_is_new(task, digest))
+        return;
     if (task->depth + 1 > LIMIT_INDEX_DEPTH) {
         task_fail(
             task, STAGE_MANIFEST,
@@ -214,104 +404,181 @@ static void index_expand(struct task *task, const struct manifest *index) {
             continue;
         struct task *child = task_new(resolve, task->source, &task->reference);
         if (child == NULL) {
-            task_fail(task, STAGE_MANIFEST, (err_set(&err, ERR_NOMEM, 0, "index: out of memory"), &err));
+            task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
             return;
         }
         child->from_index = true;
         child->descriptor = *entry;
+        child->descriptor.media_type = plan_intern(plan, entry->media_type);
         child->depth = task->depth + 1;
-        if (entry->is_attestation)
+        bool kept = child->descriptor.media_type.data != NULL &&
+                    plan_intern_platform(plan, &entry->platform, &child->descriptor.platform);
+        child->descriptor.ref_name = (struct span){NULL, 0};
+        if (!kept)
+            task_fail(child, STAGE_MANIFEST, (memory_short(&err), &err));
+        else if (entry->is_attestation)
             task_skip(child, &entry->digest, entry->media_type, "attestation");
         else
             task_add(resolve, child);
+        if (!kept || entry->is_attestation)
+            task_free(child);
     }
 }
 
-/* What was listed twice, under the same name with the same digest, is swept once. */
-static bool is_new(struct resolve *resolve, const struct task *task, const struct digest *digest, struct err *err) {
-    char text[DIGEST_TEXT_SIZE];
-    char *key =
-        arena_format(&resolve->plan->arena, "%.*s\n%s", SPAN_FORMAT(task->reference.text), digest_text(digest, text));
-    bool fresh = false;
-    if (key == NULL || map_put(&resolve->plan->image_keys, span_text(key), &fresh) == NULL) {
-        (void)err_set(err, ERR_NOMEM, 0, "image: out of memory");
+/* True when the task goes on. */
+static bool manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    const char *reason;
+    tag_remember(task, digest);
+    if (manifest_parse(&task->arena, bytes, &task->manifest, &err) < 0) {
+        task_fail(task, STAGE_MANIFEST, &err);
         return false;
     }
-    return fresh;
-}
-
-static void manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
-    struct resolve *resolve = task->resolve;
-    struct manifest manifest;
-    struct err err = {0};
-    if (!is_new(resolve, task, digest, &err)) {
-        if (err.code != ERR_NONE)
-            task_fail(task, STAGE_MANIFEST, &err);
-        return;
-    }
-    if (manifest_parse(&resolve->plan->arena, bytes, &manifest, &err) < 0) {
-        task_fail(task, STAGE_MANIFEST, &err);
-        return;
-    }
-    switch (manifest.kind) {
+    switch (task->manifest.kind) {
     case MANIFEST_IMAGE:
-        image_read(task, &manifest, digest);
-        break;
+        return image_read(task, digest);
     case MANIFEST_INDEX:
-        index_expand(task, &manifest);
-        break;
+        keep(resolve, CACHE_INDEX, digest, bytes);
+        index_expand(task, &task->manifest, digest);
+        return false;
     case MANIFEST_ARTIFACT:
-        task_skip(task, digest, manifest.media_type, "artifact, not an image");
-        break;
+        reason = manifest_artifact_text(&task->arena, &task->manifest, task->reference.tag);
+        task_skip(task, digest, task->manifest.media_type, reason == NULL ? "artifact, not an image" : reason);
+        return false;
     case MANIFEST_SCHEMA1:
-        task_fail(task, STAGE_MANIFEST,
-                  (err_set(&err, ERR_UNSUPPORTED, 0,
-                           "manifest: Docker schema 1 is not supported; push the image again with a current client"),
-                   &err));
-        break;
+        schema1_read(task, bytes, digest);
+        return false;
     }
+    return false;
 }
 
 static void on_manifest(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
     struct task *task = context;
-    task->resolve->in_flight--;
+    struct resolve *resolve = task->resolve;
+    bool goes_on = false;
+    resolve->in_flight--;
     if (failure != NULL)
         task_fail(task, STAGE_MANIFEST, failure);
     else
-        manifest_read(task, bytes, digest);
-    resolve_step(task->resolve);
+        goes_on = manifest_read(task, bytes, digest);
+    if (!goes_on)
+        task_free(task);
+    resolve_step(resolve);
+}
+
+/* ---- one reference ---- */
+
+/* Whether this digest is known, from this run or from the cache: then the task's work is done without a request. */
+static bool digest_recall(struct task *task, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    struct span value;
+    bool fresh = false;
+    task->facts = plan_facts_find(resolve->plan, facts_owner(task), digest);
+    if (task->facts != NULL) {
+        image_add(task, task->facts);
+        return true;
+    }
+    if (cached(resolve, CACHE_IMAGE, digest, &value)) {
+        task->facts = plan_facts_of(resolve->plan, facts_owner(task), digest, &fresh);
+        if (task->facts == NULL)
+            task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
+        else
+            image_add(task, task->facts);
+        if (task->facts != NULL && record_use(task, value, &err) < 0)
+            plan_facts_error(resolve->plan, task->facts, STAGE_MANIFEST, &err, SCAN_FAILED);
+        else if (cache_is_stale(value))
+            keep(resolve, CACHE_IMAGE, digest, value);
+        return true;
+    }
+    if (cached(resolve, CACHE_INDEX, digest, &value) &&
+        manifest_parse(&task->arena, value, &task->manifest, &err) == 0 && task->manifest.kind == MANIFEST_INDEX) {
+        index_expand(task, &task->manifest, digest);
+        return true;
+    }
+    return false;
+}
+
+static void manifest_ask(struct task *task) {
+    task->resolve->in_flight++;
+    task->source->ops->manifest(task->source, &task->reference, task->from_index ? &task->descriptor : NULL,
+                                on_manifest, task);
+}
+
+static void on_head(void *context, const struct digest *digest, const struct err *failure) {
+    struct task *task = context;
+    struct resolve *resolve = task->resolve;
+    resolve->in_flight--;
+    /* A server that does not answer a HEAD may still have the manifest: whatever is wrong shows then. */
+    if (failure == NULL && digest->algorithm != DIGEST_NONE && digest_recall(task, digest)) {
+        tag_remember(task, digest);
+        task_free(task);
+    } else {
+        manifest_ask(task);
+    }
+    cache_reader_reset(resolve->reader);
+    resolve_step(resolve);
+}
+
+/* A tag that led somewhere before most likely still leads there: its digest is asked for, which costs less. */
+static void task_start(struct task *task) {
+    struct resolve *resolve = task->resolve;
+    const struct digest *digest = task->from_index             ? &task->descriptor.digest
+                                  : task->reference.has_digest ? &task->reference.digest
+                                                               : NULL;
+    bool done = digest != NULL && digest_recall(task, digest);
+    if (digest == NULL && task->source->ops->head != NULL)
+        tag_recall(task);
+    if (done) {
+        task_free(task);
+    } else if (task->known.algorithm != DIGEST_NONE) {
+        resolve->in_flight++;
+        task->source->ops->head(task->source, &task->reference, on_head, task);
+    } else {
+        manifest_ask(task);
+    }
+    cache_reader_reset(resolve->reader);
 }
 
 /* ---- listing ---- */
 
+static int tree_add(struct resolve *resolve, struct source *source, const struct source_reference *reference,
+                    struct err *err) {
+    static const struct digest unknown = {.algorithm = DIGEST_NONE};
+    struct plan *plan = resolve->plan;
+    struct image_facts *facts = plan_facts_new(plan);
+    size_t index = plan_tree_add(plan, source, reference, source->ops->tree(source, reference, 0), &unknown, 0);
+    if (facts != NULL)
+        facts->layers = arena_alloc(&plan->arena, sizeof *facts->layers);
+    if (facts == NULL || index == SIZE_MAX || facts->layers == NULL)
+        return memory_short(err);
+    facts->layers[0] = (uint32_t)index;
+    facts->layer_count = 1;
+    resolve->read++;
+    return plan_image_add(plan, source, reference, facts) ? 0 : memory_short(err);
+}
+
 static void on_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct resolve *resolve = context;
     struct err err = {0};
+    const struct selection *selection = resolve->options->selection;
+    bool of_registry = reference->registry.size > 0;
+    if (of_registry && !selection_wants_name(selection, reference->repository, reference->tag))
+        return;
+    if (reference->has_created && !selection_wants_time(selection, reference->created_utc_s))
+        return;
     resolve->found++;
     if (source->ops->manifest == NULL) { /* a root file system */
-        struct digest unknown = {.algorithm = DIGEST_NONE};
-        struct planned_image *image = plan_image_add(resolve->plan, source, reference);
-        size_t index = image == NULL
-                           ? SIZE_MAX
-                           : plan_tree_add(resolve->plan, image, source->ops->tree(source, reference, 0), &unknown, 0);
-        size_t *layers = index == SIZE_MAX ? NULL : arena_alloc(&resolve->plan->arena, sizeof *layers);
-        if (layers == NULL) {
-            plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE,
-                              (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
-            return;
-        }
-        layers[0] = index;
-        image->layers = layers;
-        image->layer_count = 1;
-        resolve->read++;
+        if (tree_add(resolve, source, reference, &err) < 0)
+            plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE, &err);
         return;
     }
     if (!platform_wanted(resolve, &reference->platform))
         return;
     struct task *task = task_new(resolve, source, reference);
     if (task == NULL) {
-        plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE,
-                          (err_set(&err, ERR_NOMEM, 0, "image: out of memory"), &err));
+        plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE, (memory_short(&err), &err));
         return;
     }
     task_add(resolve, task);
@@ -319,38 +586,69 @@ static void on_reference(void *context, struct source *source, const struct sour
 
 struct listing_context {
     struct resolve *resolve;
-    struct span target;
+    size_t target;
+    struct source *source;
+    bool is_registry;
+    bool held;                    /* it waits for listing_resume() */
+    struct listing_context *next; /* all that are under way */
 };
 
-static void on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
+static bool on_listing_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct listing_context *listing = context;
-    on_reference(listing->resolve, source, reference);
-    resolve_step(listing->resolve);
+    struct resolve *resolve = listing->resolve;
+    on_reference(resolve, source, reference);
+    resolve_step(resolve);
+    listing->held = resolve->waiting > WAITING_MAX;
+    return !listing->held;
 }
 
 static void on_listed(void *context, const struct err *failure) {
     struct listing_context *listing = context;
     struct resolve *resolve = listing->resolve;
     if (failure != NULL)
-        plan_target_error(resolve->plan, listing->target, STAGE_RESOLVE, failure);
+        plan_target_error(resolve->plan, resolve->options->targets[listing->target], STAGE_RESOLVE, failure);
+    resolve->listed[listing->target] = failure == NULL && listing->is_registry;
+    struct listing_context **at = &resolve->listings;
+    while (*at != listing)
+        at = &(*at)->next;
+    *at = listing->next;
     resolve->listing--;
     resolve_step(resolve);
 }
 
-static void target_open(struct resolve *resolve, struct span target) {
+static void target_open(struct resolve *resolve, size_t index) {
     struct err err = {0};
     struct source *source = NULL;
+    struct span target = resolve->options->targets[index];
     struct listing_context *listing = arena_alloc(&resolve->plan->arena, sizeof *listing);
-    if (listing == NULL || !vec_reserve(&resolve->sources, 1)) {
+    if (listing == NULL || !vec_reserve(&resolve->sources, 1) || !vec_reserve(&resolve->registries, 1)) {
         (void)err_set(&err, ERR_NOMEM, 0, "target: out of memory");
     } else if (source_open(resolve->options->context, target, &source, &err) == 0) {
         resolve->sources.data[resolve->sources.count++] = source;
-        *listing = (struct listing_context){resolve, target};
+        resolve->registries.data[resolve->registries.count++] = (struct span){NULL, 0};
+        *listing = (struct listing_context){.resolve = resolve,
+                                            .target = index,
+                                            .source = source,
+                                            .is_registry = strcmp(source->ops->kind, "registry") == 0,
+                                            .next = resolve->listings};
+        resolve->listings = listing;
         resolve->listing++;
         source->ops->list(source, on_listing_reference, on_listed, listing);
         return;
     }
     plan_target_error(resolve->plan, target, STAGE_RESOLVE, &err);
+}
+
+/* What waits has become less: listings that were held go on. */
+static void listings_resume(struct resolve *resolve) {
+    for (struct listing_context *listing = resolve->listings, *next; listing != NULL; listing = next) {
+        next = listing->next;
+        if (!listing->held)
+            continue;
+        listing->held = false;
+        if (listing->source->ops->list_resume != NULL)
+            listing->source->ops->list_resume(listing->source);
+    }
 }
 
 /* Starts what may be started; says so when nothing is left. */
@@ -359,70 +657,97 @@ static void resolve_step(struct resolve *resolve) {
         return;
     resolve->stepping = true;
     while (resolve->in_flight < IN_FLIGHT_MAX) {
-        if (resolve->first != NULL) {
-            struct task *task = resolve->first;
-            resolve->first = task->next;
-            if (resolve->first == NULL)
-                resolve->last = NULL;
-            resolve->in_flight++;
-            task->source->ops->manifest(task->source, &task->reference, task->from_index ? &task->descriptor : NULL,
-                                        on_manifest, task);
-        } else if (resolve->target_next < resolve->targets.count && resolve->listing < IN_FLIGHT_MAX) {
-            target_open(resolve, resolve->targets.data[resolve->target_next++]);
-        } else {
+        if (resolve->first != NULL)
+            task_start(task_take(resolve));
+        else if (resolve->target_next == resolve->options->target_count || resolve->listing == IN_FLIGHT_MAX)
             break;
-        }
+        else if (resolve->listed[resolve->target_next])
+            resolve->target_next++; /* its images came out of the saved plan */
+        else
+            target_open(resolve, resolve->target_next++);
     }
+    if (resolve->listings != NULL && resolve->waiting < WAITING_MAX / 2)
+        listings_resume(resolve);
     resolve->stepping = false;
     if (resolve->first == NULL && resolve->in_flight == 0 && resolve->listing == 0 &&
-        resolve->target_next == resolve->targets.count) {
+        resolve->target_next == resolve->options->target_count) {
         resolve->finished = true;
         resolve->done(resolve->context);
     }
 }
 
-/* ---- targets ---- */
+/* ---- a sweep that goes on ---- */
 
-static int list_read(struct resolve *resolve, const char *path, struct err *err) {
-    struct buf text;
-    buf_init(&text, LIMIT_GIB);
-    int result = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &text, err);
-    struct reader lines = reader_init(buf_span(&text));
-    struct span line;
-    while (result == 0 && read_line(&lines, &line)) {
-        line = text_trim(line);
-        if (line.size == 0 || line.data[0] == '#')
-            continue;
-        struct span target = arena_copy(&resolve->plan->arena, line);
-        if (resolve->targets.count >= LIMIT_TARGETS)
-            result = err_set(err, ERR_LIMIT, 0, "more than %zu targets", LIMIT_TARGETS);
-        else if (target.data == NULL || !vec_push(&resolve->targets, target))
-            result = err_set(err, ERR_NOMEM, 0, "out of memory after %zu targets", resolve->targets.count);
+/* The source of a registry that a saved image is in: opened once. */
+static struct source *registry_find(struct resolve *resolve, struct span host, struct err *err) {
+    for (size_t i = resolve->sources.count; i-- > 0;) {
+        if (span_equal(resolve->registries.data[i], host) && host.size > 0)
+            return resolve->sources.data[i];
     }
-    buf_release(&text);
-    if (result == 0)
-        return 0;
-    if (err != NULL && err->code != ERR_NOMEM)
-        err->code = ERR_USAGE;
-    return err_wrap(err, "list of targets");
+    char *target = arena_format(&resolve->plan->arena, "registry://%.*s", SPAN_FORMAT(host));
+    struct source *source = NULL;
+    if (target == NULL || !vec_reserve(&resolve->sources, 1) || !vec_reserve(&resolve->registries, 1)) {
+        (void)memory_short(err);
+        return NULL;
+    }
+    if (source_open(resolve->options->context, span_text(target), &source, err) < 0)
+        return NULL;
+    resolve->sources.data[resolve->sources.count++] = source;
+    resolve->registries.data[resolve->registries.count++] = host;
+    return source;
 }
+
+static int on_saved(void *context, const struct saved_image *image, struct err *err) {
+    struct resolve *resolve = context;
+    struct plan *plan = resolve->plan;
+    struct source_reference reference = {.text = arena_copy(&plan->arena, image->text),
+                                         .registry = plan_intern(plan, image->registry),
+                                         .repository = plan_intern(plan, image->repository)};
+    if (reference.text.data == NULL || reference.registry.data == NULL || reference.repository.data == NULL)
+        return memory_short(err);
+    if (image->tag.size > 0 && image->tag.size <= reference.text.size)
+        reference.tag = span_from(reference.text, reference.text.size - image->tag.size);
+    struct source *source = registry_find(resolve, reference.registry, err);
+    struct task *task = source == NULL ? NULL : task_new(resolve, source, &reference);
+    if (task == NULL)
+        return source == NULL ? -1 : memory_short(err);
+    resolve->found++;
+    task->from_index = image->digest.algorithm != DIGEST_NONE;
+    task->descriptor.digest = image->digest;
+    if (!image->is_skipped) {
+        task_add(resolve, task);
+        return 0;
+    }
+    char reason[256];
+    (void)snprintf(reason, sizeof reason, "%.*s", SPAN_FORMAT(image->reason));
+    task_skip(task, &image->digest, image->media_type, reason);
+    task_free(task);
+    return 0;
+}
+
+void resolve_save(const struct resolve *resolve, struct buf *buf) {
+    plan_save(resolve->plan, resolve->listed, resolve->options->target_count, buf);
+}
+
+/* ---- the interface ---- */
 
 int resolve_start(const struct resolve_options *options, struct plan *plan, resolve_done_fn done, void *context,
                   struct resolve **ret_resolve, struct err *err) {
     struct resolve *resolve = mem_zalloc(sizeof *resolve);
     if (resolve == NULL)
         return err_set(err, ERR_NOMEM, 0, "resolve: out of memory");
-    *resolve = (struct resolve){.options = options, .plan = plan, .done = done, .context = context};
-    for (size_t i = 0; i < options->target_count; i++) {
-        const char *target = options->targets[i];
-        bool is_list = target[0] == '@' || strcmp(target, "-") == 0;
-        int result = is_list ? list_read(resolve, target[0] == '@' ? target + 1 : target, err) : 0;
-        if (!is_list && !vec_push(&resolve->targets, span_text(target)))
-            result = err_set(err, ERR_NOMEM, 0, "resolve: out of memory");
-        if (result < 0) {
-            resolve_free(resolve);
-            return -1;
-        }
+    *resolve =
+        (struct resolve){.options = options, .plan = plan, .cache = options->cache, .done = done, .context = context};
+    arena_init(&resolve->scratch, 0, 0);
+    map_init(&resolve->indexes, 0);
+    buf_init(&resolve->packed, 0);
+    resolve->listed = arena_array(&plan->arena, options->target_count, sizeof *resolve->listed);
+    int result = resolve->listed == NULL ? memory_short(err) : cache_reader_new(options->cache, &resolve->reader, err);
+    if (result == 0 && options->saved.size > 0)
+        result = plan_restore(options->saved, resolve->listed, options->target_count, on_saved, resolve, err);
+    if (result < 0) {
+        resolve_free(resolve);
+        return -1;
     }
     *ret_resolve = resolve;
     resolve_step(resolve);
@@ -437,9 +762,15 @@ void resolve_progress(const struct resolve *resolve, size_t *ret_found, size_t *
 void resolve_free(struct resolve *resolve) {
     if (resolve == NULL)
         return;
+    while (resolve->first != NULL)
+        task_free(task_take(resolve));
+    cache_reader_free(resolve->reader);
+    arena_release(&resolve->scratch);
+    map_release(&resolve->indexes);
+    buf_release(&resolve->packed);
     for (size_t i = 0; i < resolve->sources.count; i++)
         source_close(resolve->sources.data[i]);
     vec_release(&resolve->sources);
-    vec_release(&resolve->targets);
+    vec_release(&resolve->registries);
     mem_free(resolve);
 }

@@ -21,7 +21,9 @@ struct job {
     struct planned_layer *layer;
     struct stream stream;
     bool streaming; /* `stream` is in use: not for trees */
-    bool scanned;   /* the scan thread is done with it */
+    bool scanned;   /* the scan thread is done with it, and has filled in the rest */
+    bool lost;      /* memory was too short for any result */
+    size_t secrets;
 };
 
 struct sweep {
@@ -37,13 +39,15 @@ struct sweep {
     struct chunk_pool pool;
     struct layer_scan_options scan_options;
     struct layer_scan **scans; /* one for each thread */
+    struct layer_store *layers;
     pthread_t *threads;
     size_t thread_count;
     struct queue ready; /* jobs for scan threads; as long as there are streams, so pushing never waits */
     struct queue done;  /* jobs that scan threads have finished */
     struct job *jobs;   /* budget.streams slots; free when `layer` is NULL */
     size_t layer_next;  /* the next planned layer to start */
-    size_t layers_done;
+    size_t layers_done, layers_known;
+    uint64_t plan_ms, scan_ms;
     uint64_t bytes_done, bytes_total;
     uint64_t secrets_found;
     enum sweep_phase phase;
@@ -67,6 +71,7 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret
     budget.streams = size_max(size_min(quarter / (CHUNKS_PER_STREAM * CHUNK_BYTES), STREAMS_MAX), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
+    budget.result_bytes = quarter / 2; /* while rows are written: seen bodies and bodies at hand are gone by then */
     size_t body = quarter / 2 / budget.jobs;
     budget.catalogue_bytes_max = size_min(size_max(body, 2 * LIMIT_MIB), LIMIT_CATALOGUE_BYTES);
     budget.body_bytes_max = size_min(size_max(body / 2, LIMIT_MIB), LIMIT_BODY_BYTES);
@@ -85,16 +90,22 @@ static void *scan_thread(void *context) {
     struct thread_start *start = context;
     struct sweep *sweep = start->sweep;
     struct layer_scan *scan = start->scan;
-    mem_free(start);
+    struct buf packed;
     struct job *job;
+    mem_free(start);
+    buf_init(&packed, 0);
     while ((job = queue_pop(&sweep->ready)) != NULL) {
         struct planned_layer *layer = job->layer;
         layer->result = layer->tree != NULL
                             ? layer_scan_tree(scan, layer->tree, &layer->descriptor)
                             : layer_scan_stream(scan, &layer->descriptor, &layer->diff_id, &job->stream);
+        job->secrets = layer->result == NULL ? 0 : layer->result->secrets.count;
+        job->lost = layer->result == NULL;
+        layer_store_keep(sweep->options->cache, sweep->options->profile, layer, &packed);
         (void)queue_push(&sweep->done, job);
         loop_wake(sweep->loop);
     }
+    buf_release(&packed);
     return NULL;
 }
 
@@ -134,6 +145,7 @@ static void layer_fail(struct sweep *sweep, struct planned_layer *layer, enum st
     layer->result->media_type = layer->descriptor.media_type;
     layer_result_error(layer->result, stage, (struct span){NULL, 0}, NULL, err, status);
     layer_result_seal(layer->result);
+    layer->summary = (struct layer_summary){.status = status, .reason = layer->result->errors.data[0].message};
 }
 
 /* Layers that are not fetched at all: true when this is one. */
@@ -158,10 +170,6 @@ static bool layer_refuse(struct sweep *sweep, struct planned_layer *layer) {
 static void layer_count(struct sweep *sweep, const struct planned_layer *layer) {
     sweep->layers_done++;
     sweep->bytes_done += layer->descriptor.size;
-    if (layer->result == NULL)
-        (void)err_set(&sweep->fatal, ERR_NOMEM, 0, "layer: out of memory");
-    else
-        sweep->secrets_found += layer->result->secrets.count;
 }
 
 static struct job *job_free(struct sweep *sweep) {
@@ -179,7 +187,7 @@ static void layer_start(struct sweep *sweep, struct job *job, struct planned_lay
             0)
             return;
         job->streaming = true;
-        layer->source->ops->stream(layer->source, layer->reference, &layer->descriptor, &job->stream);
+        layer->source->ops->stream(layer->source, &layer->reference, &layer->descriptor, &job->stream);
     }
     (void)queue_try_push(&sweep->ready, job);
 }
@@ -199,8 +207,13 @@ static void jobs_collect(struct sweep *sweep) {
         if (job->streaming)
             stream_release(&job->stream);
         layer_count(sweep, job->layer);
+        sweep->secrets_found += job->secrets;
+        if (job->lost)
+            (void)err_set(&sweep->fatal, ERR_NOMEM, 0, "layer: out of memory");
         job->layer = NULL;
     }
+    if (sweep->fatal.code == ERR_NONE && cache_has_failed(sweep->options->cache))
+        (void)cache_flush(sweep->options->cache, &sweep->fatal);
 }
 
 /* Collects what is done and starts what fits; ends the loop when all layers are through. */
@@ -212,7 +225,7 @@ static void fetch_step(struct sweep *sweep) {
     while (sweep->fatal.code == ERR_NONE && sweep->layer_next < sweep->plan.layers.count &&
            (job = job_free(sweep)) != NULL) {
         struct planned_layer *layer = sweep->plan.layers.data[sweep->layer_next++];
-        if (layer_refuse(sweep, layer))
+        if (layer->is_stored || layer_refuse(sweep, layer))
             layer_count(sweep, layer);
         else
             layer_start(sweep, job, layer);
@@ -245,6 +258,7 @@ static void progress_tell(struct sweep *sweep) {
                                       .images_read = read,
                                       .layers_done = sweep->layers_done,
                                       .layers_total = sweep->plan.layers.count,
+                                      .layers_known = sweep->layers_known,
                                       .bytes_done = bytes,
                                       .bytes_total = sweep->bytes_total,
                                       .secrets_found = sweep->secrets_found,
@@ -288,6 +302,11 @@ static void on_resolved(void *context) {
 
 /* ---- the run ---- */
 
+static bool reference_wanted(void *context, struct span repository, struct span tag) {
+    const struct sweep *sweep = context;
+    return selection_wants_name(sweep->options->selection, repository, tag);
+}
+
 static int sweep_open(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
     if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
@@ -296,7 +315,8 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
         queue_init(&sweep->ready, sweep->budget.streams, err) < 0 ||
         queue_init(&sweep->done, sweep->budget.streams, err) < 0)
         return -1;
-    if (options->secrets && options->dedup && seen_new(sweep->budget.seen_bytes, &sweep->seen, err) < 0)
+    if (options->secrets && options->dedup &&
+        seen_new(sweep->budget.seen_bytes, options->cache, options->profile, &sweep->seen, err) < 0)
         return -1;
     sweep->jobs = mem_array(sweep->budget.streams, sizeof *sweep->jobs);
     if (sweep->jobs == NULL)
@@ -314,7 +334,10 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .plain_http = options->plain_http,
                                              .tls = options->tls,
                                              .username = options->username,
-                                             .password = options->password};
+                                             .password = options->password,
+                                             .listing_api = options->listing_api,
+                                             .wants = reference_wanted,
+                                             .wants_context = sweep};
     sweep->scan_options =
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,
@@ -347,21 +370,46 @@ static int stopped(const struct sweep *sweep, struct err *err) {
     return atomic_load_explicit(&sweep->stop, memory_order_relaxed) ? err_set(err, ERR_CANCELED, 0, "canceled") : 0;
 }
 
+/* The saved plan names digests whose records must be in the cache by then. */
+static int plan_keep(struct sweep *sweep, struct err *err) {
+    const struct sweep_options *options = sweep->options;
+    AUTO_BUF struct buf plan;
+    buf_init(&plan, 0);
+    if (options->save == NULL)
+        return 0;
+    resolve_save(sweep->resolve, &plan);
+    if (plan.failed)
+        return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
+    return cache_flush(options->cache, err) < 0 ? -1 : options->save(options->save_context, buf_span(&plan), err);
+}
+
 static int resolve_run(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
     struct resolve_options resolve_options = {.context = &sweep->sources,
                                               .targets = options->targets,
                                               .target_count = options->target_count,
+                                              .saved = options->saved,
+                                              .cache = options->cache,
                                               .platforms = options->platforms,
-                                              .platform_count = options->platform_count};
+                                              .platform_count = options->platform_count,
+                                              .selection = options->selection};
     phase_begin(sweep, SWEEP_LISTING);
     if (resolve_start(&resolve_options, &sweep->plan, on_resolved, sweep, &sweep->resolve, err) < 0 ||
         loop_run(sweep->loop, err) < 0 || stopped(sweep, err) < 0)
         return -1;
-    if (!plan_order(&sweep->plan))
+    if (!plan_select(&sweep->plan, options->selection) || !plan_order(&sweep->plan))
         return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
-    for (size_t i = 0; i < sweep->plan.layers.count; i++)
-        sweep->bytes_total += sweep->plan.layers.data[i]->descriptor.size;
+    if (plan_keep(sweep, err) < 0)
+        return -1;
+    if (layer_store_new(&sweep->plan, options->cache, options->profile, sweep->budget.result_bytes, &sweep->layers,
+                        err) < 0)
+        return -1;
+    for (size_t i = 0; i < sweep->plan.layers.count; i++) {
+        struct planned_layer *layer = sweep->plan.layers.data[i];
+        sweep->bytes_total += layer->descriptor.size;
+        sweep->layers_known += layer_store_recall(sweep->layers, layer);
+    }
+    sweep->plan_ms = (clock_ns() - sweep->phase_ns) / 1000000;
     return 0;
 }
 
@@ -374,6 +422,7 @@ static int scan_run(struct sweep *sweep, struct err *err) {
     fetch_step(sweep);
     if (loop_run(sweep->loop, err) < 0)
         return -1;
+    sweep->scan_ms = (clock_ns() - sweep->phase_ns) / 1000000;
     return stopped(sweep, err);
 }
 
@@ -419,6 +468,7 @@ static void sweep_quiesce(struct sweep *sweep) {
 
 static void sweep_close(struct sweep *sweep) {
     sweep_quiesce(sweep);
+    layer_store_free(sweep->layers);
     resolve_free(sweep->resolve);
     mem_free(sweep->classify);
     queue_release(&sweep->ready);
@@ -443,6 +493,8 @@ int sweep_run(const struct sweep_options *options, const struct row_sink *sink, 
         if (options->progress_ms > 0 && options->progress != NULL)
             progress_tell(&sweep);
         struct emit_options emit_options = {.sweep_id = options->sweep_id,
+                                            .cache = options->cache,
+                                            .layers = sweep.layers,
                                             .packages = options->packages,
                                             .secrets = options->secrets,
                                             .with_declared = options->with_declared,
@@ -455,7 +507,12 @@ int sweep_run(const struct sweep_options *options, const struct row_sink *sink, 
                                             .stop = signal_pending,
                                             .stop_context = &sweep};
         struct totals totals;
-        result = emit(&sweep.plan, &emit_options, sink, &totals, err);
+        result = cache_flush(options->cache, err);
+        if (result == 0)
+            result = emit(&sweep.plan, &emit_options, sink, &totals, err);
+        totals.layers_known = sweep.layers_known;
+        totals.plan_ms = sweep.plan_ms;
+        totals.scan_ms = sweep.scan_ms;
         /* The texts of the totals belong to the plan, which ends here. */
         if (result == 0 && !totals_copy(options->arena, &totals, ret_totals))
             result = err_set(err, ERR_NOMEM, 0, "totals: out of memory");

@@ -1,12 +1,13 @@
 /* The whole job: targets in, rows out. One loop thread (the caller's) owns the ring, the sockets and the clock; N scan
  * threads read layers; the caller's thread then composes and writes.
  *
- * Memory: the ceiling is split between the streams' chunks, the bodies at hand, the seen bodies and the writer; see
- * sweep_budget_of(). What grows with the fleet beyond it is the layers' results: 8 bytes a path, and what was found. */
+ * Memory: the ceiling is split between the streams' chunks, the bodies at hand, the seen bodies, layers' results and
+ * the writer; see sweep_budget_of(). What grows with the fleet beyond it is the plan: see plan.h. */
 #ifndef TRAWL_SWEEP_H
 #define TRAWL_SWEEP_H
 
 #include "engine/pipeline/emit.h"
+#include "engine/pipeline/selection.h"
 #include "io/codec/codec.h"
 
 enum sweep_phase { SWEEP_LISTING, SWEEP_SCANNING, SWEEP_COMPOSING };
@@ -15,14 +16,19 @@ struct sweep_progress {
     enum sweep_phase phase;
     uint64_t images_found, images_read;
     uint64_t layers_done, layers_total;
+    uint64_t layers_known;            /* of them, from the cache */
     uint64_t bytes_done, bytes_total; /* packed */
     uint64_t secrets_found;
     uint64_t elapsed_ms, phase_ms;
 };
 
 struct sweep_options {
-    const char *const *targets;
+    const struct span *targets; /* as targets_read() gives them */
     size_t target_count;
+    struct span saved; /* the plan of an unfinished sweep, or empty */
+    /* Is given the plan when it is made, so that the sweep can go on after it was killed; or NULL. */
+    int (*save)(void *context, struct span plan, struct err *err);
+    void *save_context;
     const struct span *platforms;
     size_t platform_count;
     enum loop_kind loop_kind;
@@ -32,7 +38,9 @@ struct sweep_options {
     size_t jobs;           /* scan threads; 0: one for each processor */
     uint64_t memory_bytes; /* the ceiling; 0: 1 GiB */
     bool packages, secrets;
-    bool dedup; /* search each body once */
+    bool dedup;             /* search each body once */
+    struct cache *cache;    /* what is known from before, and where what is found is kept: never NULL */
+    struct hash128 profile; /* see profile.h */
     bool verify_diff_id;
     bool show_secrets;
     bool with_declared;
@@ -47,8 +55,10 @@ struct sweep_options {
     void (*progress)(void *context, const struct sweep_progress *progress);
     void (*notice)(void *context, const char *text); /* one line for the log: which back-end, and why */
     void *context;
-    struct arena *arena; /* where the texts of the totals go */
-    int signal_fd;       /* readable when the user wants to stop; -1 for none */
+    struct arena *arena;               /* where the texts of the totals go */
+    int signal_fd;                     /* readable when the user wants to stop; -1 for none */
+    const struct selection *selection; /* which of the images that registries list; NULL: all */
+    const char *listing_api;           /* see struct source_context */
 };
 
 struct sweep_budget {
@@ -57,6 +67,7 @@ struct sweep_budget {
     size_t chunks_per_stream;
     size_t body_bytes_max, catalogue_bytes_max;
     size_t seen_bytes;
+    size_t result_bytes; /* layers' results in memory while rows are written */
     size_t writer_bytes;
 };
 

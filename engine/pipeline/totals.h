@@ -29,6 +29,7 @@ struct total_error {
 
 struct totals {
     uint64_t images, images_done, images_partial, images_failed, images_skipped;
+    uint64_t layers_known;     /* of the next, from the cache: not read */
     uint64_t layers;           /* distinct ones that were scanned or tried */
     uint64_t layer_references; /* layers of all images together */
     uint64_t bytes_read;       /* packed */
@@ -41,7 +42,8 @@ struct totals {
     uint64_t secrets[SEVERITY_COUNT];         /* rows of at least TOTALS_CONFIDENCE */
     uint64_t secrets_unlikely;                /* the other rows */
     uint64_t errors;
-    enum severity worst; /* the highest severity of any finding */
+    uint64_t plan_ms, scan_ms; /* listing and manifests; layers */
+    enum severity worst;       /* the highest severity of any finding */
     bool has_findings;
     struct worst_image worst_images[TOTALS_WORST_MAX]; /* worst first */
     size_t worst_image_count;

@@ -89,7 +89,7 @@ int layout_list(struct source *source, struct span text, struct span tag, struct
         if (reference_make(source, text, entry, i, &reference, err) < 0)
             return -1;
         matched++;
-        each(context, source, &reference);
+        (void)each(context, source, &reference); /* all is at hand: nothing to hold back */
     }
     char quoted[96];
     if (matched == 0 && tag.size > 0)

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "io/source/manifest_schema1.h"
 
 #define MEDIA_SCHEMA1 "application/vnd.docker.distribution.manifest.v1"
 
@@ -67,6 +68,115 @@ static int descriptors_read(struct arena *arena, const struct doc *array, const 
     return 0;
 }
 
+/* ---- artifacts ---- */
+
+/* Media types by which artifacts are told: of artifactType, the configuration or a layer. Beginnings; the first that
+ * fits counts. Sources: cosign, notation, in-toto, SPDX, CycloneDX, Syft, Helm, the WASM working group's OCI layout,
+ * Open Policy Agent, the model specifications of CNCF and Docker. */
+static const struct {
+    const char *media_type;
+    enum artifact_kind kind;
+} artifact_types[] = {
+    {"application/vnd.dev.cosign.simplesigning.", ARTIFACT_SIGNATURE},
+    {"application/vnd.dev.cosign.artifact.sig.", ARTIFACT_SIGNATURE},
+    {"application/vnd.dev.cosign.artifact.att.", ARTIFACT_ATTESTATION},
+    {"application/vnd.dev.cosign.artifact.sbom.", ARTIFACT_SBOM},
+    {"application/vnd.dev.sigstore.bundle", ARTIFACT_SIGNATURE},
+    {"application/vnd.cncf.notary.signature", ARTIFACT_SIGNATURE},
+    {"application/jose+json", ARTIFACT_SIGNATURE},
+    {"application/vnd.in-toto", ARTIFACT_ATTESTATION},
+    {"application/vnd.dsse.envelope.", ARTIFACT_ATTESTATION},
+    {"application/spdx", ARTIFACT_SBOM},
+    {"text/spdx", ARTIFACT_SBOM},
+    {"application/vnd.cyclonedx", ARTIFACT_SBOM},
+    {"application/vnd.syft", ARTIFACT_SBOM},
+    {"application/vnd.cncf.helm.", ARTIFACT_HELM_CHART},
+    {"application/vnd.wasm.", ARTIFACT_WASM_MODULE},
+    {"application/vnd.module.wasm.", ARTIFACT_WASM_MODULE},
+    {"application/wasm", ARTIFACT_WASM_MODULE},
+    {"application/vnd.cncf.openpolicyagent.", ARTIFACT_POLICY},
+    {"application/vnd.cncf.model.", ARTIFACT_MODEL},
+    {"application/vnd.docker.ai.", ARTIFACT_MODEL},
+};
+
+static const char *const artifact_names[ARTIFACT_KIND_COUNT] = {
+    [ARTIFACT_SIGNATURE] = "signature",          [ARTIFACT_SBOM] = "SBOM",     [ARTIFACT_ATTESTATION] = "attestation",
+    [ARTIFACT_HELM_CHART] = "Helm chart",        [ARTIFACT_POLICY] = "policy", [ARTIFACT_WASM_MODULE] = "WASM module",
+    [ARTIFACT_MODEL] = "machine-learning model", [ARTIFACT_OTHER] = "artifact"};
+
+static enum artifact_kind artifact_kind_of(struct span media_type) {
+    for (size_t i = 0; i < ARRAY_COUNT(artifact_types); i++) {
+        if (span_starts(media_type, artifact_types[i].media_type))
+            return artifact_types[i].kind;
+    }
+    return ARTIFACT_OTHER;
+}
+
+/* Kind and type, from the most telling field that names a known one. */
+static void artifact_read(struct manifest *manifest, struct span artifact_type) {
+    struct span config = manifest->config.media_type;
+    manifest->kind = MANIFEST_ARTIFACT;
+    manifest->artifact_type = artifact_type.size > 0 ? artifact_type : config;
+    manifest->artifact = artifact_kind_of(manifest->artifact_type);
+    if (manifest->artifact == ARTIFACT_OTHER)
+        manifest->artifact = artifact_kind_of(config);
+    for (size_t i = 0; i < manifest->entry_count && manifest->artifact == ARTIFACT_OTHER; i++)
+        manifest->artifact = artifact_kind_of(manifest->entries[i].media_type);
+}
+
+/* Layers that an engine unpacks. Without a type they are taken for such. */
+static bool layer_is_tar(struct span media_type) {
+    return media_type.size == 0 || span_starts(media_type, "application/vnd.oci.image.layer.") ||
+           span_starts(media_type, "application/vnd.docker.image.rootfs.");
+}
+
+/* Cosign and buildkit give their artifacts the configuration of an image. An image is what an engine can run, whatever
+ * it says of itself: one layer to unpack is enough, or else anybody could hide an image by calling it an artifact. */
+static bool layers_are_artifact(const struct manifest *manifest, bool is_artifact) {
+    bool known = is_artifact;
+    for (size_t i = 0; i < manifest->entry_count; i++) {
+        if (layer_is_tar(manifest->entries[i].media_type))
+            return false;
+        known = known || artifact_kind_of(manifest->entries[i].media_type) != ARTIFACT_OTHER;
+    }
+    return known;
+}
+
+struct digest manifest_tag_subject(struct span tag) {
+    static const char *const suffixes[] = {".sig", ".att", ".sbom"};
+    struct digest digest, none = {.algorithm = DIGEST_NONE};
+    char text[DIGEST_TEXT_SIZE];
+    for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
+        if (span_ends(tag, suffixes[i])) {
+            tag.size -= strlen(suffixes[i]);
+            break;
+        }
+    }
+    size_t dash = span_index(tag, '-', 0);
+    if (dash == SIZE_MAX || tag.size >= sizeof text)
+        return none;
+    memcpy(text, tag.data, tag.size);
+    text[dash] = ':';
+    return digest_parse(span_make(text, tag.size), &digest, NULL) < 0 ? none : digest;
+}
+
+char *manifest_artifact_text(struct arena *arena, const struct manifest *manifest, struct span tag) {
+    const char *name = artifact_names[manifest->artifact];
+    struct digest subject = manifest->subject.algorithm == DIGEST_NONE ? manifest_tag_subject(tag) : manifest->subject;
+    char digest[DIGEST_TEXT_SIZE], quoted[128];
+    if (subject.algorithm != DIGEST_NONE && manifest->artifact == ARTIFACT_OTHER && manifest->artifact_type.size > 0)
+        return arena_format(arena, "artifact of type %s, of %s",
+                            text_quote(manifest->artifact_type, quoted, sizeof quoted), digest_text(&subject, digest));
+    if (subject.algorithm != DIGEST_NONE)
+        return arena_format(arena, "%s of %s", name, digest_text(&subject, digest));
+    if (manifest->artifact == ARTIFACT_OTHER && manifest->artifact_type.size > 0)
+        return arena_format(arena, "artifact of type %s, not an image",
+                            text_quote(manifest->artifact_type, quoted, sizeof quoted));
+    return arena_format(arena, "%s, not an image", name);
+}
+
+/* ---- manifests ---- */
+
 /* An image's configuration is one of these two; every other type of configuration makes the manifest an artifact. */
 static bool config_is_image(struct span media_type) {
     return media_type.size == 0 || span_is(media_type, "application/vnd.oci.image.config.v1+json") ||
@@ -80,14 +190,20 @@ int manifest_parse(struct arena *arena, struct span json, struct manifest *ret_m
     if (!doc_is(root, DOC_OBJECT))
         return err_set(err, ERR_FORMAT, 0, "manifest: expected a JSON object");
     struct manifest manifest = {.media_type = doc_text(doc_get_last(root, "mediaType"))};
-    bool is_artifact = doc_text(doc_get_last(root, "artifactType")).size > 0;
+    struct span artifact_type = doc_text(doc_get_last(root, "artifactType"));
+    bool is_artifact = artifact_type.size > 0;
+    struct span subject = doc_text(doc_get_last(doc_get_last(root, "subject"), "digest"));
+    if (digest_parse(subject, &manifest.subject, NULL) < 0)
+        manifest.subject =
+            (struct digest){.algorithm = DIGEST_NONE}; /* engines do not look at it: no reason to refuse */
     int64_t schema = 0;
     const struct doc *manifests = doc_get_last(root, "manifests");
     const struct doc *layers = doc_get_last(root, "layers");
     const struct doc *config = doc_get_last(root, "config");
     if (span_starts(manifest.media_type, MEDIA_SCHEMA1) || doc_get_last(root, "fsLayers") != NULL ||
         (doc_i64(doc_get_last(root, "schemaVersion"), &schema) && schema == 1)) {
-        manifest.kind = MANIFEST_SCHEMA1;
+        if (manifest_schema1_read(arena, root, &manifest, err) < 0)
+            return -1;
     } else if (manifests != NULL && layers == NULL && config == NULL) {
         manifest.kind = MANIFEST_INDEX;
         if (descriptors_read(arena, manifests, "index manifest", LIMIT_INDEX_MANIFESTS, &manifest, err) < 0)
@@ -96,10 +212,11 @@ int manifest_parse(struct arena *arena, struct span json, struct manifest *ret_m
         if (descriptor_read(config, "manifest config", &manifest.config, err) < 0 ||
             descriptors_read(arena, layers, "manifest layer", LIMIT_LAYERS, &manifest, err) < 0)
             return -1;
-        bool artifact = is_artifact || !config_is_image(manifest.config.media_type);
-        manifest.kind = artifact ? MANIFEST_ARTIFACT : MANIFEST_IMAGE;
+        manifest.kind = MANIFEST_IMAGE;
+        if (!config_is_image(manifest.config.media_type) || layers_are_artifact(&manifest, is_artifact))
+            artifact_read(&manifest, artifact_type);
     } else if (is_artifact || doc_get_last(root, "blobs") != NULL) {
-        manifest.kind = MANIFEST_ARTIFACT; /* the ORAS artifact manifest, now withdrawn */
+        artifact_read(&manifest, artifact_type); /* the ORAS artifact manifest, now withdrawn */
     } else {
         return err_set(err, ERR_FORMAT, 0,
                        "manifest: expected either config and layers (an image) or manifests (an index), found neither");

@@ -28,7 +28,21 @@ const char *source_kind(struct span target) {
 }
 
 bool source_is_registry(struct span target) {
-    return span_starts(target, "registry://") && span_index(target, '/', strlen("registry://")) == SIZE_MAX;
+    struct span location;
+    return ops_find(target, &location) == &source_listing_ops ||
+           (span_starts(target, "registry://") && span_index(target, '/', strlen("registry://")) == SIZE_MAX);
+}
+
+static bool is_loopback(struct span host) {
+    struct span name = host;
+    size_t colon = span_index_last(host, ':');
+    if (colon != SIZE_MAX && !span_ends(host, "]"))
+        name.size = colon;
+    return span_is(name, "localhost") || span_starts(name, "127.") || span_is(name, "[::1]");
+}
+
+const char *source_scheme(const struct source_context *context, struct span host) {
+    return context->plain_http || (is_loopback(host) && !context->tls) ? "http" : "https";
 }
 
 /* A prefix is letters and dashes before a colon. What could as well be a host with a port ("localhost:5000/x") is none.

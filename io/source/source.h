@@ -21,6 +21,11 @@ struct source_context {
     bool tls;
     const char *username; /* or NULL */
     const char *password;
+    const char *listing_api; /* the base URL of a listing API in place of the one that its kind means; or NULL */
+    /* Whether a registry's image is wanted at all, asked before anything of it is fetched; with an empty tag: whether
+     * any tag of the repository may be. NULL: all are. */
+    bool (*wants)(void *context, struct span repository, struct span tag);
+    void *wants_context;
 };
 
 /* One image, or index of images, that a source lists. Text lives in the run's arena. */
@@ -32,17 +37,25 @@ struct source_reference {
     bool has_digest;
     struct digest digest;     /* of the manifest, when the listing names it */
     struct platform platform; /* when the listing names it */
-    size_t item;              /* the source's own number for it */
+    bool has_created;
+    int64_t created_utc_s; /* of the image, when the listing names it */
+    size_t item;           /* the source's own number for it */
 };
 
 struct source;
 
-typedef void (*source_list_fn)(void *context, struct source *source, const struct source_reference *reference);
+/* `source` reads the reference: the one that lists, or one that it opened for the reference's registry and closes
+ * itself. Returns false to hold: the source then asks for no further page until `list_resume`; what it has already may
+ * come all the same. */
+typedef bool (*source_list_fn)(void *context, struct source *source, const struct source_reference *reference);
 /* `err` NULL: the listing is complete. */
 typedef void (*source_done_fn)(void *context, const struct err *err);
 /* `bytes` are valid during the call and belong to `digest`: verified where the reference named one. On failure `err` is
  * set and the others are not. */
 typedef void (*source_bytes_fn)(void *context, struct span bytes, const struct digest *digest, const struct err *err);
+/* `digest` is what the server says the manifest's is, and nothing that was checked: good for telling that nothing has
+ * changed. Its algorithm is DIGEST_NONE when the server does not say: ask for the manifest. NULL when `err` is set. */
+typedef void (*source_head_fn)(void *context, const struct digest *digest, const struct err *err);
 
 struct source_ops {
     const char *kind;            /* the image table's target_kind */
@@ -54,9 +67,15 @@ struct source_ops {
                 struct source **ret_source, struct err *err);
     /* Each reference, then `done`. */
     void (*list)(struct source *source, source_list_fn each, source_done_fn done, void *context);
+    /* Goes on after a hold; of the source whose `list` was called. Harmless otherwise. NULL for sources that list all
+     * at once. */
+    void (*list_resume)(struct source *source);
     /* The manifest or index of a reference; of `digest` when it is not NULL (an index' entry). */
     void (*manifest)(struct source *source, const struct source_reference *reference,
                      const struct descriptor *descriptor, source_bytes_fn fn, void *context);
+    /* The digest that a reference's tag has now, without its manifest: one cheap request. NULL for sources whose
+     * listing names the digest. */
+    void (*head)(struct source *source, const struct source_reference *reference, source_head_fn fn, void *context);
     /* A small blob, whole: at most `bytes_max` bytes, of the descriptor's size and digest. */
     void (*blob)(struct source *source, const struct source_reference *reference, const struct descriptor *descriptor,
                  size_t bytes_max, source_bytes_fn fn, void *context);
@@ -79,9 +98,12 @@ struct source {
  * see engine/pipeline/resolve.h. */
 int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err);
 void source_close(struct source *source);
-/* The kind that a target would be, whether or not it can be opened; and whether it names a whole registry. */
+/* The kind that a target would be, whether or not it can be opened; and whether it names a whole registry, or a part of
+ * one that has to be listed. */
 const char *source_kind(struct span target);
 bool source_is_registry(struct span target);
+/* "http" or "https": a registry on this machine is spoken to in plain HTTP, as the container engines do. */
+const char *source_scheme(const struct source_context *context, struct span host);
 
 /* The rows of source.def. */
 #define SOURCE(kind) extern const struct source_ops source_##kind##_ops;

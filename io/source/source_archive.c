@@ -258,7 +258,7 @@ static void docker_archive_list(struct source *source, source_list_fn each, sour
                                              .repository = named ? parsed.repository : archive->text,
                                              .tag = named ? parsed.tag : (struct span){NULL, 0},
                                              .item = i};
-        each(context, source, &reference);
+        (void)each(context, source, &reference); /* all is at hand: nothing to hold back */
     }
     done(context, NULL);
 }

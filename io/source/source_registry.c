@@ -1,38 +1,34 @@
-/* Registries. Spec: OCI distribution-spec 1.1: "Pulling manifests", "Pulling blobs", "Listing Tags"; the catalogue is
- * the CNCF distribution's GET /v2/_catalog. Both listings are paged by a Link header (RFC 8288, rel="next"). */
+/* Registries. Spec: OCI distribution-spec 1.1: "Pulling manifests", "Pulling blobs". What they hold is listed by
+ * listing.h. */
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "base/vec.h"
+#include "io/source/listing.h"
+#include "io/source/manifest_schema1.h"
 #include "io/source/reference.h"
 #include "io/source/source.h"
-
-#define PAGE_NAMES 1000
-#define TAG_LISTINGS_MAX ((size_t)32) /* in flight; more only fill the queue of the HTTP client */
 
 struct registry_source {
     struct source source;
     struct span host;
     struct reference reference; /* the one image, unless `whole` */
     bool whole;
-    char *base; /* "https://host/v2/" */
+    char *base;              /* "https://host/v2/" */
+    struct listing *listing; /* while `whole` is listed and after it; or NULL */
 };
 
 static const char *const manifest_headers[] = {
     "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "
-    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+    /* Schema 1 last: a registry that has the others gives them. */
+    "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, "
+    "application/vnd.docker.distribution.manifest.v1+json;q=0.5",
     NULL,
 };
 
-static void registry_close(struct source *source) { mem_free(source); }
-
-/* A registry on this machine is spoken to in plain HTTP, as the container engines do. */
-static bool is_loopback(struct span host) {
-    struct span name = host;
-    size_t colon = span_index_last(host, ':');
-    if (colon != SIZE_MAX && !span_ends(host, "]"))
-        name.size = colon;
-    return span_is(name, "localhost") || span_starts(name, "127.") || span_is(name, "[::1]");
+static void registry_close(struct source *source) {
+    listing_free(((struct registry_source *)source)->listing);
+    mem_free(source);
 }
 
 static int registry_open(const struct source_context *context, struct span target, struct span location,
@@ -63,11 +59,11 @@ static int registry_open(const struct source_context *context, struct span targe
             char *library = arena_format(context->arena, "library/%.*s", SPAN_FORMAT(registry->reference.repository));
             registry->reference.repository = span_text(library == NULL ? "" : library);
         }
-        bool plain = context->plain_http || (is_loopback(registry->host) && !context->tls);
         const char *host = docker_hub ? "registry-1.docker.io" : NULL;
-        registry->base = host != NULL ? arena_format(context->arena, "https://%s/v2/", host)
-                                      : arena_format(context->arena, "%s://%.*s/v2/", plain ? "http" : "https",
-                                                     SPAN_FORMAT(registry->host));
+        registry->base = host != NULL
+                             ? arena_format(context->arena, "https://%s/v2/", host)
+                             : arena_format(context->arena, "%s://%.*s/v2/", source_scheme(context, registry->host),
+                                            SPAN_FORMAT(registry->host));
         if (registry->base == NULL)
             result = err_set(err, ERR_NOMEM, 0, "registry: out of memory");
     }
@@ -89,174 +85,6 @@ static struct http_spec spec_make(const struct registry_source *registry, const 
 
 /* ---- listing ---- */
 
-struct listing {
-    struct registry_source *registry;
-    source_list_fn each;
-    source_done_fn done;
-    void *context;
-    VEC(struct span) repositories; /* still to be listed: a stack */
-    size_t in_flight;              /* requests */
-    bool catalog_done;
-    struct err err; /* the first failure: the listing ends with it, the rest is listed all the same */
-};
-
-struct page {
-    struct listing *listing;
-    struct span repository; /* empty: a page of the catalogue */
-    size_t number;
-};
-
-static void listing_fail(struct listing *listing, const struct err *err) {
-    if (listing->err.code == ERR_NONE)
-        listing->err = *err;
-}
-
-/* The URL of the next page out of a Link header, or NULL. Relative ones are resolved against the registry; others may
- * not leave it, since the credentials go there. */
-static char *next_page(const struct registry_source *registry, const char *link, struct err *err) {
-    struct span header = span_text(link);
-    size_t open = span_index(header, '<', 0), close_at = span_index(header, '>', 0);
-    if (open == SIZE_MAX || close_at == SIZE_MAX || close_at < open ||
-        span_find(header, span_text("next"), close_at) == SIZE_MAX)
-        return NULL;
-    struct span url = span_slice(header, open + 1, close_at - open - 1);
-    const struct source_context *context = registry->source.context;
-    struct span base = span_text(registry->base); /* "https://host/v2/" */
-    struct span origin = span_slice(base, 0, base.size - 4);
-    char *text = NULL;
-    if (url.size > 0 && url.data[0] == '/' && !span_starts(url, "//"))
-        text = arena_format(context->arena, "%.*s%.*s", SPAN_FORMAT(origin), SPAN_FORMAT(url));
-    else if (span_equal(span_slice(url, 0, base.size), base))
-        text = arena_text(context->arena, url);
-    if (text == NULL) {
-        char quoted[96];
-        (void)err_set(err, ERR_FORMAT, 0, "%.*s: next page '%s': expected a path of the same registry",
-                      SPAN_FORMAT(origin), text_quote(url, quoted, sizeof quoted));
-    }
-    return text;
-}
-
-static void listing_step(struct listing *listing);
-static void on_page(void *context, const struct http_result *result, struct span body);
-
-static void page_request(struct listing *listing, struct span repository, size_t number, const char *url) {
-    struct registry_source *registry = listing->registry;
-    struct err err = {0};
-    struct page *page = mem_zalloc(sizeof *page);
-    struct http_spec spec = spec_make(registry, url, LIMIT_PAGE_BYTES);
-    if (page == NULL) {
-        (void)err_set(&err, ERR_NOMEM, 0, "listing: out of memory");
-    } else {
-        *page = (struct page){listing, repository, number};
-        if (http_get_buffer(registry->source.context->http, &spec, on_page, page, NULL, &err) == 0) {
-            listing->in_flight++;
-            return;
-        }
-        mem_free(page);
-    }
-    listing_fail(listing, &err);
-}
-
-static void tags_request(struct listing *listing, struct span repository) {
-    char *url = arena_format(listing->registry->source.context->arena, "%s%.*s/tags/list?n=%d", listing->registry->base,
-                             SPAN_FORMAT(repository), PAGE_NAMES);
-    struct err err = {0};
-    if (url != NULL)
-        page_request(listing, repository, 1, url);
-    else
-        listing_fail(listing, (err_set(&err, ERR_NOMEM, 0, "listing: out of memory"), &err));
-}
-
-/* Starts what may be started; ends the listing when nothing is left. */
-static void listing_step(struct listing *listing) {
-    while (listing->repositories.count > 0 && listing->in_flight < TAG_LISTINGS_MAX)
-        tags_request(listing, listing->repositories.data[--listing->repositories.count]);
-    if (listing->in_flight > 0 || !listing->catalog_done)
-        return;
-    listing->done(listing->context, listing->err.code == ERR_NONE ? NULL : &listing->err);
-    vec_release(&listing->repositories);
-    mem_free(listing);
-}
-
-static int repository_add(struct listing *listing, struct span name, struct err *err) {
-    char quoted[96];
-    if (!reference_repository_is_valid(name))
-        return err_set(err, ERR_FORMAT, 0, "catalogue: '%s' is no repository name",
-                       text_quote(name, quoted, sizeof quoted));
-    struct span copy = arena_copy(listing->registry->source.context->arena, name);
-    if (copy.data == NULL || !vec_push(&listing->repositories, copy))
-        return err_set(err, ERR_NOMEM, 0, "catalogue: out of memory after %zu repositories",
-                       listing->repositories.count);
-    return 0;
-}
-
-static int tag_add(struct listing *listing, struct span repository, struct span tag, struct err *err) {
-    struct registry_source *registry = listing->registry;
-    struct arena *arena = registry->source.context->arena;
-    char quoted[96];
-    if (!reference_tag_is_valid(tag))
-        return err_set(err, ERR_FORMAT, 0, "tags of %.*s: '%s' is no tag", SPAN_FORMAT(repository),
-                       text_quote(tag, quoted, sizeof quoted));
-    char *text =
-        arena_format(arena, "%.*s/%.*s:%.*s", SPAN_FORMAT(registry->host), SPAN_FORMAT(repository), SPAN_FORMAT(tag));
-    if (text == NULL)
-        return err_set(err, ERR_NOMEM, 0, "tags of %.*s: out of memory", SPAN_FORMAT(repository));
-    struct source_reference reference = {.text = span_text(text), .registry = registry->host, .repository = repository};
-    reference.tag = span_from(reference.text, reference.text.size - tag.size);
-    listing->each(listing->context, &registry->source, &reference);
-    return 0;
-}
-
-static int page_read(struct page *page, struct span body, struct err *err) {
-    struct listing *listing = page->listing;
-    bool catalog = page->repository.size == 0;
-    struct arena arena;
-    struct doc *root = NULL;
-    arena_init(&arena, 0, 16 * LIMIT_PAGE_BYTES);
-    int result = json_parse(&arena, body, doc_limits_default(), &root, err);
-    const struct doc *names = doc_get_last(root, catalog ? "repositories" : "tags");
-    if (result == 0 && names != NULL && !doc_is(names, DOC_ARRAY) && !doc_is(names, DOC_NULL))
-        result = err_set(err, ERR_FORMAT, 0, "expected an array of names");
-    for (const struct doc *name = doc_first(names); result == 0 && name != NULL; name = name->next) {
-        /* One bad name does not end the listing: it is reported and the others go on. */
-        struct err bad = {0};
-        if ((catalog ? repository_add(listing, doc_text(name), &bad)
-                     : tag_add(listing, page->repository, doc_text(name), &bad)) < 0)
-            listing_fail(listing, &bad);
-    }
-    arena_release(&arena);
-    return result;
-}
-
-static void on_page(void *context, const struct http_result *result, struct span body) {
-    struct page *page = context;
-    struct listing *listing = page->listing;
-    struct registry_source *registry = listing->registry;
-    struct err err = result->err;
-    bool catalog = page->repository.size == 0;
-    char *next = NULL;
-    listing->in_flight--;
-    /* An empty repository answers 404 NAME_UNKNOWN: registries keep the name of one whose last tag was deleted. */
-    bool empty = !catalog && err.code == ERR_NOTFOUND;
-    if (err.code == ERR_NONE && page_read(page, body, &err) == 0)
-        next = next_page(registry, result->link, &err);
-    if (next != NULL && page->number >= LIMIT_PAGES)
-        (void)err_set(&err, ERR_LIMIT, 0, "expected at most %zu pages: the listing goes round in circles", LIMIT_PAGES);
-    else if (next != NULL && strcmp(next, result->url) == 0)
-        (void)err_set(&err, ERR_FORMAT, 0, "the next page is the page itself");
-    else if (next != NULL)
-        page_request(listing, page->repository, page->number + 1, next);
-    if (err.code != ERR_NONE && !empty) {
-        (void)err_wrap(&err, "%s of %.*s", catalog ? "catalogue" : "tags",
-                       SPAN_FORMAT(catalog ? registry->host : page->repository));
-        listing_fail(listing, &err);
-    }
-    if (catalog)
-        listing->catalog_done = listing->catalog_done || next == NULL || err.code != ERR_NONE;
-    mem_free(page);
-    listing_step(listing);
-}
-
 static void list_one(struct registry_source *registry, source_list_fn each, source_done_fn done, void *context) {
     struct err err = {0};
     char *text = reference_text(registry->source.context->arena, &registry->reference);
@@ -270,36 +98,54 @@ static void list_one(struct registry_source *registry, source_list_fn each, sour
                                          .tag = registry->reference.tag,
                                          .has_digest = registry->reference.by_digest,
                                          .digest = registry->reference.digest};
-    each(context, &registry->source, &reference);
+    (void)each(context, &registry->source, &reference); /* there is no further page to hold back */
     done(context, NULL);
+}
+
+static int page_get(void *owner, const char *url, http_buffer_fn done, void *context, struct err *err) {
+    struct registry_source *registry = owner;
+    struct http_spec spec = spec_make(registry, url, LIMIT_PAGE_BYTES);
+    return http_get_buffer(registry->source.context->http, &spec, done, context, NULL, err);
+}
+
+static struct source *source_of(void *owner, struct span host, struct err *err) {
+    (void)host;
+    (void)err;
+    return owner;
 }
 
 static void registry_list(struct source *source, source_list_fn each, source_done_fn done, void *context) {
     struct registry_source *registry = (struct registry_source *)source;
+    struct err err = {0};
     if (!registry->whole) {
         list_one(registry, each, done, context);
         return;
     }
-    struct err err = {0};
-    struct listing *listing = mem_zalloc(sizeof *listing);
-    char *url = arena_format(source->context->arena, "%s_catalog?n=%d", registry->base, PAGE_NAMES);
-    if (listing == NULL || url == NULL) {
-        mem_free(listing);
+    char *base =
+        arena_text(source->context->arena, span_slice(span_text(registry->base), 0, strlen(registry->base) - 4));
+    if (base == NULL) {
         done(context, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
         return;
     }
-    *listing = (struct listing){.registry = registry, .each = each, .done = done, .context = context};
-    page_request(listing, (struct span){NULL, 0}, 1, url);
-    if (listing->in_flight == 0) {
-        listing->catalog_done = true;
-        listing_step(listing);
-    }
+    registry->listing = listing_start(&(struct listing_spec){.context = source->context,
+                                                             .kind = &listing_catalog,
+                                                             .host = registry->host,
+                                                             .base = base,
+                                                             .owner = registry,
+                                                             .get = page_get,
+                                                             .source_of = source_of,
+                                                             .each = each,
+                                                             .done = done,
+                                                             .done_context = context});
 }
+
+static void registry_list_resume(struct source *source) { listing_resume(((struct registry_source *)source)->listing); }
 
 /* ---- manifests and small blobs ---- */
 
 struct fetch {
     struct descriptor descriptor; /* digest DIGEST_NONE: whatever comes is right */
+    bool is_manifest;
     source_bytes_fn fn;
     void *context;
 };
@@ -308,6 +154,10 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
     struct fetch *fetch = context;
     struct err err = result->err;
     struct digest digest = fetch->descriptor.digest;
+    struct arena arena;
+    arena_init(&arena, 0, 16 * LIMIT_MANIFEST_BYTES);
+    if (err.code == ERR_NONE && fetch->is_manifest)
+        body = manifest_signed_part(&arena, body);
     if (err.code == ERR_NONE && digest.algorithm == DIGEST_NONE)
         (void)digest_of(DIGEST_SHA256, body, &digest, &err);
     else if (err.code == ERR_NONE)
@@ -316,6 +166,7 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
         fetch->fn(fetch->context, body, &digest, NULL);
     else
         fetch->fn(fetch->context, (struct span){NULL, 0}, NULL, &err);
+    arena_release(&arena);
     mem_free(fetch);
 }
 
@@ -327,7 +178,7 @@ static void fetch_start(struct registry_source *registry, const struct http_spec
         fn(context, (struct span){NULL, 0}, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
         return;
     }
-    *fetch = (struct fetch){.fn = fn, .context = context};
+    *fetch = (struct fetch){.is_manifest = spec->headers == manifest_headers, .fn = fn, .context = context};
     if (descriptor != NULL)
         fetch->descriptor = *descriptor;
     if (http_get_buffer(registry->source.context->http, spec, on_bytes, fetch, NULL, &err) < 0) {
@@ -347,21 +198,68 @@ static char *object_url(const struct registry_source *registry, const struct sou
     return text;
 }
 
+/* The URL of a reference's manifest, by digest where one is known; freed by the caller. */
+static char *manifest_url(const struct registry_source *registry, const struct source_reference *reference,
+                          const struct digest *digest) {
+    char name[DIGEST_TEXT_SIZE];
+    if (digest != NULL)
+        digest_text(digest, name);
+    else
+        (void)snprintf(name, sizeof name, "%.*s", SPAN_FORMAT(reference->tag));
+    return object_url(registry, reference, "manifests", name);
+}
+
 static void registry_manifest(struct source *source, const struct source_reference *reference,
                               const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
     struct registry_source *registry = (struct registry_source *)source;
-    char name[DIGEST_TEXT_SIZE];
     struct descriptor named = {.digest = reference->digest};
     if (descriptor == NULL && reference->has_digest)
         descriptor = &named;
-    if (descriptor != NULL)
-        digest_text(&descriptor->digest, name);
-    else
-        (void)snprintf(name, sizeof name, "%.*s", SPAN_FORMAT(reference->tag));
-    AUTO_FREE char *url = object_url(registry, reference, "manifests", name);
+    AUTO_FREE char *url = manifest_url(registry, reference, descriptor == NULL ? NULL : &descriptor->digest);
     struct http_spec spec = spec_make(registry, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
     spec.headers = manifest_headers;
     fetch_start(registry, &spec, descriptor, fn, context);
+}
+
+struct head {
+    source_head_fn fn;
+    void *context;
+};
+
+static void on_head(void *context, const struct http_result *result) {
+    struct head *head = context;
+    struct digest digest = {.algorithm = DIGEST_NONE};
+    struct err err = result->err, unreadable = {0};
+    /* A server that knows no HEAD, or whose digest we cannot read: the manifest itself will tell. */
+    if (result->status == 405)
+        err.code = ERR_NONE;
+    if (err.code == ERR_NONE && digest_parse(span_text(result->content_digest), &digest, &unreadable) < 0)
+        digest.algorithm = DIGEST_NONE;
+    head->fn(head->context, err.code == ERR_NONE ? &digest : NULL, err.code == ERR_NONE ? NULL : &err);
+    mem_free(head);
+}
+
+static void registry_head(struct source *source, const struct source_reference *reference, source_head_fn fn,
+                          void *context) {
+    struct registry_source *registry = (struct registry_source *)source;
+    struct err err = {0};
+    struct head *head = mem_zalloc(sizeof *head);
+    AUTO_FREE char *url = manifest_url(registry, reference, reference->has_digest ? &reference->digest : NULL);
+    if (head == NULL || url == NULL) {
+        mem_free(head);
+        fn(context, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
+        return;
+    }
+    *head = (struct head){fn, context};
+    struct http_spec spec = spec_make(registry, url, 0);
+    spec.head = true;
+    spec.headers = manifest_headers;
+    spec.done = on_head;
+    spec.context = head;
+    if (http_start(source->context->http, &spec, NULL, &err) < 0) {
+        mem_free(head);
+        fn(context, NULL, &err);
+    }
 }
 
 static void registry_blob(struct source *source, const struct source_reference *reference,
@@ -415,7 +313,9 @@ const struct source_ops source_registry_ops = {
     .prefixes = prefixes,
     .open = registry_open,
     .list = registry_list,
+    .list_resume = registry_list_resume,
     .manifest = registry_manifest,
+    .head = registry_head,
     .blob = registry_blob,
     .stream = registry_stream,
     .close = registry_close,

@@ -30,7 +30,7 @@ static void rootfs_list(struct source *source, source_list_fn each, source_done_
     struct rootfs_source *rootfs = (struct rootfs_source *)source;
     struct source_reference reference = {
         .text = rootfs->text, .registry = span_text(""), .repository = span_text(rootfs->root.folder)};
-    each(context, source, &reference);
+    (void)each(context, source, &reference); /* all is at hand: nothing to hold back */
     done(context, NULL);
 }
 

@@ -1,6 +1,6 @@
 /* Manifests, indexes, configurations and references: whatever bytes come, an error or a struct whose parts can all be
  * read. */
-#include "io/source/manifest.h"
+#include "io/source/manifest_schema1.h"
 #include "io/source/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,7 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         touch(manifest.media_type);
         for (size_t i = 0; i < manifest.entry_count; i++)
             touch(manifest.entries[i].ref_name);
+        for (size_t i = 0; manifest.converted != NULL && i < manifest.converted->history_count; i++)
+            touch(manifest.converted->history[i].created_by);
+        if (manifest.kind == MANIFEST_ARTIFACT)
+            touch(span_text(manifest_artifact_text(&arena, &manifest, input)));
     }
+    touch(manifest_signed_part(&arena, input));
     if (image_config_parse(&arena, input, &config, &err) == 0) {
         for (size_t i = 0; i < config.env_count; i++)
             touch(config.env[i]);

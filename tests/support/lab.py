@@ -19,6 +19,7 @@ import threading
 import time
 
 TRAWL = os.environ["TRAWL"]
+os.environ.setdefault("TRAWL_NO_CACHE", "1")  # tests of the cache name one
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"

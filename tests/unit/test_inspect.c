@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "engine/pipeline/inspect.h"
 
+#define TEMPLATE "/tmp/trawl-inspect-XXXXXX"
+
 #define WINDOW (512 * LIMIT_KIB)
 
 struct fixture {
@@ -131,7 +133,28 @@ static void pieces_and_windows(void **state) {
     buf_release(&body);
 }
 
+#define BODY_BYTES ((size_t)100) /* too small for the cache */
+static const struct hash128 no_profile;
+
+/* A cache in a temporary folder, gone with it. */
+static struct cache *cache_make(char folder[sizeof TEMPLATE]) {
+    struct err err = {0};
+    struct cache *cache = NULL;
+    bool aside = false;
+    memcpy(folder, TEMPLATE, sizeof TEMPLATE);
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(cache_open(folder, &(struct cache_options){.private_use = true}, &cache, &aside, &err), 0);
+    return cache;
+}
+
+static void cache_drop(struct cache *cache, const char *folder) {
+    cache_close(cache);
+    cache_remove(folder);
+}
+
 static void seen_bodies(void **state) {
+    char folder[sizeof TEMPLATE];
+    struct cache *cache = cache_make(folder);
     (void)state;
     struct inspect_options options = fixture.options;
     struct err err = {0};
@@ -140,7 +163,7 @@ static void seen_bodies(void **state) {
     for (int with = 0; with < 2; with++) {
         options.seen = NULL;
         if (with)
-            assert_int_equal(seen_new(LIMIT_MIB, &options.seen, &err), 0);
+            assert_int_equal(seen_new(LIMIT_MIB, cache, no_profile, &options.seen, &err), 0);
         struct inspect *inspect = inspect_make(&options);
         struct layer_result *last = NULL;
         for (int round = 0; round < 2; round++) { /* the second layer finds everything in the set */
@@ -170,6 +193,7 @@ static void seen_bodies(void **state) {
     }
     buf_release(&body);
     buf_release(&other);
+    cache_drop(cache, folder);
 }
 
 static void packages_and_limits(void **state) {
@@ -242,16 +266,18 @@ static void *seen_fill(void *context) {
                                   .encoding = span_text(""),
                                   .evidence = span_text("")};
     for (uint64_t i = 1; i <= 20000; i++)
-        seen_add(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secret, i % 10 == 0 ? 1 : 0);
+        seen_add(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, BODY_BYTES, &secret, i % 10 == 0 ? 1 : 0);
     return NULL;
 }
 
 static void seen_from_two_threads(void **state) {
+    char folder[sizeof TEMPLATE];
+    struct cache *cache = cache_make(folder);
     (void)state;
     struct seen *seen;
     struct err err = {0};
     pthread_t threads[2];
-    assert_int_equal(seen_new(64 * LIMIT_MIB, &seen, &err), 0);
+    assert_int_equal(seen_new(64 * LIMIT_MIB, cache, no_profile, &seen, &err), 0);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, seen_fill, seen), 0);
     for (size_t i = 0; i < 2; i++)
@@ -259,27 +285,68 @@ static void seen_from_two_threads(void **state) {
     for (uint64_t i = 1; i <= 20000; i++) {
         const struct layer_secret *secrets = NULL;
         size_t count = 7;
-        assert_true(seen_find(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secrets, &count));
+        assert_true(seen_find(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, BODY_BYTES, &secrets, &count));
         assert_int_equal(count, i % 10 == 0 ? 1 : 0);
         assert_true(count == 0 || span_is(secrets[0].redacted, "x"));
     }
     const struct layer_secret *secrets;
     size_t count;
-    assert_false(seen_find(seen, (struct hash128){1, 1}, &secrets, &count));
+    assert_false(seen_find(seen, (struct hash128){1, 1}, BODY_BYTES, &secrets, &count));
     seen_free(seen);
     /* A set without room stops learning and stays right. */
-    assert_int_equal(seen_new(64 * LIMIT_KIB * 2, &seen, &err), 0);
+    assert_int_equal(seen_new(64 * LIMIT_KIB * 2, cache, no_profile, &seen, &err), 0);
     (void)seen_fill(seen);
     size_t known = 0;
     for (uint64_t i = 1; i <= 20000; i++)
-        known += seen_find(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, &secrets, &count);
+        known += seen_find(seen, (struct hash128){i * 0x9e3779b97f4a7c15U, i}, BODY_BYTES, &secrets, &count);
     assert_true(known > 0 && known < 20000);
     seen_free(seen);
+    cache_drop(cache, folder);
+}
+
+/* A body that was found on another night: by another set over the same cache, with its findings; a small one is not
+ * kept, and one under another profile is another. */
+static void seen_across_sweeps(void **state) {
+    char folder[sizeof TEMPLATE];
+    struct cache *cache = cache_make(folder);
+    struct err err = {0};
+    struct seen *seen = NULL;
+    struct layer_secret secret = {.rule = span_text("a-rule"),
+                                  .provider = span_text("a-provider"),
+                                  .validated = span_text(""),
+                                  .redacted = span_text("abc…"),
+                                  .fingerprint = span_text("f1"),
+                                  .encoding = span_text("plain"),
+                                  .evidence = span_text("it looks so"),
+                                  .line = 7,
+                                  .confidence = 0.75};
+    const struct hash128 large = {1, 2}, small = {3, 4}, other = {5, 0};
+    const struct layer_secret *found = NULL;
+    size_t count = 0;
+    (void)state;
+    assert_int_equal(seen_new(LIMIT_MIB, cache, no_profile, &seen, &err), 0);
+    seen_add(seen, large, SEEN_KEEP_BYTES, &secret, 1);
+    seen_add(seen, small, SEEN_KEEP_BYTES - 1, &secret, 1);
+    seen_free(seen);
+    assert_int_equal(cache_flush(cache, &err), 0);
+    assert_int_equal(seen_new(LIMIT_MIB, cache, no_profile, &seen, &err), 0);
+    assert_true(seen_find(seen, large, SEEN_KEEP_BYTES, &found, &count));
+    assert_int_equal(count, 1);
+    assert_true(span_is(found[0].rule, "a-rule"));
+    assert_true(span_is(found[0].evidence, "it looks so"));
+    assert_int_equal(found[0].line, 7);
+    assert_true(found[0].confidence == 0.75);
+    assert_false(seen_find(seen, small, SEEN_KEEP_BYTES - 1, &found, &count));
+    seen_free(seen);
+    assert_int_equal(seen_new(LIMIT_MIB, cache, other, &seen, &err), 0);
+    assert_false(seen_find(seen, large, SEEN_KEEP_BYTES, &found, &count));
+    seen_free(seen);
+    cache_drop(cache, folder);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows), cmocka_unit_test(seen_bodies),
-                                       cmocka_unit_test(packages_and_limits), cmocka_unit_test(keys_in_programs),
-                                       cmocka_unit_test(seen_from_two_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows),    cmocka_unit_test(seen_bodies),
+                                       cmocka_unit_test(packages_and_limits),   cmocka_unit_test(keys_in_programs),
+                                       cmocka_unit_test(seen_from_two_threads), cmocka_unit_test(seen_across_sweeps)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
 }

@@ -8,10 +8,11 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "io/source/manifest.h"
+#include "io/source/manifest_schema1.h"
 
 #define HEX64 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define DIGEST "sha256:" HEX64
+#define TAR "{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"" DIGEST "\",\"size\":7}"
 #define DESCRIPTOR "{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"" DIGEST "\",\"size\":7}"
 
 static struct arena arena;
@@ -52,7 +53,9 @@ static void kinds(void **state) {
         {"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":\"" DIGEST
          "\",\"size\":2},\"layers\":[" DESCRIPTOR "]}",
          MANIFEST_ARTIFACT, 1},
-        {"{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"x\"}]}", MANIFEST_SCHEMA1, 0},
+        {"{\"artifactType\":\"x/y\",\"config\":" DESCRIPTOR ",\"layers\":[" TAR "]}", MANIFEST_IMAGE, 1},
+        {"{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"" DIGEST "\"}],\"history\":[{\"v1Compatibility\":\"{}\"}]}",
+         MANIFEST_SCHEMA1, 1},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct manifest manifest;
@@ -61,6 +64,193 @@ static void kinds(void **state) {
             fail_msg("case %zu: %s", i, err.text);
         assert_int_equal(manifest.kind, cases[i].kind);
         assert_int_equal(manifest.entry_count, cases[i].entries);
+    }
+}
+
+/* What is no image says what it is, and of what. */
+static void artifacts(void **state) {
+    (void)state;
+#define TYPED(type) "{\"mediaType\":\"" type "\",\"digest\":\"" DIGEST "\",\"size\":7}"
+#define EMPTY TYPED("application/vnd.oci.empty.v1+json")
+#define SUBJECT ",\"subject\":" TYPED("application/vnd.oci.image.manifest.v1+json")
+    static const struct {
+        const char *json, *tag, *text; /* NULL: an image */
+    } cases[] = {
+        /* OCI 1.1 */
+        {"{\"artifactType\":\"application/spdx+json\",\"config\":" EMPTY ",\"layers\":[" EMPTY "]" SUBJECT "}", "x",
+         "SBOM of " DIGEST},
+        {"{\"artifactType\":\"application/vnd.cncf.notary.signature\",\"config\":" EMPTY ",\"layers\":[]" SUBJECT "}",
+         "", "signature of " DIGEST},
+        {"{\"artifactType\":\"application/vnd.in-toto+json\",\"config\":" EMPTY ",\"layers\":[]" SUBJECT "}", "",
+         "attestation of " DIGEST},
+        {"{\"artifactType\":\"text/x\",\"config\":" EMPTY ",\"layers\":[]" SUBJECT "}", "",
+         "artifact of type text/x, of " DIGEST},
+        {"{\"artifactType\":\"text/x\",\"config\":" EMPTY ",\"layers\":[]}", "",
+         "artifact of type text/x, not an image"},
+        {"{\"artifactType\":\"a\\u001bb\",\"config\":" EMPTY ",\"layers\":[]}", "",
+         "artifact of type a\\x1bb, not an image"},
+        {"{\"artifactType\":\"text/x\",\"blobs\":[]}", "", "artifact of type text/x, not an image"},
+        /* The type stands only at the layer. */
+        {"{\"config\":" EMPTY ",\"layers\":[" TYPED("application/vnd.cyclonedx+json") "]}", "1", "SBOM, not an image"},
+        /* A bad subject is no reason to refuse. */
+        {"{\"artifactType\":\"application/spdx+json\",\"config\":" EMPTY ",\"layers\":[],\"subject\":{\"digest\":7}}",
+         "", "SBOM, not an image"},
+        /* cosign: the configuration of an image, and tags */
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[" TYPED("application/vnd.dev.cosign.simplesigning.v1+json") "]}",
+         "sha256-" HEX64 ".sig", "signature of " DIGEST},
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[" TYPED("application/vnd.dsse.envelope.v1+json") "]}",
+         "sha256-" HEX64 ".att", "attestation of " DIGEST},
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[" TYPED("text/spdx+json") "]}", "sha256-" HEX64 ".sbom",
+         "SBOM of " DIGEST},
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[" TYPED("text/spdx+json") "]}", "sha256-" HEX64 ".other",
+         "SBOM, not an image"},
+        /* others */
+        {"{\"config\":" TYPED("application/vnd.cncf.helm.config.v1+json") ",\"layers\":[" TAR "]}", "1",
+         "Helm chart, not an image"},
+        {"{\"config\":" TYPED("application/vnd.wasm.config.v0+json") ",\"layers\":[" TYPED("application/wasm") "]}",
+         "1", "WASM module, not an image"},
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[" TYPED("application/wasm") "]}", "1", "WASM module, not an image"},
+        {"{\"config\":" TYPED("application/vnd.cncf.openpolicyagent.config.v1+json") ",\"layers\":[]}", "1",
+         "policy, not an image"},
+        {"{\"config\":" TYPED("application/vnd.cncf.model.config.v1+json") ",\"layers\":[]}", "1",
+         "machine-learning model, not an image"},
+        /* Images, whatever they and their tags say. */
+        {"{\"artifactType\":\"application/spdx+json\",\"config\":" DESCRIPTOR ",\"layers\":[" TAR "]" SUBJECT "}",
+         "sha256-" HEX64 ".sig", NULL},
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[" TYPED("application/vnd.dev.cosign.simplesigning.v1+json") "," TAR
+                                                                                                             "]}",
+         "sha256-" HEX64 ".sig", NULL},
+        {"{\"config\":" DESCRIPTOR ",\"layers\":[]" SUBJECT "}", "1", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct manifest manifest;
+        struct err err = {0};
+        if (manifest_parse(&arena, span_text(cases[i].json), &manifest, &err) < 0)
+            fail_msg("case %zu: %s", i, err.text);
+        if ((manifest.kind == MANIFEST_IMAGE) != (cases[i].text == NULL))
+            fail_msg("case %zu: kind %d", i, (int)manifest.kind);
+        const char *text = manifest_artifact_text(&arena, &manifest, span_text(cases[i].tag));
+        if (cases[i].text != NULL && strcmp(text, cases[i].text) != 0)
+            fail_msg("case %zu: %s", i, text);
+    }
+}
+
+static void tag_subjects(void **state) {
+    (void)state;
+    struct digest expected, found;
+    assert_int_equal(digest_parse(span_text(DIGEST), &expected, NULL), 0);
+    static const char *const good[] = {"sha256-" HEX64, "sha256-" HEX64 ".sig", "sha256-" HEX64 ".sbom"};
+    static const char *const bad[] = {"",
+                                      "latest",
+                                      "sha256-",
+                                      "sha256-123.sig",
+                                      "sha256:" HEX64,
+                                      "sha512-" HEX64,
+                                      "sha256-" HEX64 ".sig.sig",
+                                      "sha256-" HEX64 HEX64 HEX64};
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        found = manifest_tag_subject(span_text(good[i]));
+        assert_true(digest_equal(&found, &expected));
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        found = manifest_tag_subject(span_text(bad[i]));
+        assert_int_equal(found.algorithm, DIGEST_NONE);
+    }
+}
+
+#define EMPTY_TAR "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"
+#define LAYER_B "sha256:0000000000000000000000000000000000000000000000000000000000000b0b"
+
+static void schema1(void **state) {
+    (void)state;
+    struct manifest manifest;
+    struct err err = {0};
+    /* Newest first: a step without a layer, a layer, an empty layer, a base. */
+    static const char json[] =
+        "{\"schemaVersion\":1,\"name\":\"a/b\",\"tag\":\"1\",\"architecture\":\"arm64\",\"fsLayers\":["
+        "{\"blobSum\":\"" DIGEST "\"},{\"blobSum\":\"" LAYER_B "\"},{\"blobSum\":\"" EMPTY_TAR
+        "\"},{\"blobSum\":\"" DIGEST "\"}],\"history\":["
+        "{\"v1Compatibility\":\"{\\\"os\\\":\\\"linux\\\",\\\"created\\\":\\\"2015-01-02T03:04:05Z\\\",\\\"config\\\":"
+        "{\\\"User\\\":\\\"app\\\",\\\"Env\\\":[\\\"A=b\\\"]},\\\"throwaway\\\":true}\"},"
+        "{\"v1Compatibility\":\"{\\\"container_config\\\":{\\\"Cmd\\\":[\\\"/bin/sh\\\",\\\"-c\\\",\\\"make\\\"]}}\"},"
+        "{\"v1Compatibility\":\"{}\"},{\"v1Compatibility\":\"{\\\"id\\\":\\\"x\\\"}\"}]}";
+    if (manifest_parse(&arena, span_text(json), &manifest, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(manifest.kind, MANIFEST_SCHEMA1);
+    assert_int_equal(manifest.entry_count, 2);
+    char text[DIGEST_TEXT_SIZE];
+    assert_string_equal(digest_text(&manifest.entries[0].digest, text), DIGEST);
+    assert_string_equal(digest_text(&manifest.entries[1].digest, text), LAYER_B);
+    assert_true(manifest.entries[0].size_unknown);
+    const struct image_config *config = manifest.converted;
+    assert_true(span_is(config->user, "app") && span_is(config->platform.architecture, "arm64") &&
+                span_is(config->platform.os, "linux") && span_is(config->created, "2015-01-02T03:04:05Z"));
+    assert_int_equal(config->env_count, 1);
+    assert_int_equal(config->diff_id_count, 2);
+    assert_int_equal(config->diff_ids[1].algorithm, DIGEST_NONE);
+    assert_int_equal(config->history_count, 4);
+    static const bool empty[] = {false, true, false, true}; /* oldest first */
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(config->history[i].empty_layer, empty[i]);
+    assert_true(span_is(config->history[2].created_by, "/bin/sh -c make"));
+}
+
+static void schema1_refused(void **state) {
+    (void)state;
+#define STEP(sum, text)                                                                                                \
+    "{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"" sum "\"}],\"history\":[{\"v1Compatibility\":" text "}]}"
+    static const struct {
+        const char *json;
+        enum err_code code;
+        const char *word;
+    } cases[] = {
+        {"{\"schemaVersion\":1}", ERR_FORMAT, "fsLayers"},
+        {"{\"schemaVersion\":1,\"fsLayers\":[],\"history\":[]}", ERR_FORMAT, "found 0 and 0"},
+        {"{\"fsLayers\":[{\"blobSum\":\"" DIGEST "\"}],\"history\":[]}", ERR_FORMAT, "found 1 and 0"},
+        {"{\"fsLayers\":{},\"history\":[]}", ERR_FORMAT, "fsLayers"},
+        {STEP("x", "\"{}\""), ERR_FORMAT, "step 0"},
+        {STEP("md5:d41d8cd98f00b204e9800998ecf8427e", "\"{}\""), ERR_UNSUPPORTED, "md5"},
+        {STEP(DIGEST, "\"not json\""), ERR_FORMAT, "schema 1"},
+        {STEP(DIGEST, "{}"), ERR_FORMAT, "schema 1"},
+        {STEP(DIGEST, "\"[]\""), ERR_FORMAT, "object"},
+        {"{\"fsLayers\":[7],\"history\":[{\"v1Compatibility\":\"{}\"}]}", ERR_FORMAT, "step 0"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct manifest manifest;
+        struct err err = {0};
+        if (manifest_parse(&arena, span_text(cases[i].json), &manifest, &err) == 0)
+            fail_msg("case %zu was accepted", i);
+        assert_int_equal(err.code, cases[i].code);
+        if (strstr(err.text, cases[i].word) == NULL)
+            fail_msg("case %zu: '%s' does not name %s", i, err.text, cases[i].word);
+    }
+}
+
+/* The bytes without their signatures: {"formatLength":21,"formatTail":"Cn0"} says that the first 21 bytes are theirs
+ * and that "\n}" followed. */
+static void schema1_signed(void **state) {
+    (void)state;
+#define SIGNED(protected)                                                                                              \
+    "{\n \"schemaVersion\": 1,\n \"signatures\": [{\"header\":{\"alg\":\"ES256\"},\"signature\":\"x\",\"protected\":\"" protected "\"}]\n}"
+    static const char good[] = SIGNED("eyJmb3JtYXRMZW5ndGgiOjIxLCJmb3JtYXRUYWlsIjoiQ24wIn0");
+    struct span part = manifest_signed_part(&arena, span_text(good));
+    if (!span_is(part, "{\n \"schemaVersion\": 1\n}"))
+        fail_msg("%.*s", SPAN_FORMAT(part));
+    static const char *const as_they_are[] = {
+        SIGNED(""),
+        SIGNED("not base64"),
+        SIGNED("eyJmb3JtYXRMZW5ndGgiOjk5OTk5LCJmb3JtYXRUYWlsIjoiQ24wIn0"), /* behind the end */
+        SIGNED("eyJmb3JtYXRMZW5ndGgiOi0xLCJmb3JtYXRUYWlsIjoiQ24wIn0"),     /* negative */
+        SIGNED("eyJmb3JtYXRMZW5ndGgiOjIxLCJmb3JtYXRUYWlsIjoiPyJ9"),        /* a tail that is no base64 */
+        "{\"schemaVersion\":2,\"signatures\":[{\"protected\":\"eyJmb3JtYXRMZW5ndGgiOjIxLCJmb3JtYXRUYWlsIjoiQ24wIn0\"}]}",
+        "{\"schemaVersion\":1,\"signatures\":[]}",
+        "{\"schemaVersion\":1,\"signatures\"",
+        "",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(as_they_are); i++) {
+        part = manifest_signed_part(&arena, span_text(as_they_are[i]));
+        if (!span_is(part, as_they_are[i]))
+            fail_msg("case %zu: %.*s", i, SPAN_FORMAT(part));
     }
 }
 
@@ -190,6 +380,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kinds, begin, end),
         cmocka_unit_test_setup_teardown(refused, begin, end),
+        cmocka_unit_test_setup_teardown(artifacts, begin, end),
+        cmocka_unit_test_setup_teardown(tag_subjects, begin, end),
+        cmocka_unit_test_setup_teardown(schema1, begin, end),
+        cmocka_unit_test_setup_teardown(schema1_refused, begin, end),
+        cmocka_unit_test_setup_teardown(schema1_signed, begin, end),
         cmocka_unit_test_setup_teardown(limits, begin, end),
         cmocka_unit_test_setup_teardown(descriptors, begin, end),
         cmocka_unit_test_setup_teardown(configuration, begin, end),

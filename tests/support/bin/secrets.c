@@ -59,7 +59,7 @@ int main(int argc, char **argv) {
     const char *folder = own ? argv[1] : NULL;
     if (own)
         folders = (struct text_list){&folder, 1, 1};
-    if (rules_folder_load(&folders, &rules, &err) < 0 ||
+    if (rules_folder_load(&folders, &rules, NULL, &err) < 0 ||
         secret_engine_new(rules, span_text("measure"), &engine, &err) < 0 ||
         secret_scratch_new(engine, &scratch, &err) < 0) {
         (void)fprintf(stderr, "secrets: %s\n", err.text);

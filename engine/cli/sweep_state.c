@@ -1,0 +1,84 @@
+#include "engine/cli/sweep_state.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/reader.h"
+#include "engine/image/layer_pack.h"
+#include "io/file/file.h"
+
+/* "trawl sweep 1\n", XXH3-64 of what follows, then the fields in the struct's order. */
+static const char magic[] = "trawl sweep 1\n";
+#define MAGIC_BYTES (sizeof magic - 1)
+
+static int path_make(const char *folder, char ret_path[PATH_MAX], struct err *err) {
+    if (snprintf(ret_path, PATH_MAX, "%s/" SWEEP_STATE_NAME, folder) >= PATH_MAX)
+        return err_set(err, ERR_IO, ENAMETOOLONG, "%s: the name is too long", folder);
+    return 0;
+}
+
+int sweep_state_write(const char *folder, const struct sweep_state *state, struct err *err) {
+    char path[PATH_MAX];
+    AUTO_BUF struct buf body, file;
+    buf_init(&body, 0);
+    buf_init(&file, 0);
+    text_pack(state->sweep_id, &body);
+    buf_le64(&body, (uint64_t)state->started_at);
+    buf_le64(&body, state->conditions.low);
+    buf_le64(&body, state->conditions.high);
+    text_pack(state->cache, &body);
+    buf_le64(&body, state->target_count);
+    for (size_t i = 0; i < state->target_count; i++)
+        text_pack(state->targets[i], &body);
+    buf_add(&body, state->plan);
+    buf_text(&file, magic);
+    buf_le64(&file, xxh64_seeded(buf_span(&body), 0));
+    buf_add(&file, buf_span(&body));
+    if (body.failed || file.failed)
+        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", folder);
+    return path_make(folder, path, err) < 0 ? -1 : file_replace(path, buf_span(&file), err);
+}
+
+static int fields_read(struct arena *arena, struct reader *reader, struct sweep_state *state, struct err *err) {
+    state->sweep_id = text_unpack(reader);
+    state->started_at = (int64_t)read_le64(reader);
+    state->conditions.low = read_le64(reader);
+    state->conditions.high = read_le64(reader);
+    state->cache = text_unpack(reader);
+    uint64_t count = read_le64(reader);
+    if (reader->failed || count > reader_left(reader) / 4)
+        return err_set(err, ERR_FORMAT, 0, "it is damaged");
+    struct span *targets = arena_array(arena, (size_t)count, sizeof *targets);
+    if (targets == NULL)
+        return err_set(err, ERR_NOMEM, 0, "out of memory");
+    for (uint64_t i = 0; i < count; i++)
+        targets[i] = text_unpack(reader);
+    state->targets = targets;
+    state->target_count = (size_t)count;
+    state->plan = read_bytes(reader, reader_left(reader));
+    return reader->failed ? err_set(err, ERR_FORMAT, 0, "it is damaged") : 0;
+}
+
+int sweep_state_read(struct arena *arena, const char *folder, struct sweep_state *ret_state, struct err *err) {
+    char path[PATH_MAX];
+    AUTO_BUF struct buf file;
+    buf_init(&file, 64 * LIMIT_GIB);
+    if (path_make(folder, path, err) < 0 || file_read(path, &file, err) < 0)
+        return -1;
+    struct span bytes = arena_copy(arena, buf_span(&file));
+    struct reader reader = reader_init(bytes);
+    if (bytes.data == NULL)
+        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", path);
+    if (!span_is(read_bytes(&reader, MAGIC_BYTES), magic))
+        return err_set(err, ERR_FORMAT, 0, "%s: expected the state of a sweep by this version of trawl", path);
+    uint64_t checksum = read_le64(&reader);
+    if (checksum != xxh64_seeded(span_from(bytes, MAGIC_BYTES + 8), 0))
+        return err_set(err, ERR_FORMAT, 0, "%s: it is damaged; sweep again without --resume", path);
+    *ret_state = (struct sweep_state){.started_at = 0};
+    return fields_read(arena, &reader, ret_state, err) < 0 ? err_wrap(err, "%s", path) : 0;
+}
+
+void sweep_state_remove(const char *folder) {
+    char path[PATH_MAX];
+    if (path_make(folder, path, NULL) == 0)
+        (void)unlink(path); /* the manifest says that the sweep is finished, whether or not this goes */
+}

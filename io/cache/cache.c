@@ -1,0 +1,669 @@
+#include "io/cache/cache.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/overflow.h"
+#include "base/reader.h"
+#include "base/vec.h"
+#include "io/file/file.h"
+
+#define FORMAT "1"
+#define DATA_NAME "data-" FORMAT ".mdb"
+#define LOCK_NAME "data-" FORMAT ".mdb-lock" /* LMDB's name for the lock of a file that has no folder of its own */
+#define META_SECRET "secret"
+
+#define BATCH_BYTES (4 * LIMIT_MIB)    /* a commit is two fsyncs: rarer than this costs memory, more often costs disk */
+#define PENDING_BYTES (64 * LIMIT_MIB) /* what may wait for a slow disk before cache_put() waits too */
+#define BATCH_S 1                      /* what a kill may lose at most */
+#define MAP_BYTES ((size_t)1 << 40)    /* of address space, not of disk; halved where the system gives less */
+#define MAP_BYTES_LEAST LIMIT_GIB
+#define READERS_MAX 4096U /* over all processes */
+#define STALE_S ((int64_t)7 * 86400)
+#define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
+#define RESIDENT_BYTES (64 * LIMIT_MIB) /* of the map, before its pages are given back to the page cache */
+
+/* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
+#define HEAD_BYTES ((size_t)16)
+
+static const char *const table_names[CACHE_TABLE_COUNT] = {"tag",  "index",       "image", "layer",
+                                                           "body", "composition", "set"};
+
+const char *cache_table_name(enum cache_table table) { return table_names[table]; }
+
+struct cache {
+    char *path; /* of the data file */
+    int users;  /* users.lock */
+    MDB_env *env;
+    MDB_dbi tables[CACHE_TABLE_COUNT];
+    MDB_dbi meta;
+    struct hash_key secret;
+
+    pthread_t writer;
+    bool writer_started;
+    pthread_mutex_t lock; /* guards everything below; a leaf lock */
+    pthread_cond_t work;  /* something is pending, or the end */
+    pthread_cond_t done;  /* a batch was written */
+    struct buf pending;   /* records as record_put() makes them */
+    uint64_t put_count;   /* records put so far */
+    uint64_t written;     /* of them, committed or lost */
+    bool flush_wanted, closing;
+    struct err failure; /* the first one of writing */
+};
+
+struct cache_reader {
+    struct cache *cache;
+    MDB_txn *transaction;
+    bool active;
+    size_t resident; /* bytes looked at since pages were last given back */
+};
+
+static int fail(struct err *err, const struct cache *cache, int code, const char *what) {
+    if (code == MDB_MAP_FULL)
+        return err_set(err, ERR_LIMIT, 0, "cache %s: %s: it has outgrown its address space; trawl cache prune",
+                       cache->path, what);
+    if (code == MDB_READERS_FULL)
+        return err_set(err, ERR_LIMIT, 0, "cache %s: more than %u readers at the same time", cache->path, READERS_MAX);
+    return err_set(err, code == ENOMEM ? ERR_NOMEM : ERR_IO, code > 0 ? code : 0, "cache %s: %s: %s%s", cache->path,
+                   what, mdb_strerror(code), code == ENOSPC ? "; make room and run again with --resume" : "");
+}
+
+static uint64_t checksum_of(enum cache_table table, struct span key, struct span value) {
+    return xxh64_seeded(value, xxh64_seeded(key, (uint64_t)table + 1));
+}
+
+static MDB_val val_of(struct span s) { return (MDB_val){.mv_size = s.size, .mv_data = (void *)(uintptr_t)s.data}; }
+
+static struct span span_of(MDB_val value) { return span_make(value.mv_data, value.mv_size); }
+
+/* The bytes behind the head, when they are those that were put. */
+static bool value_check(enum cache_table table, struct span key, struct span stored, struct span *ret_value) {
+    struct reader head = reader_init(stored);
+    uint64_t checksum = read_le64(&head);
+    if (stored.size < HEAD_BYTES)
+        return false;
+    *ret_value = span_make(stored.data + HEAD_BYTES, stored.size - HEAD_BYTES); /* an empty one has its head too */
+    return checksum == checksum_of(table, key, *ret_value);
+}
+
+static int64_t time_of(struct span stored) {
+    struct reader head = reader_init(stored);
+    (void)read_le64(&head);
+    return (int64_t)read_le64(&head);
+}
+
+bool cache_is_stale(struct span value) {
+    /* `value` came from cache_get(): its head stands right before it. */
+    return clock_utc_s() - time_of(span_make(value.data - HEAD_BYTES, HEAD_BYTES)) > STALE_S;
+}
+
+/* ---- opening ---- */
+
+static int tables_open(struct cache *cache, MDB_txn *transaction, unsigned flags) {
+    int code = mdb_dbi_open(transaction, "meta", flags, &cache->meta);
+    for (size_t i = 0; code == 0 && i < CACHE_TABLE_COUNT; i++)
+        code = mdb_dbi_open(transaction, table_names[i], flags, &cache->tables[i]);
+    return code;
+}
+
+static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+    MDB_env *env = NULL;
+    int code = mdb_env_create(&env);
+    if (code == 0)
+        code = mdb_env_set_maxdbs(env, CACHE_TABLE_COUNT + 1);
+    if (code == 0)
+        code = mdb_env_set_maxreaders(env, READERS_MAX);
+    size_t bytes = MAP_BYTES;
+    do {
+        if (code == 0 || code == ENOMEM)
+            code = mdb_env_set_mapsize(env, bytes);
+        if (code == 0)
+            code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
+        bytes /= 2;
+    } while (code == ENOMEM && bytes >= MAP_BYTES_LEAST);
+    if (code == 0)
+        *ret_env = env;
+    else if (env != NULL)
+        mdb_env_close(env);
+    return code;
+}
+
+/* Walks the tables in a child process: LMDB trusts its own pages, and a damaged one may end the process that reads it.
+ * 0 when nothing was found. */
+static int probe_child(const char *path) {
+    struct cache cache = {0};
+    MDB_txn *transaction = NULL;
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file;
+    uint64_t started_ns = clock_ns();
+    if (environment_make(&cache.env, path, MDB_RDONLY) != 0 || mdb_env_info(cache.env, &info) != 0 ||
+        mdb_env_stat(cache.env, &stat) != 0 || lstat(path, &file) != 0)
+        return 1;
+    if ((uint64_t)file.st_size < ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize && info.me_last_pgno > 1)
+        return 1; /* cut off: its pages would be a bus error */
+    if (mdb_txn_begin(cache.env, NULL, MDB_RDONLY, &transaction) != 0 || tables_open(&cache, transaction, 0) != 0)
+        return 1;
+    uint64_t sum = 0, seen = 0;
+    for (size_t i = 0; i < CACHE_TABLE_COUNT; i++) {
+        MDB_cursor *cursor = NULL;
+        MDB_val key, value;
+        int code = mdb_cursor_open(transaction, cache.tables[i], &cursor);
+        while (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+            if (key.mv_size > CACHE_KEY_MAX || value.mv_size < HEAD_BYTES)
+                return 1;
+            sum += *(const uint8_t *)key.mv_data + ((const uint8_t *)value.mv_data)[value.mv_size - 1];
+            if (++seen % 1024 == 0 && (clock_ns() - started_ns) / 1000000 > PROBE_MS)
+                return 0;
+        }
+        if (code != MDB_NOTFOUND)
+            return 1;
+    }
+    return sum == UINT64_MAX; /* never: the sum keeps the reads */
+}
+
+static bool is_damaged(const char *path) {
+    struct stat file;
+    int status = 0;
+    if (lstat(path, &file) != 0)
+        return false; /* none yet */
+    if (!S_ISREG(file.st_mode))
+        return true;
+    if (file.st_size == 0)
+        return false;
+    pid_t child = fork();
+    if (child == 0) {
+        /* What LMDB prints of itself, and a core file, are no news to anybody. */
+        (void)signal(SIGSEGV, SIG_DFL);
+        (void)signal(SIGBUS, SIG_DFL);
+        (void)signal(SIGABRT, SIG_DFL);
+        int quiet = open("/dev/null", O_RDWR | O_CLOEXEC);
+        (void)dup2(quiet, STDERR_FILENO);
+        _exit(probe_child(path));
+    }
+    if (child < 0)
+        return false; /* no process to spare: open it unseen */
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+static int set_aside(const struct cache *cache, const char *folder, struct err *err) {
+    char aside[PATH_MAX], lock[PATH_MAX];
+    struct stat file;
+    if (snprintf(aside, sizeof aside, "%s.damaged", cache->path) >= (int)sizeof aside ||
+        snprintf(lock, sizeof lock, "%s/%s", folder, LOCK_NAME) >= (int)sizeof lock)
+        return err_set(err, ERR_IO, ENAMETOOLONG, "cache %s: the name is too long", folder);
+    if (lstat(aside, &file) == 0 && !S_ISDIR(file.st_mode))
+        (void)unlink(aside);
+    if (rename(cache->path, aside) != 0)
+        return err_set(err, ERR_IO, errno, "cache %s: it is damaged and cannot be set aside: %s", cache->path,
+                       strerror(errno));
+    (void)unlink(lock); /* holds what the damaged file's users knew of it */
+    return 0;
+}
+
+/* The secret is made with the cache, under LMDB's write lock: of two processes that start at once one makes it. */
+static int contents_open(struct cache *cache) {
+    MDB_txn *transaction = NULL;
+    MDB_val key = val_of(span_text(META_SECRET)), value;
+    int code = mdb_txn_begin(cache->env, NULL, 0, &transaction);
+    if (code != 0)
+        return code;
+    code = tables_open(cache, transaction, MDB_CREATE);
+    if (code == 0)
+        code = mdb_get(transaction, cache->meta, &key, &value);
+    if (code == 0 && value.mv_size == sizeof cache->secret) {
+        memcpy(&cache->secret, value.mv_data, sizeof cache->secret);
+    } else if (code == 0 || code == MDB_NOTFOUND) {
+        code = hash_key_random(&cache->secret, NULL) < 0 ? EIO : 0;
+        value = val_of(span_make(&cache->secret, sizeof cache->secret));
+        if (code == 0)
+            code = mdb_put(transaction, cache->meta, &key, &value, 0);
+    }
+    if (code != 0) {
+        mdb_txn_abort(transaction);
+        return code;
+    }
+    return mdb_txn_commit(transaction);
+}
+
+static int users_lock(struct cache *cache, const char *folder, struct err *err) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/users.lock", folder);
+    cache->users = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (cache->users < 0 || flock(cache->users, LOCK_SH) != 0)
+        return err_set(err, ERR_IO, errno, "cache %s: %s", path, strerror(errno));
+    return 0;
+}
+
+static void *writer_thread(void *context);
+
+static int open_all(struct cache *cache, const char *folder, const struct cache_options *options, bool *ret_set_aside,
+                    struct err *err) {
+    if (access(cache->path, F_OK) != 0 && options->existing)
+        return err_set(err, ERR_NOTFOUND, 0, "cache %s: there is none", folder);
+    if (file_make_folder(folder, err) < 0 || users_lock(cache, folder, err) < 0)
+        return -1;
+    if (is_damaged(cache->path)) {
+        if (set_aside(cache, folder, err) < 0)
+            return -1;
+        *ret_set_aside = true;
+    }
+    int code = environment_make(&cache->env, cache->path, options->private_use ? MDB_NOSYNC : MDB_NOMETASYNC);
+    int dead = 0; /* processes that were killed while they read keep old pages alive until somebody looks */
+    if (code == 0)
+        code = mdb_reader_check(cache->env, &dead);
+    if (code == 0)
+        code = contents_open(cache);
+    if (code == 0)
+        code = pthread_create(&cache->writer, NULL, writer_thread, cache);
+    if (code != 0)
+        return fail(err, cache, code, "open");
+    cache->writer_started = true;
+    return 0;
+}
+
+int cache_open(const char *folder, const struct cache_options *options, struct cache **ret_cache, bool *ret_set_aside,
+               struct err *err) {
+    struct cache *cache = mem_zalloc(sizeof *cache);
+    *ret_set_aside = false;
+    if (cache == NULL)
+        return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+    cache->users = -1;
+    (void)pthread_mutex_init(&cache->lock, NULL);
+    (void)pthread_cond_init(&cache->work, NULL);
+    (void)pthread_cond_init(&cache->done, NULL);
+    buf_init(&cache->pending, 0);
+    size_t size = strlen(folder) + sizeof "/" DATA_NAME;
+    cache->path = mem_alloc(size);
+    int result = 0;
+    if (cache->path == NULL)
+        result = err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+    else if (size > PATH_MAX)
+        result = err_set(err, ERR_IO, ENAMETOOLONG, "cache: the folder's name is too long");
+    if (result == 0) {
+        (void)snprintf(cache->path, size, "%s/%s", folder, DATA_NAME);
+        result = open_all(cache, folder, options, ret_set_aside, err);
+    }
+    if (result < 0) {
+        cache_close(cache);
+        return -1;
+    }
+    *ret_cache = cache;
+    return 0;
+}
+
+void cache_close(struct cache *cache) {
+    if (cache == NULL)
+        return;
+    if (cache->writer_started) {
+        (void)pthread_mutex_lock(&cache->lock);
+        cache->closing = true;
+        (void)pthread_cond_signal(&cache->work);
+        (void)pthread_mutex_unlock(&cache->lock);
+        (void)pthread_join(cache->writer, NULL);
+    }
+    if (cache->env != NULL)
+        mdb_env_close(cache->env);
+    if (cache->users >= 0)
+        (void)close(cache->users);
+    buf_release(&cache->pending);
+    (void)pthread_cond_destroy(&cache->work);
+    (void)pthread_cond_destroy(&cache->done);
+    (void)pthread_mutex_destroy(&cache->lock);
+    mem_free(cache->path);
+    mem_free(cache);
+}
+
+void cache_remove(const char *folder) {
+    static const char *const names[] = {DATA_NAME, LOCK_NAME, DATA_NAME ".damaged", DATA_NAME ".compact", "users.lock"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path)
+            (void)unlink(path); /* most are not there */
+    }
+    (void)rmdir(folder);
+}
+
+const struct hash_key *cache_secret(const struct cache *cache) { return &cache->secret; }
+
+/* ---- reading ---- */
+
+int cache_reader_new(struct cache *cache, struct cache_reader **ret_reader, struct err *err) {
+    struct cache_reader *reader = mem_zalloc(sizeof *reader);
+    if (reader == NULL)
+        return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+    reader->cache = cache;
+    int code = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &reader->transaction);
+    if (code != 0) {
+        mem_free(reader);
+        return fail(err, cache, code, "read");
+    }
+    mdb_txn_reset(reader->transaction); /* begun anew by the first look */
+    *ret_reader = reader;
+    return 0;
+}
+
+void cache_reader_free(struct cache_reader *reader) {
+    if (reader == NULL)
+        return;
+    mdb_txn_abort(reader->transaction);
+    mem_free(reader);
+}
+
+/* Pages of the map that were looked at count as the process' memory until they are given back. */
+static void pages_give_back(struct cache_reader *reader) {
+    MDB_envinfo info;
+    MDB_stat stat;
+    reader->resident = 0;
+    if (mdb_env_info(reader->cache->env, &info) != 0 || mdb_env_stat(reader->cache->env, &stat) != 0)
+        return;
+    void *start = info.me_mapaddr;
+    if (start == NULL && mdb_env_info(reader->cache->env, &info) == 0)
+        start = info.me_mapaddr;
+    if (start != NULL)
+        (void)madvise(start, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED); /* a failure costs memory alone */
+}
+
+void cache_reader_reset(struct cache_reader *reader) {
+    if (!reader->active)
+        return;
+    mdb_txn_reset(reader->transaction);
+    reader->active = false;
+    if (reader->resident > RESIDENT_BYTES)
+        pages_give_back(reader);
+}
+
+bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value) {
+    MDB_val name = val_of(key), value;
+    if (!reader->active && mdb_txn_renew(reader->transaction) != 0)
+        return false;
+    reader->active = true;
+    if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
+        return false;
+    reader->resident += size_max(value.mv_size, 4096);
+    return value_check(table, key, span_of(value), ret_value);
+}
+
+/* ---- writing ---- */
+
+/* table u8, key size u16, value size u32 (head included), key, value. */
+static void record_put(struct buf *pending, enum cache_table table, struct span key, struct span value) {
+    if (!buf_reserve(pending, 7 + key.size + HEAD_BYTES + value.size))
+        return;
+    buf_byte(pending, (uint8_t)table);
+    buf_le16(pending, (uint16_t)key.size);
+    buf_le32(pending, (uint32_t)(HEAD_BYTES + value.size));
+    buf_add(pending, key);
+    buf_le64(pending, checksum_of(table, key, value));
+    buf_le64(pending, (uint64_t)clock_utc_s());
+    buf_add(pending, value);
+}
+
+void cache_put(struct cache *cache, enum cache_table table, struct span key, struct span value) {
+    assert(key.size > 0 && key.size <= CACHE_KEY_MAX);
+    if (value.size > LIMIT_GIB)
+        return; /* nothing that trawl keeps comes near */
+    (void)pthread_mutex_lock(&cache->lock);
+    while (cache->pending.size > PENDING_BYTES && cache->failure.code == ERR_NONE) {
+        (void)pthread_cond_signal(&cache->work);
+        (void)pthread_cond_wait(&cache->done, &cache->lock);
+    }
+    if (cache->failure.code == ERR_NONE) {
+        bool first = cache->pending.size == 0;
+        record_put(&cache->pending, table, key, value);
+        if (cache->pending.failed)
+            (void)err_set(&cache->failure, ERR_NOMEM, 0, "cache: out of memory");
+        cache->put_count++;
+        if (first || cache->pending.size >= BATCH_BYTES)
+            (void)pthread_cond_signal(&cache->work);
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+}
+
+static int batch_write(struct cache *cache, struct span batch, uint64_t *ret_count) {
+    MDB_txn *transaction = NULL;
+    struct reader records = reader_init(batch);
+    int code = mdb_txn_begin(cache->env, NULL, 0, &transaction);
+    *ret_count = 0;
+    while (reader_left(&records) > 0) {
+        uint8_t table = read_u8(&records);
+        size_t key_size = read_le16(&records), value_size = read_le32(&records);
+        MDB_val key = val_of(read_bytes(&records, key_size)), value = val_of(read_bytes(&records, value_size));
+        if (code == 0)
+            code = mdb_put(transaction, cache->tables[table], &key, &value, 0);
+        ++*ret_count;
+    }
+    if (code == 0)
+        return mdb_txn_commit(transaction);
+    if (transaction != NULL)
+        mdb_txn_abort(transaction);
+    return code;
+}
+
+static void work_wait(struct cache *cache) {
+    struct timespec until;
+    while (cache->pending.size == 0 && !cache->flush_wanted && !cache->closing)
+        (void)pthread_cond_wait(&cache->work, &cache->lock);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += BATCH_S;
+    while (cache->pending.size < BATCH_BYTES && !cache->flush_wanted && !cache->closing) {
+        if (pthread_cond_timedwait(&cache->work, &cache->lock, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
+static void *writer_thread(void *context) {
+    struct cache *cache = context;
+    struct buf batch;
+    buf_init(&batch, 0);
+    (void)pthread_mutex_lock(&cache->lock);
+    while (!cache->closing || cache->pending.size > 0) {
+        work_wait(cache);
+        struct buf taken = cache->pending;
+        cache->pending = batch;
+        batch = taken;
+        cache->flush_wanted = false;
+        uint64_t count = 0;
+        int code = 0;
+        if (batch.size > 0 && cache->failure.code == ERR_NONE) {
+            (void)pthread_mutex_unlock(&cache->lock);
+            code = batch_write(cache, buf_span(&batch), &count);
+            (void)pthread_mutex_lock(&cache->lock);
+        }
+        buf_reset(&batch);
+        if (batch.capacity > 4 * BATCH_BYTES)
+            buf_release(&batch);
+        if (code != 0 && cache->failure.code == ERR_NONE)
+            (void)fail(&cache->failure, cache, code, "write");
+        cache->written = cache->failure.code == ERR_NONE ? cache->written + count : cache->put_count;
+        if (cache->failure.code != ERR_NONE)
+            buf_reset(&cache->pending);
+        (void)pthread_cond_broadcast(&cache->done);
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+    buf_release(&batch);
+    return NULL;
+}
+
+int cache_flush(struct cache *cache, struct err *err) {
+    (void)pthread_mutex_lock(&cache->lock);
+    uint64_t target = cache->put_count;
+    while (cache->written < target && cache->failure.code == ERR_NONE) {
+        cache->flush_wanted = true;
+        (void)pthread_cond_signal(&cache->work);
+        (void)pthread_cond_wait(&cache->done, &cache->lock);
+    }
+    struct err failure = cache->failure;
+    (void)pthread_mutex_unlock(&cache->lock);
+    if (failure.code == ERR_NONE)
+        return 0;
+    *err = failure;
+    return -1;
+}
+
+bool cache_has_failed(struct cache *cache) {
+    (void)pthread_mutex_lock(&cache->lock);
+    bool failed = cache->failure.code != ERR_NONE;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return failed;
+}
+
+/* ---- care ---- */
+
+int cache_info(struct cache *cache, struct cache_info *ret_info, struct err *err) {
+    MDB_txn *transaction = NULL;
+    struct stat file;
+    *ret_info = (struct cache_info){0};
+    int code = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &transaction);
+    for (size_t i = 0; code == 0 && i < CACHE_TABLE_COUNT; i++) {
+        MDB_stat stat;
+        code = mdb_stat(transaction, cache->tables[i], &stat);
+        if (code != 0)
+            break;
+        ret_info->entries[i] = stat.ms_entries;
+        ret_info->bytes[i] = (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * stat.ms_psize;
+    }
+    if (transaction != NULL)
+        mdb_txn_abort(transaction);
+    if (code == 0 && stat(cache->path, &file) == 0)
+        ret_info->file_bytes = (uint64_t)file.st_size;
+    return code == 0 ? 0 : fail(err, cache, code, "read");
+}
+
+/* Whether an entry is to go. */
+typedef bool (*entry_fn)(void *context, enum cache_table table, struct span key, struct span stored);
+
+/* One pass over all tables in a write transaction, removing what `is_unwanted` says. Memory: LMDB's dirty pages. */
+static int sweep_entries(struct cache *cache, entry_fn is_unwanted, void *context, uint64_t *ret_removed,
+                         struct err *err) {
+    uint64_t removed = 0;
+    for (size_t i = 0; i < CACHE_TABLE_COUNT; i++) {
+        MDB_txn *transaction = NULL;
+        MDB_cursor *cursor = NULL;
+        MDB_val key, value;
+        int code = mdb_txn_begin(cache->env, NULL, 0, &transaction);
+        if (code == 0)
+            code = mdb_cursor_open(transaction, cache->tables[i], &cursor);
+        while (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+            if (!is_unwanted(context, (enum cache_table)i, span_of(key), span_of(value)))
+                continue;
+            code = mdb_cursor_del(cursor, 0);
+            removed++;
+        }
+        if (cursor != NULL)
+            mdb_cursor_close(cursor);
+        if (code == MDB_NOTFOUND)
+            code = mdb_txn_commit(transaction);
+        else if (transaction != NULL)
+            mdb_txn_abort(transaction);
+        if (code != 0)
+            return fail(err, cache, code, "clean");
+    }
+    *ret_removed = removed;
+    return 0;
+}
+
+static bool entry_is_damaged(void *context, enum cache_table table, struct span key, struct span stored) {
+    uint64_t *whole = context;
+    struct span value;
+    bool good = value_check(table, key, stored, &value);
+    *whole += good;
+    return !good;
+}
+
+int cache_verify(struct cache *cache, uint64_t *ret_whole, uint64_t *ret_damaged, struct err *err) {
+    *ret_whole = 0;
+    return sweep_entries(cache, entry_is_damaged, ret_whole, ret_damaged, err);
+}
+
+struct age {
+    int64_t written;
+    uint64_t bytes;
+};
+
+struct pruning {
+    int64_t older_than;
+    VEC(struct age) ages;
+    bool failed;
+};
+
+static bool entry_is_old(void *context, enum cache_table table, struct span key, struct span stored) {
+    const struct pruning *pruning = context;
+    (void)table;
+    (void)key;
+    return time_of(stored) < pruning->older_than;
+}
+
+/* What an entry costs with its key and its share of a page. */
+static uint64_t entry_bytes(struct span key, struct span stored) { return key.size + stored.size + 16; }
+
+static bool entry_weigh(void *context, enum cache_table table, struct span key, struct span stored) {
+    struct pruning *pruning = context;
+    (void)table;
+    pruning->failed |= !vec_push(&pruning->ages, ((struct age){time_of(stored), entry_bytes(key, stored)}));
+    return false;
+}
+
+static int newest_first(const void *left, const void *right) {
+    const struct age *a = left, *b = right;
+    return (a->written < b->written) - (a->written > b->written);
+}
+
+/* The time before which entries have to go so that at most `bytes_max` are left. Those of one second go together. */
+static int64_t age_limit(struct pruning *pruning, uint64_t bytes_max) {
+    uint64_t sum = 0;
+    if (pruning->ages.count > 0)
+        qsort(pruning->ages.data, pruning->ages.count, sizeof *pruning->ages.data, newest_first);
+    for (size_t i = 0; i < pruning->ages.count; i++) {
+        sum += pruning->ages.data[i].bytes;
+        if (sum > bytes_max)
+            return pruning->ages.data[i].written + 1;
+    }
+    return INT64_MIN;
+}
+
+/* A copy without free pages takes the place of the file. Only while nobody else has the cache open: others would go on
+ * in the old file under the same lock. */
+static bool compact(struct cache *cache) {
+    char copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s.compact", cache->path) >= (int)sizeof copy ||
+        flock(cache->users, LOCK_EX | LOCK_NB) != 0)
+        return false;
+    (void)unlink(copy);
+    bool done = mdb_env_copy2(cache->env, copy, MDB_CP_COMPACT) == 0 && rename(copy, cache->path) == 0;
+    if (!done)
+        (void)unlink(copy);
+    return done; /* the lock is held until the cache is closed: whoever opens it meanwhile waits for the new file */
+}
+
+int cache_prune(struct cache *cache, int64_t older_than_utc_s, uint64_t bytes_max, uint64_t *ret_removed,
+                bool *ret_shrunk, struct err *err) {
+    struct pruning pruning = {.older_than = older_than_utc_s};
+    uint64_t removed = 0;
+    *ret_removed = 0;
+    int result = sweep_entries(cache, entry_is_old, &pruning, ret_removed, err);
+    if (result == 0 && bytes_max > 0) {
+        result = sweep_entries(cache, entry_weigh, &pruning, &removed, err);
+        if (result == 0 && pruning.failed)
+            result = err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+        pruning.older_than = age_limit(&pruning, bytes_max);
+        if (result == 0)
+            result = sweep_entries(cache, entry_is_old, &pruning, &removed, err);
+        *ret_removed += removed;
+    }
+    vec_release(&pruning.ages);
+    *ret_shrunk = result == 0 && compact(cache);
+    return result;
+}
