@@ -42,6 +42,9 @@ typedef void (*source_done_fn)(void *context, const struct err *err);
 /* `bytes` are valid during the call and belong to `digest`: verified where the reference named one. On failure `err` is
  * set and the others are not. */
 typedef void (*source_bytes_fn)(void *context, struct span bytes, const struct digest *digest, const struct err *err);
+/* `digest` is what the server says the manifest's is, and nothing that was checked: good for telling that nothing has
+ * changed. Its algorithm is DIGEST_NONE when the server does not say: ask for the manifest. NULL when `err` is set. */
+typedef void (*source_head_fn)(void *context, const struct digest *digest, const struct err *err);
 
 struct source_ops {
     const char *kind;            /* the image table's target_kind */
@@ -55,6 +58,9 @@ struct source_ops {
     /* The manifest or index of a reference; of `digest` when it is not NULL (an index' entry). */
     void (*manifest)(struct source *source, const struct source_reference *reference,
                      const struct descriptor *descriptor, source_bytes_fn fn, void *context);
+    /* The digest that a reference's tag has now, without its manifest: one cheap request. NULL for sources whose
+     * listing names the digest. */
+    void (*head)(struct source *source, const struct source_reference *reference, source_head_fn fn, void *context);
     /* A small blob, whole: at most `bytes_max` bytes, of the descriptor's size and digest. */
     void (*blob)(struct source *source, const struct source_reference *reference, const struct descriptor *descriptor,
                  size_t bytes_max, source_bytes_fn fn, void *context);

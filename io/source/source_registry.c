@@ -347,21 +347,68 @@ static char *object_url(const struct registry_source *registry, const struct sou
     return text;
 }
 
+/* The URL of a reference's manifest, by digest where one is known; freed by the caller. */
+static char *manifest_url(const struct registry_source *registry, const struct source_reference *reference,
+                          const struct digest *digest) {
+    char name[DIGEST_TEXT_SIZE];
+    if (digest != NULL)
+        digest_text(digest, name);
+    else
+        (void)snprintf(name, sizeof name, "%.*s", SPAN_FORMAT(reference->tag));
+    return object_url(registry, reference, "manifests", name);
+}
+
 static void registry_manifest(struct source *source, const struct source_reference *reference,
                               const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
     struct registry_source *registry = (struct registry_source *)source;
-    char name[DIGEST_TEXT_SIZE];
     struct descriptor named = {.digest = reference->digest};
     if (descriptor == NULL && reference->has_digest)
         descriptor = &named;
-    if (descriptor != NULL)
-        digest_text(&descriptor->digest, name);
-    else
-        (void)snprintf(name, sizeof name, "%.*s", SPAN_FORMAT(reference->tag));
-    AUTO_FREE char *url = object_url(registry, reference, "manifests", name);
+    AUTO_FREE char *url = manifest_url(registry, reference, descriptor == NULL ? NULL : &descriptor->digest);
     struct http_spec spec = spec_make(registry, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
     spec.headers = manifest_headers;
     fetch_start(registry, &spec, descriptor, fn, context);
+}
+
+struct head {
+    source_head_fn fn;
+    void *context;
+};
+
+static void on_head(void *context, const struct http_result *result) {
+    struct head *head = context;
+    struct digest digest = {.algorithm = DIGEST_NONE};
+    struct err err = result->err, unreadable = {0};
+    /* A server that knows no HEAD, or whose digest we cannot read: the manifest itself will tell. */
+    if (result->status == 405)
+        err.code = ERR_NONE;
+    if (err.code == ERR_NONE && digest_parse(span_text(result->content_digest), &digest, &unreadable) < 0)
+        digest.algorithm = DIGEST_NONE;
+    head->fn(head->context, err.code == ERR_NONE ? &digest : NULL, err.code == ERR_NONE ? NULL : &err);
+    mem_free(head);
+}
+
+static void registry_head(struct source *source, const struct source_reference *reference, source_head_fn fn,
+                          void *context) {
+    struct registry_source *registry = (struct registry_source *)source;
+    struct err err = {0};
+    struct head *head = mem_zalloc(sizeof *head);
+    AUTO_FREE char *url = manifest_url(registry, reference, reference->has_digest ? &reference->digest : NULL);
+    if (head == NULL || url == NULL) {
+        mem_free(head);
+        fn(context, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
+        return;
+    }
+    *head = (struct head){fn, context};
+    struct http_spec spec = spec_make(registry, url, 0);
+    spec.head = true;
+    spec.headers = manifest_headers;
+    spec.done = on_head;
+    spec.context = head;
+    if (http_start(source->context->http, &spec, NULL, &err) < 0) {
+        mem_free(head);
+        fn(context, NULL, &err);
+    }
 }
 
 static void registry_blob(struct source *source, const struct source_reference *reference,
@@ -416,6 +463,7 @@ const struct source_ops source_registry_ops = {
     .open = registry_open,
     .list = registry_list,
     .manifest = registry_manifest,
+    .head = registry_head,
     .blob = registry_blob,
     .stream = registry_stream,
     .close = registry_close,

@@ -137,6 +137,18 @@ static bool answer_stall(struct fake_http *server, int fd) {
     return false;
 }
 
+static bool answer_registry(int fd, struct span rest, bool head) {
+    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled"};
+    static const char *const digests[] = {"Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "",
+                                          "Docker-Content-Digest: md5:0\r\n"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (span_ends(rest, names[i]))
+            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", digests[i], head ? "" : "{}");
+    }
+    const char *status = span_ends(rest, "headless") ? "405 No" : "404 Not Found";
+    return send_text(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
+}
+
 /* One request; false ends the connection. */
 static bool answer(struct fake_http *server, int fd, const char *path, uint64_t range, bool head) {
     struct span rest = span_text(path + 1);
@@ -217,6 +229,8 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
         return send_text(fd, "HTTP/1.1 302 There\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
     if (span_is(kind, "chunked"))
         return send_text(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n");
+    if (span_is(kind, "v2"))
+        return answer_registry(fd, rest, head);
     return false; /* /drop and whatever else */
 }
 

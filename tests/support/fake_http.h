@@ -16,12 +16,17 @@
  *   /drip/SIZE              a byte every 5 ms
  *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself
  *   /chunked                chunked encoding
+ *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
+ *                           named), garbled (one that is none) and headless (405)
  *
  * Out of memory or sockets ends the test. */
 #ifndef TRAWL_FAKE_HTTP_H
 #define TRAWL_FAKE_HTTP_H
 
 #include "base/prelude.h"
+
+/* SHA-256 of "{}". */
+#define FAKE_HTTP_HEX "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 struct fake_http;
 
