@@ -20,6 +20,8 @@
 #define LIMIT_HTTP_PROGRESS                                                                                            \
     LIMIT_MIB /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB                         \
                * may break more often than a manifest, yet each break must have moved us */
+#define LIMIT_HTTP_CHALLENGES                                                                                          \
+    3u /* 401s that one request may answer between two progresses: no token yet, an expired one, and a race */
 #define LIMIT_HTTP_HEADER_BYTES (16 * LIMIT_KIB) /* one header value that is kept; signed URLs take 2 KiB */
 #define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB)  /* an error's body read so that its connection can be used again */
 #define LIMIT_PAGES ((size_t)100000)             /* pages of one listing: 10 million names at 100 a page */
