@@ -30,6 +30,7 @@ struct sweep {
     struct plan plan;
     struct loop *loop;
     struct http *http;
+    struct registry_auth *auth;
     struct source_context sources;
     struct resolve *resolve;
     struct classify *classify; /* too large for a stack */
@@ -293,6 +294,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
     if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
         loop_open(options->loop_kind, &sweep->loop, err) < 0 ||
         http_open(sweep->loop, &options->http, &sweep->http, err) < 0 ||
+        registry_auth_open(sweep->http, &options->credentials, &sweep->auth, err) < 0 ||
         queue_init(&sweep->ready, sweep->budget.streams, err) < 0 ||
         queue_init(&sweep->done, sweep->budget.streams, err) < 0)
         return -1;
@@ -313,8 +315,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .arena = &sweep->plan.arena,
                                              .plain_http = options->plain_http,
                                              .tls = options->tls,
-                                             .username = options->username,
-                                             .password = options->password};
+                                             .auth = sweep->auth};
     sweep->scan_options =
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,
@@ -398,6 +399,8 @@ static void sweep_quiesce(struct sweep *sweep) {
     sweep->thread_count = 0;
     http_close(sweep->http);
     sweep->http = NULL;
+    registry_auth_close(sweep->auth);
+    sweep->auth = NULL;
     loop_close(sweep->loop);
     sweep->loop = NULL;
     for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {

@@ -85,6 +85,8 @@ struct http_gate {
      * request through pass() again; false fails it, with `err` where that is set. Asked at most LIMIT_HTTP_CHALLENGES
      * times before LIMIT_HTTP_PROGRESS more bytes of a body came through. */
     bool (*challenge)(struct http_gate *gate, unsigned generation, const char *authenticate, struct err *err);
+    /* What pass() gave out was good for something. May be NULL. */
+    void (*accept)(struct http_gate *gate);
     struct http_request *first, *last; /* those that wait */
 };
 

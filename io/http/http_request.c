@@ -453,6 +453,8 @@ void request_settle(struct http_request *request, CURLcode code) {
     else if (ok && request->delivered > 0 && request->skip != 0)
         ok = err_set(&request->failure, ERR_NET, 0, "the body became shorter between two attempts") == 0;
     if (ok) {
+        if (request->gate != NULL && request->gate->accept != NULL)
+            request->gate->accept(request->gate);
         http_detach(request);
         request_finish(request, NULL);
         return;

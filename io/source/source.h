@@ -9,6 +9,7 @@
 #include "io/http/http.h"
 #include "io/loop/loop.h"
 #include "io/source/manifest.h"
+#include "io/source/registry_auth.h"
 #include "io/source/stream.h"
 
 /* What all sources share; constant during the run. */
@@ -18,8 +19,7 @@ struct source_context {
     struct arena *arena; /* of the run */
     bool plain_http;     /* http instead of https for every registry; loopback registries are plain unless `tls` */
     bool tls;
-    const char *username; /* or NULL */
-    const char *password;
+    struct registry_auth *auth; /* NULL: every registry is asked without credentials */
 };
 
 /* One image, or index of images, that a source lists. Text lives in the run's arena. */

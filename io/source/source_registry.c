@@ -15,7 +15,8 @@ struct registry_source {
     struct span host;
     struct reference reference; /* the one image, unless `whole` */
     bool whole;
-    char *base; /* "https://host/v2/" */
+    char *base;                   /* "https://host/v2/" */
+    struct registry_login *login; /* or NULL */
 };
 
 static const char *const manifest_headers[] = {
@@ -70,6 +71,8 @@ static int registry_open(const struct source_context *context, struct span targe
                                                      SPAN_FORMAT(registry->host));
         if (registry->base == NULL)
             result = err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+        else if (context->auth != NULL)
+            result = registry_auth_login(context->auth, registry->host, plain, &registry->login, err);
     }
     if (result < 0) {
         registry_close(&registry->source);
@@ -79,12 +82,12 @@ static int registry_open(const struct source_context *context, struct span targe
     return 0;
 }
 
-static struct http_spec spec_make(const struct registry_source *registry, const char *url, size_t bytes_max) {
-    const struct source_context *context = registry->source.context;
-    return (struct http_spec){.url = url,
-                              .bytes_max = bytes_max,
-                              .username = context->username,
-                              .password = context->username == NULL ? NULL : context->password};
+/* A request about a repository, or about the registry itself where that is empty. */
+static struct http_spec spec_make(const struct registry_source *registry, struct span repository, const char *url,
+                                  size_t bytes_max) {
+    struct registry_login *login = registry->login;
+    return (struct http_spec){
+        .url = url, .bytes_max = bytes_max, .gate = login == NULL ? NULL : registry_login_gate(login, repository)};
 }
 
 /* ---- listing ---- */
@@ -143,7 +146,7 @@ static void page_request(struct listing *listing, struct span repository, size_t
     struct registry_source *registry = listing->registry;
     struct err err = {0};
     struct page *page = mem_zalloc(sizeof *page);
-    struct http_spec spec = spec_make(registry, url, LIMIT_PAGE_BYTES);
+    struct http_spec spec = spec_make(registry, repository, url, LIMIT_PAGE_BYTES);
     if (page == NULL) {
         (void)err_set(&err, ERR_NOMEM, 0, "listing: out of memory");
     } else {
@@ -365,7 +368,7 @@ static void registry_manifest(struct source *source, const struct source_referen
     if (descriptor == NULL && reference->has_digest)
         descriptor = &named;
     AUTO_FREE char *url = manifest_url(registry, reference, descriptor == NULL ? NULL : &descriptor->digest);
-    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
+    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
     spec.headers = manifest_headers;
     fetch_start(registry, &spec, descriptor, fn, context);
 }
@@ -400,7 +403,7 @@ static void registry_head(struct source *source, const struct source_reference *
         return;
     }
     *head = (struct head){fn, context};
-    struct http_spec spec = spec_make(registry, url, 0);
+    struct http_spec spec = spec_make(registry, reference->repository, url, 0);
     spec.head = true;
     spec.headers = manifest_headers;
     spec.done = on_head;
@@ -416,7 +419,7 @@ static void registry_blob(struct source *source, const struct source_reference *
     struct registry_source *registry = (struct registry_source *)source;
     char name[DIGEST_TEXT_SIZE];
     AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
-    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, bytes_max);
+    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, bytes_max);
     fetch_start(registry, &spec, descriptor, fn, context);
 }
 
@@ -445,7 +448,7 @@ static void registry_stream(struct source *source, const struct source_reference
     struct err err = {0};
     struct http_request *request = NULL;
     AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
-    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, 0);
+    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, 0);
     spec.body = on_layer_bytes;
     spec.done = on_layer_done;
     spec.context = stream;
