@@ -320,6 +320,8 @@ static void on_stall_check(void *context) {
 
 /* ---- the interface ---- */
 
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
 static void library_init(void) {
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows when the first handle cannot be made */
 }
@@ -349,8 +351,7 @@ static int options_check(struct http *http, const struct http_options *options, 
 }
 
 int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, library_init);
+    (void)pthread_once(&library_once, library_init);
     const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
     if ((version->features & CURL_VERSION_ASYNCHDNS) == 0)
         return err_set(err, ERR_UNSUPPORTED, 0,
