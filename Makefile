@@ -158,7 +158,7 @@ test-unit: $(UNITS) ## unit and fault tests
 test-fuzz: $(FUZZ_REPLAYS) ## replay every fuzz target's corpus
 	$(Q)scripts/run_fuzz_replay.sh $(FUZZ_REPLAYS)
 
-test-e2e: trawl ## the binary against a real registry on loopback
+test-e2e: trawl $(B)/bench/fleet/fleet_registry ## the binary against a real registry on loopback
 	$(Q)scripts/run_e2e.sh $(B)/trawl
 
 test-scores: trawl ## the shared corpora's scores against the floors kept in tests/floors.tsv
