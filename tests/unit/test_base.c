@@ -197,6 +197,19 @@ static void digests(void **state) {
         found = digest_stream_end(stream);
         assert_true(digest_equal(&digest, &found));
     }
+    /* A copy goes on from where it was taken, as often as one likes, and over what the target held before. */
+    struct digest_stream *copy;
+    assert_int_equal(digest_stream_new(DIGEST_SHA512, &copy, &err), 0);
+    digest_stream_add(copy, span_text("of another algorithm"));
+    assert_int_equal(digest_stream_begin(stream, DIGEST_SHA256, &err), 0);
+    digest_stream_add(stream, span_text("a"));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(digest_stream_copy(copy, stream, &err), 0);
+        digest_stream_add(copy, span_text("bc"));
+        found = digest_stream_end(copy);
+        assert_true(digest_equal(&digest, &found));
+    }
+    digest_stream_free(copy);
     digest_stream_free(stream);
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         err = (struct err){0};
