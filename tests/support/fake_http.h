@@ -17,7 +17,8 @@
  *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself
  *   /chunked                chunked encoding
  *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
- *                           named), garbled (one that is none) and headless (405)
+ *                           named), garbled (one that is none), headless (405),
+ *                           flipped and signed (other bytes than FAKE_HTTP_HEX, the latter as schema 1 has them)
  *
  * Out of memory or sockets ends the test. */
 #ifndef TRAWL_FAKE_HTTP_H

@@ -70,7 +70,13 @@ static void on_head(void *context, const struct digest *digest, const struct err
         answer->err = *err;
 }
 
-static struct answer head(struct fixture *f, const char *name) {
+static void on_bytes(void *context, struct span bytes, const struct digest *digest, const struct err *err) {
+    (void)bytes;
+    on_head(context, digest, err);
+}
+
+/* HEAD or GET of a manifest. */
+static struct answer ask(struct fixture *f, const char *name, bool get) {
     struct answer answer = {0};
     struct source *source = NULL;
     struct err err = {0};
@@ -78,13 +84,18 @@ static struct answer head(struct fixture *f, const char *name) {
     char *target = arena_format(&f->arena, "127.0.0.1:%u/team/app%s", fake_http_port(f->server), name);
     assert_int_equal(source_open(&f->context, span_text(target), &source, &err), 0);
     source->ops->list(source, on_reference, on_listed, &answer);
-    source->ops->head(source, &answer.reference, on_head, &answer);
+    if (get)
+        source->ops->manifest(source, &answer.reference, NULL, on_bytes, &answer);
+    else
+        source->ops->head(source, &answer.reference, on_head, &answer);
     while (answer.count == 0 && clock_ns() < end_ns)
         assert_int_equal(loop_turn(f->loop, 50, &err), 0);
     assert_int_equal(answer.count, 1);
     source_close(source);
     return answer;
 }
+
+static struct answer head(struct fixture *f, const char *name) { return ask(f, name, false); }
 
 static void heads(void **state) {
     struct fixture *f = *state;
@@ -106,7 +117,25 @@ static void heads(void **state) {
     assert_true(fake_http_saw(f->server, "HEAD /v2/team/app/manifests/sha256:" FAKE_HTTP_HEX));
 }
 
+/* The bytes of a tag are those that the server names, where it names any. */
+static void manifests_of_tags(void **state) {
+    struct fixture *f = *state;
+    char text[DIGEST_TEXT_SIZE];
+    static const char *const right[] = {":told", ":untold", ":garbled"};
+    for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
+        struct answer answer = ask(f, right[i], true);
+        assert_string_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
+    }
+    struct answer answer = ask(f, ":flipped", true);
+    assert_int_equal(answer.err.code, ERR_DIGEST);
+    assert_non_null(strstr(answer.err.text, "expected sha256:" FAKE_HTTP_HEX ", found sha256:"));
+    answer = ask(f, ":signed", true);
+    assert_int_equal(answer.err.code, ERR_NONE);
+    assert_string_not_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(heads, begin, end)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(heads, begin, end),
+                                       cmocka_unit_test_setup_teardown(manifests_of_tags, begin, end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
