@@ -72,7 +72,7 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo bench fuzz asan tsan man install uninstall clean help \
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores chaos kill-test lint format demo bench fuzz asan tsan man install uninstall clean help \
   units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
@@ -162,6 +162,11 @@ test-e2e: trawl ## the binary against a real registry on loopback
 
 test-scores: trawl ## the shared corpora's scores against the floors kept in tests/floors.tsv
 	$(Q)scripts/scores.sh $(B)/trawl
+
+LONG_TEST = PYTHONPATH=tests/support PYTHONDONTWRITEBYTECODE=1 TRAWL=$(abspath $(B))/trawl python3
+
+chaos: trawl ## SEEDS=200: sweeps through a proxy that breaks answers; `make test` does twelve of them
+	$(Q)SEEDS=$(or $(SEEDS),200) $(LONG_TEST) tests/e2e/t1300_chaos.py
 
 lint: | $(BOOTSTRAP_STAMP) ## tiers, banned symbols, sizes, shellcheck, both compilers without warnings
 	$(Q)scripts/lint.sh "$(MAKE)"
