@@ -168,6 +168,9 @@ LONG_TEST = PYTHONPATH=tests/support PYTHONDONTWRITEBYTECODE=1 TRAWL=$(abspath $
 chaos: trawl ## SEEDS=200: sweeps through a proxy that breaks answers; `make test` does twelve of them
 	$(Q)SEEDS=$(or $(SEEDS),200) $(LONG_TEST) tests/e2e/t1300_chaos.py
 
+kill-test: trawl ## KILLS=100: sweeps that are killed at any moment and resumed; `make test` does eight of them
+	$(Q)KILLS=$(or $(KILLS),100) $(LONG_TEST) tests/e2e/t1400_resume.py
+
 lint: | $(BOOTSTRAP_STAMP) ## tiers, banned symbols, sizes, shellcheck, both compilers without warnings
 	$(Q)scripts/lint.sh "$(MAKE)"
 

@@ -12,14 +12,13 @@ import sys
 import time
 
 from chaos_proxy import CAUSES, COOKIE, HARMLESS, KINDS, PASSWORD, SIGNATURE, USERNAME, Chaos, Login, make_certificates, registry_token_config
-from fleet import database, difference, key, rows, small_fleet
+from fleet import database, difference, has, key, rows, small_fleet
 from lab import TRAWL, check, done, equal, folder, is_sanitized, registry, skip
 
 SEEDS, FIRST = int(os.environ.get("SEEDS", "12")), int(os.environ.get("FIRST_SEED", "1"))
 LIMIT_S = 120 if is_sanitized() else 60  # of one sweep: all pauses and stalls of a seed together are below 20 s
-HELP = subprocess.run([TRAWL, "sweep", "--help"], stdout=subprocess.PIPE, check=True).stdout.decode()
-TOKENS = "REGISTRY_AUTH_FILE" in HELP or "--cert-file" in HELP  # this trawl speaks the token protocol
-UNCACHED = ["--no-cache"] if "--no-cache" in HELP else []
+TOKENS = has("REGISTRY_AUTH_FILE") or has("--cert-file")  # this trawl speaks the token protocol
+UNCACHED = ["--no-cache"] if has("--no-cache") else []
 
 if shutil.which("openssl") is None:
     skip("openssl is not installed")

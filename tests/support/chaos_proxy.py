@@ -221,6 +221,7 @@ class Chaos:
         self.injected = []
         self.asked = collections.Counter()      # requests by path
         self.complete = collections.Counter()   # blobs whose last byte was sent, by digest
+        self.completed_at = 0.0                  # time.monotonic() of the last of them
         self.foreign = []                        # (host, headers) of all that reached the blob hosts
         self.refused = []                        # (path, header) of requests whose credentials were wrong
         self.tokens = {}                         # token: its epoch
@@ -281,6 +282,10 @@ class Chaos:
             return answer
 
     # -- sending --
+
+    def sent(self, digest):
+        self.complete[digest] += 1
+        self.completed_at = time.monotonic()
 
     async def send(self, writer, data):
         if self.bytes_per_s:
@@ -400,7 +405,7 @@ class Chaos:
         answer.headers.append(("set-cookie", COOKIE))
         await self.spoil(kind, dice, answer, method == "HEAD", reader, writer)
         if "/blobs/" in path and status in (200, 206) and method == "GET":
-            self.complete[path.rsplit("/", 1)[1]] += 1
+            self.sent(path.rsplit("/", 1)[1])
 
     async def blobs(self, reader, writer, request):
         """A host that has nothing but blobs, and must not learn who asks."""
@@ -423,7 +428,7 @@ class Chaos:
         if kind is not None:
             self.note(path, attempt, kind)
         await self.spoil(kind, dice, answer, method == "HEAD", reader, writer)
-        self.complete[name] += 1
+        self.sent(name)
 
     def is_user(self, authorization):
         return authorization == "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()

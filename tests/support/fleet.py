@@ -2,10 +2,18 @@
 import hashlib
 import json
 import os
+import subprocess
 
-from lab import Layout, Link, Run, check, debian, status
+from lab import TRAWL, Layout, Link, Run, check, debian, status
 
 FEED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "demo-feed")
+
+HELP = subprocess.run([TRAWL, "sweep", "--help"], stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+def has(*options):
+    """Whether this trawl has these options of `sweep`."""
+    return all(option in HELP for option in options)
 
 
 def secret(seed):
@@ -58,6 +66,11 @@ def wide_fleet(images, layers_each, size):
         names.append(f"t{i}")
     layout.close()
     return {f"wide/r{k}": (layout, names[k::4]) for k in range(4)}
+
+
+def start(*arguments):
+    """A trawl that runs beside the test."""
+    return subprocess.Popen([TRAWL, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def database(path):
