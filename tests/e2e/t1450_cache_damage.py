@@ -24,8 +24,8 @@ def begin(out, cache, *more):
 
 
 def largest(cache):
-    """The file that holds what is kept; locks and such are beside it."""
-    return max((os.path.join(at, name) for at, _, names in os.walk(cache) for name in names), key=os.path.getsize)
+    """The file that holds what is kept; locks, sparse and sometimes larger, are beside it."""
+    return max((os.path.join(at, name) for at, _, names in os.walk(cache) for name in names if "lock" not in name), key=os.path.getsize)
 
 
 def complaints(run):
@@ -71,6 +71,8 @@ def flip(number):
         dice = random.Random(f"flip {number}")
         with open(path, "r+b") as file:
             at = dice.randrange(os.path.getsize(path))
+            if number % 2:  # what the file's own structure is in: the head of a page and its list of offsets
+                at = at // 4096 * 4096 + dice.randrange(40)
             file.seek(at)
             byte = file.read(1)[0]
             file.seek(at)
