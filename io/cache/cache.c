@@ -27,8 +27,10 @@
 
 #define BATCH_BYTES (4 * LIMIT_MIB)    /* a commit is two fsyncs: rarer than this costs memory, more often costs disk */
 #define PENDING_BYTES (64 * LIMIT_MIB) /* what may wait for a slow disk before cache_put() waits too */
-#define BATCH_S 1                      /* what a kill may lose at most */
-#define MAP_BYTES ((size_t)1 << 40)    /* of address space, not of disk; halved where the system gives less */
+/* What a kill loses beside the batch that is being written: a second of it was more layers than are in flight. While a
+ * commit waits for its disk the next batch grows, so a slow disk sees no more of them than it can take. */
+#define BATCH_MS ((uint64_t)20)
+#define MAP_BYTES ((size_t)1 << 40) /* of address space, not of disk; halved where the system gives less */
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
@@ -580,7 +582,9 @@ static void work_wait(struct cache *cache) {
     while (cache->pending.size == 0 && !cache->flush_wanted && !cache->closing)
         (void)pthread_cond_wait(&cache->work, &cache->lock);
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += BATCH_S;
+    uint64_t until_ns = (uint64_t)until.tv_nsec + BATCH_MS * 1000000;
+    until.tv_sec += (time_t)(until_ns / 1000000000);
+    until.tv_nsec = (long)(until_ns % 1000000000);
     while (cache->pending.size < BATCH_BYTES && !cache->flush_wanted && !cache->closing) {
         if (pthread_cond_timedwait(&cache->work, &cache->lock, &until) == ETIMEDOUT)
             return;
