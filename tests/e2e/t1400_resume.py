@@ -119,7 +119,7 @@ def kill_one(sweeps, number, reference, layers, times):
     return twice, kills, sent
 
 
-def refusals(sweeps, reference, layers):
+def refusals(sweeps, reference, layers, other):
     proxy = sweeps.proxy
     out, cache = sweeps.fresh()
     proxy.begin()
@@ -149,7 +149,7 @@ def refusals(sweeps, reference, layers):
     wait_for(lambda: layers_sent(proxy, layers) > 10 or killed.poll() is not None, "ten layers")
     killed.kill()
     killed.communicate()
-    for name, more in [("other scanners", ["--scanners", "package"]), ("targets of its own", ["registry://" + proxy.host]), ("a platform", ["--platform", "linux/s390x"])]:
+    for name, more in [("other scanners", ["--scanners", "package"]), ("targets of its own", [other]), ("a platform", ["--platform", "linux/s390x"])]:
         run = Run(*sweeps.go_on(out, cache), *more, timeout=LIMIT_S)
         equal(run.status, 2, f"resume with {name}: {run.err}")
         check(not os.path.exists(os.path.join(out, "manifest.json")), f"resume with {name} left no finished sweep")
@@ -165,7 +165,8 @@ if not RESUME:
     print("SKIP --resume: this trawl has none, so what was killed is begun anew")
 certificates = make_certificates(folder("certificates"))
 db = database(folder("resume.db"))
-with registry(wide_fleet(24, 4, 24000)) as upstream, Chaos(upstream, folder("registry"), certificates) as proxy:
+fleet = wide_fleet(24, 4, 24000)
+with registry(fleet) as upstream, Chaos(upstream, folder("registry"), certificates) as proxy:
     # A sweep of about a second, with eight connections: long enough to be killed anywhere in it.
     proxy.delay_s, proxy.bytes_per_s = 0.004, 600000
     sweeps = Sweeps(proxy, db)
@@ -189,7 +190,7 @@ with registry(wide_fleet(24, 4, 24000)) as upstream, Chaos(upstream, folder("reg
     equal((len([r for r in reference if r["table"] == "image"]), len(layers)), (24, 97), "images and layers")
     equal([digest for digest in layers if proxy.complete[digest] != 1], [], "layers that were not read exactly once")
     times = {"start": 0.2, "plan": max(seen["plan"], 3), "write": max(end - proxy.completed_at, 0.01)}
-    refusals(sweeps, reference, layers)
+    refusals(sweeps, reference, layers, "oci:" + fleet["wide/r0"][0].path)
     results = [kill_one(sweeps, number, reference, layers, times) for number in range(FIRST, FIRST + KILLS)]
     print(f"{KILLS} sweeps of {len(layers)} layers, {end - begin:.2f} s each, of them writing {times['write']:.2f} s, killed {sum(kills for _, kills, _ in results)} times;"
           f" layers sent before {sum(sent for _, _, sent in results)}, sent twice {sum(twice for twice, _, _ in results)},"
