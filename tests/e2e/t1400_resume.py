@@ -31,7 +31,7 @@ class Sweeps:
         self.proxy, self.db, self.count = proxy, db, 0
 
     def options(self, cache):
-        return ["--ca-file", self.proxy.certificates.ca, "--db", self.db, "--memory", MEMORY, "--jobs", "2", "--quiet", *(["--cache", cache] if CACHE else [])]
+        return ["--ca-file", self.proxy.certificates.ca, "--db", self.db, "--memory", MEMORY, "--jobs", "2", "--quiet", *([] if not CACHE else ["--no-cache"] if cache is None else ["--cache", cache])]
 
     def fresh(self):
         self.count += 1
@@ -79,6 +79,8 @@ def kill_one(sweeps, number, reference, layers, times):
     moment = MOMENTS[number % len(MOMENTS)]
     moments = ["scanning", dice.choice(("listing", "scanning", "writing"))] if moment == "twice" else [moment]
     out, cache = sweeps.fresh()
+    if number % 3 == 2:
+        cache = None  # then what is done is kept in the sweep's own folder
     proxy.begin()
     arguments = sweeps.begin(out, cache)
     kills, what = 0, []
@@ -114,7 +116,7 @@ def kill_one(sweeps, number, reference, layers, times):
     if RESUME:
         check(twice <= STREAMS * max(kills, 1), f"{what}: {twice} layers were read again, expected at most the {STREAMS} in flight")
     check(all(proxy.complete[digest] for digest in layers), f"{what}: a layer was never read")
-    for path in (out, cache):
+    for path in (out, cache) if cache else (out,):
         shutil.rmtree(path, ignore_errors=True)
     return twice, kills, sent
 

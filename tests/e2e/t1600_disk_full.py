@@ -50,14 +50,16 @@ def used(path):
     return sum(os.lstat(os.path.join(at, name)).st_blocks * 512 for at, _, names in os.walk(path) for name in names)
 
 
+def options(cache):
+    return ["--db", db, "--no-progress", *([] if not CACHE else ["--no-cache"] if cache is None else ["--cache", cache])]
+
+
 def begin(out, cache):
-    return Run("sweep", target, "-o", out, "--db", db, "--no-progress", *(["--cache", cache] if CACHE else []), timeout=120)
+    return Run("sweep", target, "-o", out, *options(cache), timeout=120)
 
 
 def go_on(out, cache):
-    if not RESUME:
-        return begin(out, cache)
-    return Run("sweep", "--resume", out, "--db", db, "--no-progress", *(["--cache", cache] if CACHE else []), timeout=120)
+    return Run("sweep", "--resume", out, *options(cache), timeout=120) if RESUME else begin(out, cache)
 
 
 def finish(out, cache, what):
@@ -114,6 +116,22 @@ with disk("disk-out") as small:
         shutil.rmtree(out)
     check(4 <= failed <= 7, f"the output disk was full {failed} times of eight")
     print(f"output: {failed} of 8 sweeps ran out of {used(calm)} bytes")
+    # Without a cache what is done so far is kept in the folder itself.
+    for free in (65536, 400000, 600000) if CACHE else ():
+        out, what = small.at(f"own{free}"), f"output disk with {free} bytes free and no cache"
+        small.fill(free // 4096 * 4096)
+        run = begin(out, None)
+        small.make_room()
+        if run.status == 0:
+            text = difference(rows(out), reference)
+            check(not text, f"{what}: {text}")
+        else:
+            equal(run.status, 4, f"{what}: {run.err}")
+            says_full(run, out, what)
+            is_unfinished(out, what)
+            finish(out, None, what)
+        check(not any("cache" in name for name in os.listdir(out)), f"{what}: {os.listdir(out)}")
+        shutil.rmtree(out)
 
 if CACHE:
     with disk("disk-cache") as small:

@@ -47,13 +47,14 @@ KINDS = {
     "503":             (2, "list manifest blob token"),
     "flip":            (1, "manifest blob"),
     "expired":         (4, "list manifest blob"),
+    "outdated":        (0, ""),  # one of the moments at which all tokens expire
     "range-elsewhere": (3, "blob"),
     "drip":            (3, "list manifest blob token"),
     "redirect":        (8, "blob"),
     "range-ignored":   (3, "blob"),
     "chunked":         (3, "list manifest blob token"),
 }
-HARMLESS = {"drip", "redirect", "range-ignored", "chunked"}
+HARMLESS = {"outdated", "drip", "redirect", "range-ignored", "chunked"}
 
 # What the message of a failure says that one of these caused, and its code.
 _BROKEN = r"reset|closed|unexpected eof|SSL_|Recv failure|Send failure|Empty reply|receiving data|end of file|expected \d+ bytes|shorter"
@@ -241,20 +242,18 @@ class Chaos:
         """(kind or None, dice) for this answer. A few paths are broken in one way for good: only then are all attempts used up."""
         place = path_kind(path)
         kinds, weights = self.kinds[place]
+        # Few answers are asked for by a range: what can be done to those alone is done to them often.
+        weights = [weight * (6 if ranged else 0) if kind.startswith("range-") else weight for kind, weight in zip(kinds, weights)]
         dice = random.Random(f"{self.seed}/{path}/{attempt}")
         if self.seed is None or not kinds:
             return None, dice
         sticky = random.Random(f"{self.seed}/{path}")
         share = {"list": 0.2, "token": 0.3}.get(place, 1.0)
         if sticky.random() < self.intensity * 0.15 * share:
-            kind = sticky.choices(kinds, weights)[0]
-        elif dice.random() < self.intensity * share:
-            kind = dice.choices(kinds, weights)[0]
-        else:
-            return None, dice
-        if kind in ("range-elsewhere", "range-ignored") and not ranged:
-            return None, dice
-        return kind, dice
+            return sticky.choices(kinds, weights)[0], dice
+        if dice.random() < self.intensity * share:
+            return dice.choices(kinds, weights)[0], dice
+        return None, dice
 
     def note(self, path, attempt, kind):
         self.injected.append(Fault(path, attempt, kind))
@@ -361,7 +360,7 @@ class Chaos:
             forward = [(key, value) for key, value in forward if key != "range"]
         old = self.signer is not None and authorization.startswith("Bearer ") and self.tokens.get(authorization[7:]) != self.epoch
         if old or (kind == "expired" and authorization):
-            kind = "expired"
+            kind = "expired" if kind == "expired" else "outdated"
             forward = [(key, value) for key, value in forward if key != "authorization"]
         elif kind == "expired":
             kind = None
@@ -388,7 +387,7 @@ class Chaos:
         if status == 401:
             # The registry names a realm that nobody can reach: this one's token server is where tokens are.
             challenge = re.sub(r'realm="[^"]*"', f'realm="https://localhost:{self.ports["front"]}/token"', answer.get("www-authenticate"))
-            if kind == "expired":
+            if kind in ("expired", "outdated"):
                 self.note(path, attempt, kind)
                 challenge += ',error="invalid_token"'
             elif authorization:
