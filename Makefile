@@ -72,7 +72,7 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo bench bench-fleet fuzz asan tsan man install uninstall clean help \
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench bench-fleet fuzz asan tsan man install uninstall clean help \
   units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
@@ -163,6 +163,14 @@ test-e2e: trawl $(B)/bench/fleet/fleet_registry ## the binary against a real reg
 
 test-scores: trawl ## the shared corpora's scores against the floors kept in tests/floors.tsv
 	$(Q)scripts/scores.sh $(B)/trawl
+
+LONG_TEST = PYTHONPATH=tests/support PYTHONDONTWRITEBYTECODE=1 TRAWL=$(abspath $(B))/trawl python3
+
+chaos: trawl ## SEEDS=200: sweeps through a proxy that breaks answers; `make test` does twelve of them
+	$(Q)SEEDS=$(or $(SEEDS),200) $(LONG_TEST) tests/e2e/t1300_chaos.py
+
+kill-test: trawl ## KILLS=100: sweeps that are killed at any moment and resumed; `make test` does eight of them
+	$(Q)KILLS=$(or $(KILLS),100) $(LONG_TEST) tests/e2e/t1400_resume.py
 
 lint: | $(BOOTSTRAP_STAMP) ## tiers, banned symbols, sizes, shellcheck, both compilers without warnings
 	$(Q)scripts/lint.sh "$(MAKE)"

@@ -43,8 +43,9 @@ static void on_socket_event(void *context, int fd, unsigned events) {
         mask |= CURL_CSELECT_IN;
     if ((events & LOOP_OUT) != 0)
         mask |= CURL_CSELECT_OUT;
+    /* To an error alone curl says "select/poll returned error"; reading from the socket tells it which. */
     if ((events & LOOP_ERR) != 0)
-        mask |= CURL_CSELECT_ERR;
+        mask |= CURL_CSELECT_IN | CURL_CSELECT_ERR;
     (void)curl_multi_socket_action(http->multi, fd, mask, &running);
     messages_take(http);
 }

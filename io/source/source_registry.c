@@ -150,11 +150,26 @@ static void registry_list_resume(struct source *source) { listing_resume(((struc
 /* ---- manifests and small blobs ---- */
 
 struct fetch {
-    struct descriptor descriptor; /* digest DIGEST_NONE: whatever comes is right */
+    struct descriptor descriptor; /* digest DIGEST_NONE: whatever the server says it is */
     bool is_manifest;
     source_bytes_fn fn;
     void *context;
 };
+
+/* A tag names no digest, so nothing but the server's own word tells a manifest that was damaged on its way from
+ * another. The digest of a signed schema 1 manifest is not that of its bytes: it leaves the signatures out. */
+static int named_by_server(const struct http_result *result, struct span body, struct digest *ret_digest,
+                           struct err *err) {
+    struct err unreadable = {0};
+    struct descriptor told = {.digest = {.algorithm = DIGEST_NONE}};
+    bool signed_apart = span_find(span_text(result->content_type), span_text("prettyjws"), 0) != SIZE_MAX;
+    if (signed_apart || digest_parse(span_text(result->content_digest), &told.digest, &unreadable) < 0)
+        return digest_of(DIGEST_SHA256, body, ret_digest, err);
+    if (source_verify(&told, body, err) < 0)
+        return err_wrap(err, "manifest, as Docker-Content-Digest names it");
+    *ret_digest = told.digest;
+    return 0;
+}
 
 static void on_bytes(void *context, const struct http_result *result, struct span body) {
     struct fetch *fetch = context;
@@ -165,7 +180,7 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
     if (err.code == ERR_NONE && fetch->is_manifest)
         body = manifest_signed_part(&arena, body);
     if (err.code == ERR_NONE && digest.algorithm == DIGEST_NONE)
-        (void)digest_of(DIGEST_SHA256, body, &digest, &err);
+        (void)named_by_server(result, body, &digest, &err);
     else if (err.code == ERR_NONE)
         (void)source_verify(&fetch->descriptor, body, &err);
     if (err.code == ERR_NONE)

@@ -139,12 +139,19 @@ static bool answer_stall(struct fake_http *server, int fd) {
 }
 
 static bool answer_registry(int fd, struct span rest, bool head) {
-    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled"};
-    static const char *const digests[] = {"Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "",
-                                          "Docker-Content-Digest: md5:0\r\n"};
+    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled",
+                                        "/manifests/flipped", "/manifests/signed"};
+    static const char *const headers[] = {
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "", "Docker-Content-Digest: md5:0\r\n",
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n",
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX
+        "\r\nContent-Type: application/vnd.docker.distribution.manifest.v1+prettyjws\r\n"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (span_ends(rest, names[i]))
-            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", digests[i], head ? "" : "{}");
+            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", headers[i],
+                             head    ? ""
+                             : i < 3 ? "{}"
+                                     : "[]");
     }
     const char *status = span_ends(rest, "headless") ? "405 No" : "404 Not Found";
     return send_text(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);

@@ -21,7 +21,8 @@
  *   /token/HOW              what makes tokens: "ok", "slow" (100 ms), "short" (for a second), "access" (as OAuth 2 has
  *                           it), "huge" (a megabyte), "garbage", "none", "split" (with a line end in it), "denied"
  *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
- *                           named), garbled (one that is none) and headless (405)
+ *                           named), garbled (one that is none), headless (405),
+ *                           flipped and signed (other bytes than FAKE_HTTP_HEX, the latter as schema 1 has them)
  *
  * Out of memory or sockets ends the test. */
 #ifndef TRAWL_FAKE_HTTP_H

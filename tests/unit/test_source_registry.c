@@ -78,6 +78,11 @@ static void on_head(void *context, const struct digest *digest, const struct err
         answer->err = *err;
 }
 
+static void on_bytes(void *context, struct span bytes, const struct digest *digest, const struct err *err) {
+    (void)bytes;
+    on_head(context, digest, err);
+}
+
 static struct source *open_source(struct fixture *f, const char *name) {
     struct source *source = NULL;
     struct err err = {0};
@@ -104,6 +109,21 @@ static struct answer heads_of(struct fixture *f, const char *name, unsigned coun
 
 static struct answer head(struct fixture *f, const char *name) { return heads_of(f, name, 1); }
 
+/* GET of a manifest. */
+static struct answer get(struct fixture *f, const char *name) {
+    struct answer answer = {0};
+    struct err err = {0};
+    uint64_t end_ns = clock_ns() + 5000000000U;
+    struct source *source = open_source(f, name);
+    source->ops->list(source, on_reference, on_listed, &answer);
+    source->ops->manifest(source, &answer.reference, NULL, on_bytes, &answer);
+    while (answer.count == 0 && clock_ns() < end_ns)
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+    assert_int_equal(answer.count, 1);
+    source_close(source);
+    return answer;
+}
+
 static void heads(void **state) {
     struct fixture *f = *state;
     char text[DIGEST_TEXT_SIZE];
@@ -122,6 +142,23 @@ static void heads(void **state) {
     answer = head(f, "team/app@sha256:" FAKE_HTTP_HEX);
     assert_int_equal(answer.err.code, ERR_NOTFOUND);
     assert_true(fake_http_saw(f->server, "HEAD /v2/team/app/manifests/sha256:" FAKE_HTTP_HEX));
+}
+
+/* The bytes of a tag are those that the server names, where it names any. */
+static void manifests_of_tags(void **state) {
+    struct fixture *f = *state;
+    char text[DIGEST_TEXT_SIZE];
+    static const char *const right[] = {"team/app:told", "team/app:untold", "team/app:garbled"};
+    for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
+        struct answer answer = get(f, right[i]);
+        assert_string_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
+    }
+    struct answer answer = get(f, "team/app:flipped");
+    assert_int_equal(answer.err.code, ERR_DIGEST);
+    assert_non_null(strstr(answer.err.text, "expected sha256:" FAKE_HTTP_HEX ", found sha256:"));
+    answer = get(f, "team/app:signed");
+    assert_int_equal(answer.err.code, ERR_NONE);
+    assert_string_not_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
 }
 
 /* ---- logins ---- */
@@ -304,6 +341,7 @@ static int begin_anonymous(void **state) { return begin_as(state, NULL); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(heads, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(manifests_of_tags, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(tokens, begin_somebody, end),
                                        cmocka_unit_test_setup_teardown(bad_tokens, begin_somebody, end),
                                        cmocka_unit_test_setup_teardown(refusals, begin_somebody, end),
