@@ -59,7 +59,7 @@ LIBRARY_SOURCES := $(filter-out $(MAIN),$(SOURCES))
 SUPPORT_SOURCES := $(sort $(wildcard tests/support/*.c))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c) $(wildcard tests/fault/test_*.c))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-BENCH_SOURCES := $(sort $(wildcard bench/micro/bench_*.c) $(wildcard bench/macro/bench_*.c))
+BENCH_SOURCES := $(sort $(wildcard bench/micro/bench_*.c) $(wildcard bench/macro/bench_*.c) bench/fleet/fleet_registry.c)
 
 RULE_FILES := $(sort $(shell find matchers/secret/rules -name '*.yaml' 2>/dev/null))
 HELP_FILES := $(sort $(wildcard engine/cli/man/*.txt))
@@ -72,7 +72,7 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo bench fuzz asan tsan man install uninstall clean help \
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench bench-fleet fuzz asan tsan man install uninstall clean help \
   units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
@@ -140,7 +140,8 @@ $(B)/tests/fault/%: $(B)/tests/fault/%.o $(SUPPORT) $(LIBRARY)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
 $(B)/bench/%: $(B)/bench/%.o $(SUPPORT) $(LIBRARY)
-	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+$(B)/bench/fleet/fleet_registry: $(B)/bench/fleet/fleet_images.o $(B)/bench/fleet/fleet_layers.o
 $(B)/tests/support/bin/%: $(B)/tests/support/bin/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDHARDENING) $(LDSANITIZE) -o $@ $^ $(LIBS)
 
@@ -157,11 +158,19 @@ test-unit: $(UNITS) ## unit and fault tests
 test-fuzz: $(FUZZ_REPLAYS) ## replay every fuzz target's corpus
 	$(Q)scripts/run_fuzz_replay.sh $(FUZZ_REPLAYS)
 
-test-e2e: trawl ## the binary against a real registry on loopback
+test-e2e: trawl $(B)/bench/fleet/fleet_registry ## the binary against a real registry on loopback
 	$(Q)scripts/run_e2e.sh $(B)/trawl
 
 test-scores: trawl ## the shared corpora's scores against the floors kept in tests/floors.tsv
 	$(Q)scripts/scores.sh $(B)/trawl
+
+LONG_TEST = PYTHONPATH=tests/support PYTHONDONTWRITEBYTECODE=1 TRAWL=$(abspath $(B))/trawl python3
+
+chaos: trawl ## SEEDS=200: sweeps through a proxy that breaks answers; `make test` does twelve of them
+	$(Q)SEEDS=$(or $(SEEDS),200) $(LONG_TEST) tests/e2e/t1300_chaos.py
+
+kill-test: trawl ## KILLS=100: sweeps that are killed at any moment and resumed; `make test` does eight of them
+	$(Q)KILLS=$(or $(KILLS),100) $(LONG_TEST) tests/e2e/t1400_resume.py
 
 lint: | $(BOOTSTRAP_STAMP) ## tiers, banned symbols, sizes, shellcheck, both compilers without warnings
 	$(Q)scripts/lint.sh "$(MAKE)"
@@ -174,6 +183,9 @@ demo: trawl ## build a sample registry out of real packages, sweep it, print the
 
 bench: trawl ## each step alone, their sum as the roofline, and the sweep against it, in one run on the same bytes
 	$(Q)scripts/bench.sh $(B)/trawl
+
+bench-fleet: trawl $(B)/bench/fleet/fleet_registry ## sweep a made-up registry of IMAGES (100000) images, then again with 1 % of them changed
+	$(Q)python3 bench/fleet/run.py $(B)/trawl $(B)/bench/fleet/fleet_registry $(if $(IMAGES),--images $(IMAGES))
 
 fuzz: ## F=<target> T=<seconds>: libFuzzer on one target (needs clang)
 	$(Q)scripts/run_fuzz.sh "$(F)" "$(or $(T),60)"

@@ -38,6 +38,14 @@ void arena_release(struct arena *arena) {
     arena->reserved = 0;
 }
 
+void arena_wipe(struct arena *arena) {
+    if (arena == NULL)
+        return;
+    for (struct arena_block *block = arena->block; block != NULL; block = block->next)
+        explicit_bzero(block->data, block->size);
+    arena_release(arena);
+}
+
 void arena_reset(struct arena *arena) {
     struct arena_block *kept = NULL;
     struct arena_block *block = arena->block;

@@ -23,6 +23,9 @@ struct arena {
 void arena_init(struct arena *arena, size_t block_bytes, size_t bytes_max);
 void arena_release(struct arena *arena);
 
+/* Releases what may hold a secret: every byte is overwritten first. */
+void arena_wipe(struct arena *arena);
+
 /* Forgets everything but keeps one block for reuse. */
 void arena_reset(struct arena *arena);
 

@@ -20,10 +20,19 @@
 #define LIMIT_HTTP_PROGRESS                                                                                            \
     LIMIT_MIB /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB                         \
                * may break more often than a manifest, yet each break must have moved us */
+#define LIMIT_HTTP_CHALLENGES                                                                                          \
+    3u /* 401s that one request may answer between two progresses: no token yet, an expired one, and a race */
 #define LIMIT_HTTP_HEADER_BYTES (16 * LIMIT_KIB) /* one header value that is kept; signed URLs take 2 KiB */
 #define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB)  /* an error's body read so that its connection can be used again */
-#define LIMIT_PAGES ((size_t)100000)             /* pages of one listing: 10 million names at 100 a page */
-#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)        /* one page of a listing; docker-registry sends 1000 names */
+#define LIMIT_TOKEN_REPLY_BYTES (64 * LIMIT_KIB) /* what a token service answers; a token of many scopes has 4 KiB */
+#define LIMIT_TOKEN_BYTES                                                                                              \
+    (8 * LIMIT_KIB) /* one token: servers refuse a request whose headers are beyond 8 to 16 KiB anyway */
+#define LIMIT_TOKENS ((size_t)1024)             /* kept at a time: one for each repository */
+#define LIMIT_TOKEN_SCOPE_BYTES (4 * LIMIT_KIB) /* one scope that a challenge names */
+#define LIMIT_CREDENTIAL_FILE_BYTES LIMIT_MIB   /* a configuration with some thousand logins */
+#define LIMIT_CREDENTIAL_BYTES (64 * LIMIT_KIB) /* what a helper prints; identity tokens have 4 KiB */
+#define LIMIT_PAGES ((size_t)100000)            /* pages of one listing: 10 million names at 100 a page */
+#define LIMIT_PAGE_BYTES (16 * LIMIT_MIB)       /* one page of a listing; docker-registry sends 1000 names */
 #define LIMIT_LISTING_NAMES                                                                                            \
     ((size_t)50000000) /* projects, repositories and tags of one listing; Docker Hub has 15 million repositories */
 #define LIMIT_TARGETS ((size_t)10000000) /* lines of a list file */

@@ -127,6 +127,13 @@ void digest_stream_add(struct digest_stream *stream, struct span s) {
         (void)EVP_DigestUpdate(stream->context, s.data, s.size); /* fails only on a context that was never begun */
 }
 
+int digest_stream_copy(struct digest_stream *to, const struct digest_stream *from, struct err *err) {
+    if (EVP_MD_CTX_copy_ex(to->context, from->context) != 1)
+        return err_set(err, ERR_NOMEM, 0, "digest %s: OpenSSL gave no copy", algorithms[from->algorithm].name);
+    to->algorithm = from->algorithm;
+    return 0;
+}
+
 struct digest digest_stream_end(struct digest_stream *stream) {
     struct digest digest = {.algorithm = stream->algorithm};
     unsigned size = 0;

@@ -33,6 +33,8 @@ void digest_stream_free(struct digest_stream *stream);
 /* Starts over; the algorithm may change. */
 int digest_stream_begin(struct digest_stream *stream, enum digest_algorithm algorithm, struct err *err);
 void digest_stream_add(struct digest_stream *stream, struct span s);
+/* Makes `to` stand where `from` stands: what many streams begin with is hashed once. `to` needs no begin. */
+int digest_stream_copy(struct digest_stream *to, const struct digest_stream *from, struct err *err);
 /* The value; the stream must be begun again before it is used again. */
 struct digest digest_stream_end(struct digest_stream *stream);
 int digest_of(enum digest_algorithm algorithm, struct span s, struct digest *ret_digest, struct err *err);

@@ -120,6 +120,13 @@ static int plan_keep(void *context, struct span plan, struct err *err) {
     return result;
 }
 
+static bool targets_are(const struct sweep_options *sweep, const struct sweep_state *saved) {
+    bool same = sweep->target_count == saved->target_count;
+    for (size_t i = 0; same && i < saved->target_count; i++)
+        same = span_equal(sweep->targets[i], saved->targets[i]);
+    return same;
+}
+
 /* What an unfinished sweep in the folder says; the targets on the command line are those of one that has yet to begin.
  */
 static int run_resume(struct run *run, struct err *err) {
@@ -135,6 +142,11 @@ static int run_resume(struct run *run, struct err *err) {
         return err_set(err, ERR_USAGE, 0,
                        "%s: the unfinished sweep had other options, another database or another trawl; give the same, "
                        "or sweep anew into another folder",
+                       scan->output);
+    if (scan->targets.count > 0 && !targets_are(&scan->sweep, &saved))
+        return err_set(err, ERR_USAGE, 0,
+                       "%s: the unfinished sweep had other targets; give the same or none, or sweep anew into another "
+                       "folder",
                        scan->output);
     run->state = saved;
     scan->sweep.sweep_id = saved.sweep_id;

@@ -319,8 +319,7 @@ static int settings_read(struct scan *scan, struct err *err) {
     sweep->show_secrets = scan->show_secrets;
     sweep->plain_http = scan->plain_http;
     sweep->tls = scan->insecure || scan->ca_file != NULL;
-    sweep->username = scan->username;
-    sweep->password = scan->password;
+    sweep->credentials = (struct credentials_options){.username = scan->username, .password = scan->password};
     sweep->scanned_at = scan->started_at;
     sweep->codec_limits = codec_limits_default();
     if (scan->layer_bytes_max > 0)

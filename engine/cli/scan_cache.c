@@ -54,7 +54,8 @@ int scan_cache_open(struct scan_cache *scan, const char *folder, bool none, cons
         return 0;
     }
     if (folder != NULL) {
-        err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_USAGE;
+        /* A name that cannot be a cache is a mistake on the command line; a full disk comes about at night. */
+        err->code = err->code == ERR_NOMEM || err->sys == ENOSPC ? err->code : ERR_USAGE;
         return -1;
     }
     if (!quiet)

@@ -32,6 +32,7 @@ struct sweep {
     struct plan plan;
     struct loop *loop;
     struct http *http;
+    struct registry_auth *auth;
     struct source_context sources;
     struct resolve *resolve;
     struct classify *classify; /* too large for a stack */
@@ -312,6 +313,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
     if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
         loop_open(options->loop_kind, &sweep->loop, err) < 0 ||
         http_open(sweep->loop, &options->http, &sweep->http, err) < 0 ||
+        registry_auth_open(sweep->http, &options->credentials, &sweep->auth, err) < 0 ||
         queue_init(&sweep->ready, sweep->budget.streams, err) < 0 ||
         queue_init(&sweep->done, sweep->budget.streams, err) < 0)
         return -1;
@@ -333,8 +335,9 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .arena = &sweep->plan.arena,
                                              .plain_http = options->plain_http,
                                              .tls = options->tls,
-                                             .username = options->username,
-                                             .password = options->password,
+                                             .username = options->credentials.username,
+                                             .password = options->credentials.password,
+                                             .auth = sweep->auth,
                                              .listing_api = options->listing_api,
                                              .wants = reference_wanted,
                                              .wants_context = sweep};
@@ -447,6 +450,8 @@ static void sweep_quiesce(struct sweep *sweep) {
     sweep->thread_count = 0;
     http_close(sweep->http);
     sweep->http = NULL;
+    registry_auth_close(sweep->auth);
+    sweep->auth = NULL;
     loop_close(sweep->loop);
     sweep->loop = NULL;
     for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {

@@ -9,6 +9,7 @@
 #include "engine/pipeline/emit.h"
 #include "engine/pipeline/selection.h"
 #include "io/codec/codec.h"
+#include "io/source/credentials.h"
 
 enum sweep_phase { SWEEP_LISTING, SWEEP_SCANNING, SWEEP_COMPOSING };
 
@@ -34,7 +35,7 @@ struct sweep_options {
     enum loop_kind loop_kind;
     struct http_options http;
     bool plain_http, tls;
-    const char *username, *password;
+    struct credentials_options credentials;
     size_t jobs;           /* scan threads; 0: one for each processor */
     uint64_t memory_bytes; /* the ceiling; 0: 1 GiB */
     bool packages, secrets;

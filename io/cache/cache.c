@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "base/alloc.h"
@@ -21,12 +22,15 @@
 #define FORMAT "1"
 #define DATA_NAME "data-" FORMAT ".mdb"
 #define LOCK_NAME "data-" FORMAT ".mdb-lock" /* LMDB's name for the lock of a file that has no folder of its own */
+#define LOCK_BYTES ((off_t)READERS_MAX * 64 + 8192) /* a reader takes a line of the processor's cache; and the head */
 #define META_SECRET "secret"
 
 #define BATCH_BYTES (4 * LIMIT_MIB)    /* a commit is two fsyncs: rarer than this costs memory, more often costs disk */
 #define PENDING_BYTES (64 * LIMIT_MIB) /* what may wait for a slow disk before cache_put() waits too */
-#define BATCH_S 1                      /* what a kill may lose at most */
-#define MAP_BYTES ((size_t)1 << 40)    /* of address space, not of disk; halved where the system gives less */
+/* What a kill loses beside the batch that is being written: a second of it was more layers than are in flight. While a
+ * commit waits for its disk the next batch grows, so a slow disk sees no more of them than it can take. */
+#define BATCH_MS ((uint64_t)20)
+#define MAP_BYTES ((size_t)1 << 40) /* of address space, not of disk; halved where the system gives less */
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
@@ -68,14 +72,24 @@ struct cache_reader {
     size_t resident; /* bytes looked at since pages were last given back */
 };
 
+/* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
+static bool is_full(const struct cache *cache, int code) {
+    struct statvfs disk;
+    return code == ENOSPC || (code == EIO && statvfs(cache->path, &disk) == 0 &&
+                              (uint64_t)disk.f_bavail * disk.f_frsize < (uint64_t)LIMIT_MIB);
+}
+
 static int fail(struct err *err, const struct cache *cache, int code, const char *what) {
     if (code == MDB_MAP_FULL)
         return err_set(err, ERR_LIMIT, 0, "cache %s: %s: it has outgrown its address space; trawl cache prune",
                        cache->path, what);
     if (code == MDB_READERS_FULL)
         return err_set(err, ERR_LIMIT, 0, "cache %s: more than %u readers at the same time", cache->path, READERS_MAX);
-    return err_set(err, code == ENOMEM ? ERR_NOMEM : ERR_IO, code > 0 ? code : 0, "cache %s: %s: %s%s", cache->path,
-                   what, mdb_strerror(code), code == ENOSPC ? "; make room and run again with --resume" : "");
+    if (is_full(cache, code))
+        return err_set(err, ERR_IO, ENOSPC, "cache %s: %s: %s; make room and run again with --resume", cache->path,
+                       what, strerror(ENOSPC));
+    return err_set(err, code == ENOMEM ? ERR_NOMEM : ERR_IO, code > 0 ? code : 0, "cache %s: %s: %s", cache->path, what,
+                   mdb_strerror(code));
 }
 
 static uint64_t checksum_of(enum cache_table table, struct span key, struct span value) {
@@ -138,6 +152,115 @@ static int environment_make(MDB_env **ret_env, const char *path, unsigned flags)
     return code;
 }
 
+/* LMDB makes its lock file as long as it needs it by a hole, and maps it: without room on the disk the first reader
+ * would be a bus error. Must come before LMDB has it open, since closing it here would take LMDB's own locks away. */
+static int lock_reserve(const char *folder) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", folder, LOCK_NAME) >= (int)sizeof path)
+        return ENAMETOOLONG;
+    AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_BYTES);
+}
+
+/* LMDB believes what its pages say of themselves and would spread a mistake in one with the next write. What can be
+ * seen from outside is held against it, by the format of LMDB 0.9: a page begins with its number u64, two bytes, flags
+ * u16, and, of a leaf, where its list of offsets ends u16 and its nodes begin u16; an overflow has its count of pages
+ * u32 there. A leaf's nodes are eight bytes, the key, and the value or the number of its overflow, to an even size;
+ * they fill the page to its end. */
+#define PAGE_HEAD_BYTES ((size_t)16)
+#define NODE_HEAD_BYTES ((size_t)8)
+
+struct probe {
+    size_t page_bytes;
+    const uint8_t *map;  /* where page 0 is, going by the first page seen; NULL before */
+    const uint8_t *leaf; /* the page of the last node, or NULL */
+    size_t leaf_used;    /* bytes of its nodes so far */
+    uint64_t deadline_ns;
+};
+
+static const uint8_t *page_of(const struct probe *probe, const uint8_t *at) {
+    return at - (uintptr_t)at % probe->page_bytes; /* the map begins at a page */
+}
+
+/* The page's head behind its number, when the number is that of its place. */
+static bool page_open(struct probe *probe, const uint8_t *page, struct reader *ret_head) {
+    *ret_head = reader_init(span_make(page, PAGE_HEAD_BYTES));
+    uint64_t number = read_le64(ret_head);
+    if (probe->map == NULL)
+        probe->map = page - number * probe->page_bytes;
+    return page == probe->map + number * probe->page_bytes;
+}
+
+static bool leaf_is_filled(const struct probe *probe) {
+    struct reader head = reader_init(span_make(probe->leaf, PAGE_HEAD_BYTES));
+    (void)read_bytes(&head, 14);
+    return probe->leaf_used == probe->page_bytes - read_le16(&head);
+}
+
+static bool node_is_sound(struct probe *probe, struct span key, struct span value) {
+    const uint8_t *node = key.data - NODE_HEAD_BYTES, *page = page_of(probe, node);
+    struct reader head;
+    if (page != probe->leaf) {
+        if ((probe->leaf != NULL && !leaf_is_filled(probe)) || !page_open(probe, page, &head))
+            return false;
+        probe->leaf = page;
+        probe->leaf_used = 0;
+    }
+    bool inside = value.data == key.data + key.size;
+    size_t bytes = NODE_HEAD_BYTES + key.size + (inside ? value.size : sizeof(uint64_t));
+    probe->leaf_used += bytes + bytes % 2;
+    if (inside)
+        return probe->leaf_used <= probe->page_bytes;
+    page = value.data - PAGE_HEAD_BYTES;
+    if (page != page_of(probe, page) || !page_open(probe, page, &head))
+        return false;
+    (void)read_bytes(&head, 4);
+    return read_le32(&head) == (PAGE_HEAD_BYTES + value.size + probe->page_bytes - 1) / probe->page_bytes;
+}
+
+/* One entry of the table of free pages: within the file, each once, in their order. A page that is handed out wrongly
+ * would be written over something that is in use. */
+static bool free_pages_are_sound(struct span pages, uint64_t last_page, uint8_t *seen) {
+    struct reader list = reader_init(pages);
+    uint64_t count = read_le64(&list), above = last_page + 1;
+    if (count > reader_left(&list) / sizeof count)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t page = read_le64(&list);
+        if (page < 2 || page >= above || (seen[page / 8] >> page % 8 & 1) != 0)
+            return false;
+        seen[page / 8] |= (uint8_t)(1U << page % 8);
+        above = page;
+    }
+    return true;
+}
+
+/* Values are checked when they are read: one that is damaged costs itself alone. `free_seen` of the table of free
+ * pages, a bit a page; NULL for all others. */
+static bool table_is_sound(struct probe *probe, MDB_txn *transaction, MDB_dbi handle, uint64_t last_page,
+                           uint8_t *free_seen) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    struct span before = {NULL, 0};
+    uint64_t count = 0;
+    int code = mdb_cursor_open(transaction, handle, &cursor);
+    probe->leaf = NULL;
+    while (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct span name = span_of(key);
+        if (name.size == 0 || name.size > CACHE_KEY_MAX || !node_is_sound(probe, name, span_of(value)))
+            return false;
+        if (free_seen != NULL && !free_pages_are_sound(span_of(value), last_page, free_seen))
+            return false;
+        /* Free pages are by number and not by text. */
+        if (free_seen == NULL && before.size > 0 && span_compare(before, name) >= 0)
+            return false;
+        before = name;
+        if (++count % 1024 == 0 && clock_ns() > probe->deadline_ns)
+            return true;
+    }
+    return code == MDB_NOTFOUND && (probe->leaf == NULL || leaf_is_filled(probe));
+}
+
 /* Walks the tables in a child process: LMDB trusts its own pages, and a damaged one may end the process that reads it.
  * 0 when nothing was found. */
 static int probe_child(const char *path) {
@@ -146,30 +269,29 @@ static int probe_child(const char *path) {
     MDB_envinfo info;
     MDB_stat stat;
     struct stat file;
-    uint64_t started_ns = clock_ns();
-    if (environment_make(&cache.env, path, MDB_RDONLY) != 0 || mdb_env_info(cache.env, &info) != 0 ||
+    uint64_t deadline_ns = clock_ns() + PROBE_MS * 1000000;
+    /* The transaction first: what the file says of itself afterwards is not older than what it sees. */
+    if (environment_make(&cache.env, path, MDB_RDONLY) != 0 ||
+        mdb_txn_begin(cache.env, NULL, MDB_RDONLY, &transaction) != 0 || mdb_env_info(cache.env, &info) != 0 ||
         mdb_env_stat(cache.env, &stat) != 0 || lstat(path, &file) != 0)
         return 1;
     if ((uint64_t)file.st_size < ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize && info.me_last_pgno > 1)
         return 1; /* cut off: its pages would be a bus error */
-    if (mdb_txn_begin(cache.env, NULL, MDB_RDONLY, &transaction) != 0 || tables_open(&cache, transaction, 0) != 0)
+    if (stat.ms_entries == 0)
+        return 0; /* whoever made it was killed before the first table */
+    struct probe probe = {.page_bytes = stat.ms_psize, .deadline_ns = deadline_ns};
+    uint8_t *seen = mem_zalloc((size_t)(info.me_last_pgno / 8 + 1));
+    MDB_dbi names;
+    if (seen == NULL || tables_open(&cache, transaction, 0) != 0 || mdb_dbi_open(transaction, NULL, 0, &names) != 0 ||
+        !table_is_sound(&probe, transaction, 0, info.me_last_pgno, seen) || /* that of free pages has no name */
+        !table_is_sound(&probe, transaction, names, info.me_last_pgno, NULL) ||
+        !table_is_sound(&probe, transaction, cache.meta, info.me_last_pgno, NULL))
         return 1;
-    uint64_t sum = 0, seen = 0;
     for (size_t i = 0; i < CACHE_TABLE_COUNT; i++) {
-        MDB_cursor *cursor = NULL;
-        MDB_val key, value;
-        int code = mdb_cursor_open(transaction, cache.tables[i], &cursor);
-        while (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-            if (key.mv_size > CACHE_KEY_MAX || value.mv_size < HEAD_BYTES)
-                return 1;
-            sum += *(const uint8_t *)key.mv_data + ((const uint8_t *)value.mv_data)[value.mv_size - 1];
-            if (++seen % 1024 == 0 && (clock_ns() - started_ns) / 1000000 > PROBE_MS)
-                return 0;
-        }
-        if (code != MDB_NOTFOUND)
+        if (!table_is_sound(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
             return 1;
     }
-    return sum == UINT64_MAX; /* never: the sum keeps the reads */
+    return 0;
 }
 
 static bool is_damaged(const char *path) {
@@ -255,12 +377,15 @@ static int open_all(struct cache *cache, const char *folder, const struct cache_
         return err_set(err, ERR_NOTFOUND, 0, "cache %s: there is none", folder);
     if (file_make_folder(folder, err) < 0 || users_lock(cache, folder, err) < 0)
         return -1;
-    if (is_damaged(cache->path)) {
+    int code = lock_reserve(folder);
+    if (code == 0 && is_damaged(cache->path)) {
         if (set_aside(cache, folder, err) < 0)
             return -1;
         *ret_set_aside = true;
+        code = lock_reserve(folder);
     }
-    int code = environment_make(&cache->env, cache->path, options->private_use ? MDB_NOSYNC : MDB_NOMETASYNC);
+    if (code == 0)
+        code = environment_make(&cache->env, cache->path, options->private_use ? MDB_NOSYNC : MDB_NOMETASYNC);
     int dead = 0; /* processes that were killed while they read keep old pages alive until somebody looks */
     if (code == 0)
         code = mdb_reader_check(cache->env, &dead);
@@ -457,7 +582,9 @@ static void work_wait(struct cache *cache) {
     while (cache->pending.size == 0 && !cache->flush_wanted && !cache->closing)
         (void)pthread_cond_wait(&cache->work, &cache->lock);
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += BATCH_S;
+    uint64_t until_ns = (uint64_t)until.tv_nsec + BATCH_MS * 1000000;
+    until.tv_sec += (time_t)(until_ns / 1000000000);
+    until.tv_nsec = (long)(until_ns % 1000000000);
     while (cache->pending.size < BATCH_BYTES && !cache->flush_wanted && !cache->closing) {
         if (pthread_cond_timedwait(&cache->work, &cache->lock, &until) == ETIMEDOUT)
             return;

@@ -43,8 +43,9 @@ static void on_socket_event(void *context, int fd, unsigned events) {
         mask |= CURL_CSELECT_IN;
     if ((events & LOOP_OUT) != 0)
         mask |= CURL_CSELECT_OUT;
+    /* To an error alone curl says "select/poll returned error"; reading from the socket tells it which. */
     if ((events & LOOP_ERR) != 0)
-        mask |= CURL_CSELECT_ERR;
+        mask |= CURL_CSELECT_IN | CURL_CSELECT_ERR;
     (void)curl_multi_socket_action(http->multi, fd, mask, &running);
     messages_take(http);
 }
@@ -141,28 +142,60 @@ static int host_find(struct http *http, const char *url, struct http_host **ret_
     return 0;
 }
 
-void http_enqueue(struct http_request *request) {
-    struct http_host *host = request->host;
-    request->state = REQUEST_QUEUED;
-    request->queue_next = NULL;
-    request->queue_previous = host->last;
-    if (host->last == NULL)
-        host->first = request;
+struct queue_ends {
+    struct http_request **first, **last;
+};
+
+static struct queue_ends queue_of(struct http_request *request) {
+    return request->state == REQUEST_WAITING ? (struct queue_ends){&request->gate->first, &request->gate->last}
+                                             : (struct queue_ends){&request->host->first, &request->host->last};
+}
+
+static void queue_insert(struct http_request *request, bool at_front) {
+    struct queue_ends ends = queue_of(request);
+    request->queue_previous = at_front ? NULL : *ends.last;
+    request->queue_next = at_front ? *ends.first : NULL;
+    if (request->queue_previous != NULL)
+        request->queue_previous->queue_next = request;
     else
-        host->last->queue_next = request;
-    host->last = request;
+        *ends.first = request;
+    if (request->queue_next != NULL)
+        request->queue_next->queue_previous = request;
+    else
+        *ends.last = request;
 }
 
 static void queue_remove(struct http_request *request) {
-    struct http_host *host = request->host;
+    struct queue_ends ends = queue_of(request);
     if (request->queue_previous != NULL)
         request->queue_previous->queue_next = request->queue_next;
     else
-        host->first = request->queue_next;
+        *ends.first = request->queue_next;
     if (request->queue_next != NULL)
         request->queue_next->queue_previous = request->queue_previous;
     else
-        host->last = request->queue_previous;
+        *ends.last = request->queue_previous;
+}
+
+void http_enqueue(struct http_request *request) {
+    request->state = REQUEST_QUEUED;
+    queue_insert(request, request->attempts > 0);
+}
+
+void http_wait(struct http_request *request) {
+    request->state = REQUEST_WAITING;
+    queue_insert(request, false);
+}
+
+void http_gate_turn(struct http *http, struct http_gate *gate) {
+    /* From the last to the first, so that those which go to the front of their host's queue keep their order; the
+     * others are few or new, and theirs does not matter. */
+    while (gate->last != NULL) {
+        struct http_request *request = gate->last;
+        queue_remove(request);
+        http_enqueue(request);
+    }
+    http_defer(http);
 }
 
 /* The next host in turn that has a request waiting and a connection free. */
@@ -208,7 +241,7 @@ void http_detach(struct http_request *request) {
 static void request_cancel(struct http_request *request) {
     struct err err = {0};
     (void)err_set(&err, ERR_CANCELED, 0, "canceled");
-    if (request->state == REQUEST_QUEUED)
+    if (request->state == REQUEST_QUEUED || request->state == REQUEST_WAITING)
         queue_remove(request);
     http_detach(request);
     request_finish(request, &err);
@@ -288,6 +321,8 @@ static void on_stall_check(void *context) {
 
 /* ---- the interface ---- */
 
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
 static void library_init(void) {
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows when the first handle cannot be made */
 }
@@ -317,8 +352,7 @@ static int options_check(struct http *http, const struct http_options *options, 
 }
 
 int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, library_init);
+    (void)pthread_once(&library_once, library_init);
     const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
     if ((version->features & CURL_VERSION_ASYNCHDNS) == 0)
         return err_set(err, ERR_UNSUPPORTED, 0,
@@ -372,15 +406,11 @@ void http_close(struct http *http) {
     mem_free(http);
 }
 
-static int header_add(struct http_request *request, const char *line, struct err *err) {
-    /* A token comes from a server: a line end in it would be a header of that server's choice. */
-    if (strpbrk(line, "\r\n") != NULL)
-        return err_set(err, ERR_USAGE, 0, "header: expected one line, found a line end in it");
-    struct curl_slist *list = curl_slist_append(request->headers, line);
-    if (list == NULL)
-        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
-    request->headers = list;
-    return 0;
+/* A token comes from a server: a line end in it would be a header of that server's choice. */
+static int line_check(const char *line, struct err *err) {
+    return strpbrk(line, "\r\n") == NULL
+               ? 0
+               : err_set(err, ERR_USAGE, 0, "header: expected one line, found a line end in it");
 }
 
 static int headers_add(struct http_request *request, const struct http_spec *spec, struct err *err) {
@@ -391,35 +421,48 @@ static int headers_add(struct http_request *request, const struct http_spec *spe
             text_equal_nocase(name, span_text("proxy-authorization")))
             return err_set(err, ERR_USAGE, 0, "header '%.*s': credentials have a field of their own",
                            SPAN_FORMAT(name));
-        if (header_add(request, *line, err) < 0)
+        if (line_check(*line, err) < 0)
             return -1;
+        struct curl_slist *list = curl_slist_append(request->headers, *line);
+        if (list == NULL)
+            return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+        request->headers = list;
     }
-    if (spec->authorization == NULL)
+    return http_authorize(request, spec->authorization, err);
+}
+
+int http_authorize(struct http_request *request, const char *authorization, struct err *err) {
+    static const char name[] = "Authorization: ";
+    if (request->auth != NULL)
+        explicit_bzero(request->auth->text, strlen(request->auth->text));
+    mem_free(request->auth);
+    request->auth = NULL;
+    if (authorization == NULL)
         return 0;
-    /* Curl leaves this one out when a redirect leads to another host. */
-    struct buf line;
-    buf_init(&line, 0);
-    buf_format(&line, "Authorization: %s", spec->authorization);
-    buf_byte(&line, '\0');
-    int result = line.failed ? err_set(err, ERR_NOMEM, 0, "http: out of memory")
-                             : header_add(request, (const char *)line.data, err);
-    if (line.data != NULL)
-        explicit_bzero(line.data, line.capacity);
-    buf_release(&line);
-    return result;
+    if (line_check(authorization, err) < 0)
+        return -1;
+    /* Curl leaves this line out when a redirect leads to another host. */
+    size_t size = sizeof name + strlen(authorization);
+    request->auth = mem_zalloc(sizeof *request->auth + size);
+    if (request->auth == NULL)
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    (void)snprintf(request->auth->text, size, "%s%s", name, authorization);
+    request->auth->line = (struct curl_slist){.data = request->auth->text, .next = request->headers};
+    return 0;
 }
 
 static int request_new(struct http *http, const struct http_spec *spec, struct http_request **ret_request,
                        struct err *err) {
     if (http->closing)
         return err_set(err, ERR_CANCELED, 0, "http: closing");
-    if (spec->username != NULL && spec->authorization != NULL)
-        return err_set(err, ERR_USAGE, 0, "http: expected either a user name or an authorization");
+    if ((spec->username != NULL) + (spec->authorization != NULL) + (spec->gate != NULL) > 1)
+        return err_set(err, ERR_USAGE, 0, "http: expected one of a user name, an authorization and a gate");
     struct http_request *request = mem_zalloc(sizeof *request);
     if (request == NULL)
         return err_set(err, ERR_NOMEM, 0, "http: out of memory");
     request->http = http;
     request->head = spec->head;
+    request->gate = spec->gate;
     request->bytes_max = spec->bytes_max;
     request->body = spec->body;
     request->done = spec->done;
@@ -430,10 +473,11 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
     request->url = text_or_null(spec->url);
     request->username = text_or_null(spec->username);
     request->password = text_or_null(spec->password);
+    request->form = text_or_null(spec->form);
     buf_init(&request->buffer, 0);
     int result = 0;
     if (request->url == NULL || (spec->username != NULL && request->username == NULL) ||
-        (spec->password != NULL && request->password == NULL))
+        (spec->password != NULL && request->password == NULL) || (spec->form != NULL && request->form == NULL))
         result = err_set(err, ERR_NOMEM, 0, "http: out of memory");
     if (result < 0 || host_find(http, request->url, &request->host, err) < 0 || headers_add(request, spec, err) < 0) {
         request_free(request);

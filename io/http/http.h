@@ -4,6 +4,9 @@
  * Everything here is called in the loop's thread, and every callback runs there. A request's callbacks never run inside
  * the function that starts, resumes or cancels it; all three may be called from any callback.
  *
+ * A request that meets a 401 of its own host goes through a gate (struct http_gate), where there is one: it waits there
+ * without a connection until credentials are at hand, and then goes on where it was, in the middle of a body too.
+ *
  * A request is tried again, with growing jittered pauses, after connection errors, stalls, truncations, 408, 429
  * (Retry-After is honoured) and 5xx. A body that broke half way is continued with a Range request; where the server
  * sends it from the start instead, what was delivered is counted off: the consumer sees one stream without a seam.
@@ -49,10 +52,10 @@ struct http_result {
     const char *content_digest; /* Docker-Content-Digest */
     const char *link;           /* Link, the first one: the next page of a listing */
     const char *location;       /* Location of the last response */
-    const char *authenticate;   /* WWW-Authenticate, the first one: what a 401 asks for */
+    const char *authenticate;   /* WWW-Authenticate, all of them with commas between: what a 401 asks for */
     uint64_t content_size;      /* of the whole object, from Content-Length or Content-Range; UINT64_MAX when unknown */
     uint64_t body_bytes;        /* delivered to `body` */
-    unsigned attempts;          /* 1 when all went well */
+    unsigned attempts;          /* 1 when all went well; those that met a gate's challenge do not count */
     unsigned resumes;           /* attempts that continued a body */
 };
 
@@ -65,6 +68,28 @@ typedef enum http_flow (*http_body_fn)(void *context, struct span bytes, size_t 
  * do. */
 typedef void (*http_done_fn)(void *context, const struct http_result *result);
 
+/* Whoever gets credentials for requests of one kind embeds a gate and fills in its two functions; the rest is zero at
+ * first and the client's. It must live as long as its requests. Both functions are called in the loop's thread, must
+ * not block, may start requests, and must not cancel any. */
+enum http_pass {
+    HTTP_PASS,   /* go, with `*ret_authorization` as the value of Authorization; NULL for none */
+    HTTP_WAIT,   /* until http_gate_turn(): no connection is held meanwhile */
+    HTTP_REFUSE, /* the request fails with `err` */
+};
+struct http_gate {
+    /* Asked before each attempt. The text is borrowed until the function is called again. `*ret_generation` is for
+     * challenge(): which credentials these were. */
+    enum http_pass (*pass)(struct http_gate *gate, const char **ret_authorization, unsigned *ret_generation,
+                           struct err *err);
+    /* A 401 of the URL's own host, never of a redirect's, to what pass() gave out as `generation`. True sends the
+     * request through pass() again; false fails it, with `err` where that is set. Asked at most LIMIT_HTTP_CHALLENGES
+     * times before LIMIT_HTTP_PROGRESS more bytes of a body came through. */
+    bool (*challenge)(struct http_gate *gate, unsigned generation, const char *authenticate, struct err *err);
+    /* What pass() gave out was good for something. May be NULL. */
+    void (*accept)(struct http_gate *gate);
+    struct http_request *first, *last; /* those that wait */
+};
+
 /* What to ask for. Everything is copied by http_start(). */
 struct http_spec {
     const char *url; /* http or https, without user or password in it */
@@ -75,7 +100,10 @@ struct http_spec {
         *authorization;   /* value of an Authorization header, such as a bearer token: to the URL's own host only */
     const char *username; /* Basic, to the URL's own host only; not together with `authorization` */
     const char *password;
-    uint64_t bytes_max; /* LIMIT beyond; 0 for no limit */
+    struct http_gate *gate; /* or NULL; not together with the three above */
+    const char *form;       /* makes it a POST of this text, application/x-www-form-urlencoded. It may hold credentials:
+                             * no redirect is followed. For http_get_buffer() only */
+    uint64_t bytes_max;     /* LIMIT beyond; 0 for no limit */
     http_body_fn body;
     http_done_fn done;
     void *context;
@@ -93,6 +121,9 @@ int http_start(struct http *http, const struct http_spec *spec, struct http_requ
 void http_resume(struct http_request *request);
 /* `done` comes with CANCELED in the loop's next turn, unless it was on its way; `body` is not called any more. */
 void http_cancel(struct http_request *request);
+
+/* Those that wait at the gate are asked to pass again, from the loop's next turn on. From any callback. */
+void http_gate_turn(struct http *http, struct http_gate *gate);
 
 /* The whole body in memory, for manifests and listings: `spec->body`, `done` and `context` are not used, `bytes_max`
  * must be set. `body` is borrowed from the request and dies when `done` returns; it is empty on errors. */

@@ -22,6 +22,7 @@ enum request_state {
     REQUEST_QUEUED,  /* waits for a connection */
     REQUEST_RUNNING, /* has an easy handle in the multi */
     REQUEST_BACKOFF, /* waits for its next attempt */
+    REQUEST_WAITING, /* at its gate */
     REQUEST_FINISHED /* `done` was called; about to be freed */
 };
 
@@ -34,19 +35,29 @@ struct http_host {
     struct http_request *last;
 };
 
+/* Authorization as a line of curl's list, which it is prepended to. */
+struct auth_line {
+    struct curl_slist line;
+    char text[];
+};
+
 struct http_request {
     struct http *http;
     struct http_host *host;
-    struct http_request *next, *previous; /* all requests */
-    struct http_request *queue_next, *queue_previous;
-    struct http_request *wish_next; /* valid while `wished` */
+    struct http_request *next, *previous;             /* all requests */
+    struct http_request *queue_next, *queue_previous; /* of the host, or of the gate */
+    struct http_request *wish_next;                   /* valid while `wished` */
     bool wished;
     enum request_state state;
     CURL *easy;
 
     char *url, *username, *password;
     char *url_final;            /* where redirects of the last attempt ended; NULL: nowhere else */
-    struct curl_slist *headers; /* with Authorization where there is one */
+    struct curl_slist *headers; /* without Authorization */
+    struct auth_line *auth;     /* or NULL */
+    struct http_gate *gate;
+    unsigned generation; /* of what the gate gave out */
+    char *form;
     bool head;
     uint64_t bytes_max;
     http_body_fn body;
@@ -55,7 +66,7 @@ struct http_request {
     http_buffer_fn buffer_done; /* http_get_buffer(): `context` is the caller's all the same */
     struct buf buffer;
 
-    unsigned attempts, attempts_since_progress, resumes;
+    unsigned attempts, attempts_since_progress, challenges_since_progress, resumes;
     uint64_t delivered;     /* bytes that the consumer has */
     uint64_t object_size;   /* as the first body said; UINT64_MAX when it did not */
     uint64_t progress_mark; /* `delivered` when attempts were last counted from zero */
@@ -114,7 +125,12 @@ void request_free(struct http_request *request);
 void http_detach(struct http_request *request);
 /* Makes sure that http_turn() runs soon. */
 void http_defer(struct http *http);
+/* To the end of its host's queue; to the front when it had an attempt before, for somebody has waited for long. */
 void http_enqueue(struct http_request *request);
+/* To its gate. */
+void http_wait(struct http_request *request);
+/* Replaces the Authorization line; NULL removes it. USAGE (a line end in it), NOMEM. */
+int http_authorize(struct http_request *request, const char *authorization, struct err *err);
 /* CURLOPT_CLOSESOCKETFUNCTION. */
 int http_close_socket(void *context, curl_socket_t fd);
 

@@ -12,18 +12,23 @@
 static const char *const value_names[HEADER_VALUE_COUNT] = {"Content-Type", "Docker-Content-Digest", "Link", "Location",
                                                             "WWW-Authenticate"};
 
-/* Only the first of its name counts. A value that is too long fails the request: half a Link would end a listing early,
- * and nobody would see it. */
+/* Only the first of its name counts, but of challenges each: a server may ask for Basic in one line and for Bearer in
+ * the next (RFC 9110 §11.6.1: a comma joins them). A value that is too long fails the request: half a Link would end a
+ * listing early, and nobody would see it. */
 static bool value_keep(struct http_request *request, enum header_value which, struct span value) {
     struct buf *kept = &request->values[which];
-    if (kept->size > 0)
+    if (kept->size > 0 && which != HEADER_AUTHENTICATE)
         return true;
+    if (kept->size > 0) {
+        kept->size--; /* the NUL */
+        buf_text(kept, ", ");
+    }
     buf_add(kept, value);
     buf_byte(kept, '\0');
     if (!kept->failed)
         return true;
     buf_reset(kept);
-    bool large = value.size >= LIMIT_HTTP_HEADER_BYTES;
+    bool large = value.size >= LIMIT_HTTP_HEADER_BYTES || which == HEADER_AUTHENTICATE;
     if (large)
         (void)err_set(&request->failure, ERR_LIMIT, 0, "header %s: expected fewer than %zu bytes, found %zu",
                       value_names[which], LIMIT_HTTP_HEADER_BYTES, value.size);
@@ -207,14 +212,14 @@ static bool easy_prepare(struct http_request *request) {
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_FOLLOWLOCATION, 1L);
+    SET(CURLOPT_FOLLOWLOCATION, request->form == NULL ? 1L : 0L);
     SET(CURLOPT_MAXREDIRS, LIMIT_REDIRECTS);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
     SET(CURLOPT_USERAGENT, request->http->user_agent);
-    SET(CURLOPT_HTTPHEADER, request->headers);
+    SET(CURLOPT_HTTPHEADER, request->auth != NULL ? &request->auth->line : request->headers);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, request);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -222,6 +227,8 @@ static bool easy_prepare(struct http_request *request) {
     SET(CURLOPT_CLOSESOCKETFUNCTION, http_close_socket);
     if (request->head)
         SET(CURLOPT_NOBODY, 1L);
+    if (request->form != NULL)
+        SET(CURLOPT_POSTFIELDS, request->form);
     if (options->insecure) {
         SET(CURLOPT_SSL_VERIFYPEER, 0L);
         SET(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -244,9 +251,32 @@ static bool easy_prepare(struct http_request *request) {
     return ok;
 }
 
+/* The URL for messages: without its query, which may carry signatures. */
+static int url_size(const struct http_request *request) { return (int)size_min(strcspn(request->url, "?"), 140); }
+
+/* Asks the gate. True when the request may go. */
+static bool gate_pass(struct http_request *request) {
+    const char *authorization = NULL;
+    struct err err = {0};
+    if (request->gate == NULL)
+        return true;
+    enum http_pass answer = request->gate->pass(request->gate, &authorization, &request->generation, &err);
+    if (answer == HTTP_PASS && http_authorize(request, authorization, &err) == 0)
+        return true;
+    if (answer == HTTP_WAIT) {
+        http_wait(request);
+    } else {
+        (void)err_wrap(&err, "%.*s", url_size(request), request->url);
+        request_finish(request, &err);
+    }
+    return false;
+}
+
 void request_attempt(struct http_request *request) {
     struct http *http = request->http;
     struct err err = {0};
+    if (!gate_pass(request))
+        return;
     request->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : curl_easy_init();
     request->status = 0;
     request->content_length = request->range_first = request->range_total = UINT64_MAX;
@@ -280,9 +310,6 @@ void request_attempt(struct http_request *request) {
     request->host->running++;
     http->running++;
 }
-
-/* The URL for messages: without its query, which may carry signatures. */
-static int url_size(const struct http_request *request) { return (int)size_min(strcspn(request->url, "?"), 140); }
 
 static const char *status_advice(long status) {
     switch (status) {
@@ -356,12 +383,17 @@ static void on_backoff(void *context) {
     http_defer(request->http);
 }
 
+static void progress_count(struct http_request *request) {
+    if (request->delivered - request->progress_mark < LIMIT_HTTP_PROGRESS)
+        return;
+    request->progress_mark = request->delivered;
+    request->attempts_since_progress = 1;
+    request->challenges_since_progress = 0;
+}
+
 static bool attempt_again(struct http_request *request) {
     struct http *http = request->http;
-    if (request->delivered - request->progress_mark >= LIMIT_HTTP_PROGRESS) {
-        request->progress_mark = request->delivered;
-        request->attempts_since_progress = 1;
-    }
+    progress_count(request);
     if (request->attempts_since_progress >= http->options.attempts_max)
         return false;
     uint64_t pause_ms = (uint64_t)http->options.backoff_ms << size_min(request->attempts_since_progress - 1, 16);
@@ -373,6 +405,38 @@ static bool attempt_again(struct http_request *request) {
     request->timer = loop_timer(http->loop, pause_ms, on_backoff, request);
     request->state = REQUEST_BACKOFF;
     return request->timer != 0;
+}
+
+/* Whether the last response came from the host that credentials are for. */
+static bool is_own_host(const struct http_request *request) {
+    size_t size = strlen(request->host->name);
+    return request->url_final == NULL || (strncmp(request->url_final, request->host->name, size) == 0 &&
+                                          strchr("/?#", request->url_final[size]) != NULL);
+}
+
+/* A 401 of the request's own host, where a gate may help. The handle is detached. `*err` is set only when the gate
+ * knows better than the status. */
+static bool gate_challenge(struct http_request *request, struct err *err) {
+    struct err why = {.code = ERR_NONE};
+    if (request->gate == NULL || request->status != 401 || !is_own_host(request) || request->cancel_wanted ||
+        request->failure.code != ERR_NONE)
+        return false;
+    progress_count(request);
+    if (request->challenges_since_progress >= LIMIT_HTTP_CHALLENGES)
+        return false;
+    request->challenges_since_progress++;
+    if (!request->gate->challenge(request->gate, request->generation, value_text(request, HEADER_AUTHENTICATE), &why)) {
+        if (why.code != ERR_NONE) {
+            *err = why;
+            (void)err_wrap(err, "%.*s", url_size(request), request->url);
+        }
+        return false;
+    }
+    request->attempts--;
+    request->attempts_since_progress--;
+    http_enqueue(request);
+    http_defer(request->http);
+    return true;
 }
 
 void request_settle(struct http_request *request, CURLcode code) {
@@ -389,13 +453,15 @@ void request_settle(struct http_request *request, CURLcode code) {
     else if (ok && request->delivered > 0 && request->skip != 0)
         ok = err_set(&request->failure, ERR_NET, 0, "the body became shorter between two attempts") == 0;
     if (ok) {
+        if (request->gate != NULL && request->gate->accept != NULL)
+            request->gate->accept(request->gate);
         http_detach(request);
         request_finish(request, NULL);
         return;
     }
     bool retry = failure_of(request, code, &err) && !request->cancel_wanted;
     http_detach(request);
-    if (retry && attempt_again(request))
+    if (gate_challenge(request, &err) || (retry && attempt_again(request)))
         return;
     if (request->attempts > 1 && err_is_retryable(err.code)) {
         char text[sizeof err.text];
@@ -406,11 +472,11 @@ void request_settle(struct http_request *request, CURLcode code) {
 }
 
 void request_free(struct http_request *request) {
-    /* One of the lines may hold a token. */
-    for (struct curl_slist *line = request->headers; line != NULL; line = line->next)
-        explicit_bzero(line->data, strlen(line->data));
+    (void)http_authorize(request, NULL, NULL);
     if (request->password != NULL)
         explicit_bzero(request->password, strlen(request->password));
+    if (request->form != NULL)
+        explicit_bzero(request->form, strlen(request->form));
     curl_slist_free_all(request->headers);
     for (size_t i = 0; i < HEADER_VALUE_COUNT; i++)
         buf_release(&request->values[i]);
@@ -418,6 +484,7 @@ void request_free(struct http_request *request) {
     mem_free(request->url_final);
     mem_free(request->username);
     mem_free(request->password);
+    mem_free(request->form);
     buf_release(&request->buffer);
     mem_free(request);
 }

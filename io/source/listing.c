@@ -173,7 +173,7 @@ static void page_request(struct listing_chain *chain) {
     struct listing *listing = chain->listing;
     struct err err = {0};
     chain->pages++;
-    if (listing->spec.get(listing->spec.owner, chain->url, on_page, chain, &err) == 0) {
+    if (listing->spec.get(listing->spec.owner, chain, on_page, &err) == 0) {
         listing->in_flight++;
         return;
     }

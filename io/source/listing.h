@@ -55,8 +55,8 @@ struct listing_spec {
     struct span path; /* behind it in the target, or empty */
     const char *base; /* of the API, without a slash at its end: "https://host" */
     void *owner;
-    /* Asks for a page with the owner's credentials: `done` once, not within the call. */
-    int (*get)(void *owner, const char *url, http_buffer_fn done, void *context, struct err *err);
+    /* Asks for the chain's page with the owner's credentials: `done` once, with the chain, not within the call. */
+    int (*get)(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err);
     /* The source that reads images of a host, for the callback; NULL with `err`. */
     struct source *(*source_of)(void *owner, struct span host, struct err *err);
     source_list_fn each;

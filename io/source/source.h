@@ -10,6 +10,7 @@
 #include "io/http/http.h"
 #include "io/loop/loop.h"
 #include "io/source/manifest.h"
+#include "io/source/registry_auth.h"
 #include "io/source/stream.h"
 
 /* What all sources share; constant during the run. */
@@ -19,7 +20,8 @@ struct source_context {
     struct arena *arena; /* of the run */
     bool plain_http;     /* http instead of https for every registry; loopback registries are plain unless `tls` */
     bool tls;
-    const char *username; /* or NULL */
+    struct registry_auth *auth; /* NULL: every registry is asked without credentials */
+    const char *username;       /* of the command line, for listing APIs; or NULL */
     const char *password;
     const char *listing_api; /* the base URL of a listing API in place of the one that its kind means; or NULL */
     /* Whether a registry's image is wanted at all, asked before anything of it is fetched; with an empty tag: whether

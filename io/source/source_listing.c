@@ -111,10 +111,10 @@ static int listing_source_open(const struct source_context *context, struct span
 }
 
 /* GitLab, Quay and GitHub take the token with which one logs in to their registry, as a bearer token. */
-static int page_get(void *owner, const char *url, http_buffer_fn done, void *context, struct err *err) {
+static int page_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
     struct listing_source *self = owner;
     const struct source_context *shared = self->source.context;
-    struct http_spec spec = {.url = url, .headers = self->kind->headers, .bytes_max = LIMIT_PAGE_BYTES};
+    struct http_spec spec = {.url = chain->url, .headers = self->kind->headers, .bytes_max = LIMIT_PAGE_BYTES};
     AUTO_FREE char *bearer = NULL;
     size_t size = 0;
     if (shared->username != NULL && !self->kind->token) {
@@ -128,7 +128,7 @@ static int page_get(void *owner, const char *url, http_buffer_fn done, void *con
         (void)snprintf(bearer, size, "Bearer %s", shared->password);
         spec.authorization = bearer;
     }
-    int result = http_get_buffer(shared->http, &spec, done, context, NULL, err);
+    int result = http_get_buffer(shared->http, &spec, done, chain, NULL, err);
     if (bearer != NULL)
         explicit_bzero(bearer, size);
     return result;

@@ -13,8 +13,9 @@ struct registry_source {
     struct span host;
     struct reference reference; /* the one image, unless `whole` */
     bool whole;
-    char *base;              /* "https://host/v2/" */
-    struct listing *listing; /* while `whole` is listed and after it; or NULL */
+    char *base;                   /* "https://host/v2/" */
+    struct listing *listing;      /* while `whole` is listed and after it; or NULL */
+    struct registry_login *login; /* or NULL */
 };
 
 static const char *const manifest_headers[] = {
@@ -66,6 +67,9 @@ static int registry_open(const struct source_context *context, struct span targe
                                             SPAN_FORMAT(registry->host));
         if (registry->base == NULL)
             result = err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+        else if (context->auth != NULL)
+            result = registry_auth_login(context->auth, registry->host, span_starts(span_text(registry->base), "http:"),
+                                         &registry->login, err);
     }
     if (result < 0) {
         registry_close(&registry->source);
@@ -75,12 +79,12 @@ static int registry_open(const struct source_context *context, struct span targe
     return 0;
 }
 
-static struct http_spec spec_make(const struct registry_source *registry, const char *url, size_t bytes_max) {
-    const struct source_context *context = registry->source.context;
-    return (struct http_spec){.url = url,
-                              .bytes_max = bytes_max,
-                              .username = context->username,
-                              .password = context->username == NULL ? NULL : context->password};
+/* A request about a repository, or about the registry itself where that is empty. */
+static struct http_spec spec_make(const struct registry_source *registry, struct span repository, const char *url,
+                                  size_t bytes_max) {
+    struct registry_login *login = registry->login;
+    return (struct http_spec){
+        .url = url, .bytes_max = bytes_max, .gate = login == NULL ? NULL : registry_login_gate(login, repository)};
 }
 
 /* ---- listing ---- */
@@ -102,10 +106,12 @@ static void list_one(struct registry_source *registry, source_list_fn each, sour
     done(context, NULL);
 }
 
-static int page_get(void *owner, const char *url, http_buffer_fn done, void *context, struct err *err) {
-    struct registry_source *registry = owner;
-    struct http_spec spec = spec_make(registry, url, LIMIT_PAGE_BYTES);
-    return http_get_buffer(registry->source.context->http, &spec, done, context, NULL, err);
+/* The catalogue is the registry's own, a list of tags the repository's: each needs a token of its own. */
+static int page_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
+    const struct registry_source *registry = owner;
+    struct span repository = span_text(chain->level == 0 ? "" : chain->name);
+    struct http_spec spec = spec_make(registry, repository, chain->url, LIMIT_PAGE_BYTES);
+    return http_get_buffer(registry->source.context->http, &spec, done, chain, NULL, err);
 }
 
 static struct source *source_of(void *owner, struct span host, struct err *err) {
@@ -144,11 +150,26 @@ static void registry_list_resume(struct source *source) { listing_resume(((struc
 /* ---- manifests and small blobs ---- */
 
 struct fetch {
-    struct descriptor descriptor; /* digest DIGEST_NONE: whatever comes is right */
+    struct descriptor descriptor; /* digest DIGEST_NONE: whatever the server says it is */
     bool is_manifest;
     source_bytes_fn fn;
     void *context;
 };
+
+/* A tag names no digest, so nothing but the server's own word tells a manifest that was damaged on its way from
+ * another. The digest of a signed schema 1 manifest is not that of its bytes: it leaves the signatures out. */
+static int named_by_server(const struct http_result *result, struct span body, struct digest *ret_digest,
+                           struct err *err) {
+    struct err unreadable = {0};
+    struct descriptor told = {.digest = {.algorithm = DIGEST_NONE}};
+    bool signed_apart = span_find(span_text(result->content_type), span_text("prettyjws"), 0) != SIZE_MAX;
+    if (signed_apart || digest_parse(span_text(result->content_digest), &told.digest, &unreadable) < 0)
+        return digest_of(DIGEST_SHA256, body, ret_digest, err);
+    if (source_verify(&told, body, err) < 0)
+        return err_wrap(err, "manifest, as Docker-Content-Digest names it");
+    *ret_digest = told.digest;
+    return 0;
+}
 
 static void on_bytes(void *context, const struct http_result *result, struct span body) {
     struct fetch *fetch = context;
@@ -159,7 +180,7 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
     if (err.code == ERR_NONE && fetch->is_manifest)
         body = manifest_signed_part(&arena, body);
     if (err.code == ERR_NONE && digest.algorithm == DIGEST_NONE)
-        (void)digest_of(DIGEST_SHA256, body, &digest, &err);
+        (void)named_by_server(result, body, &digest, &err);
     else if (err.code == ERR_NONE)
         (void)source_verify(&fetch->descriptor, body, &err);
     if (err.code == ERR_NONE)
@@ -216,7 +237,7 @@ static void registry_manifest(struct source *source, const struct source_referen
     if (descriptor == NULL && reference->has_digest)
         descriptor = &named;
     AUTO_FREE char *url = manifest_url(registry, reference, descriptor == NULL ? NULL : &descriptor->digest);
-    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
+    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
     spec.headers = manifest_headers;
     fetch_start(registry, &spec, descriptor, fn, context);
 }
@@ -251,7 +272,7 @@ static void registry_head(struct source *source, const struct source_reference *
         return;
     }
     *head = (struct head){fn, context};
-    struct http_spec spec = spec_make(registry, url, 0);
+    struct http_spec spec = spec_make(registry, reference->repository, url, 0);
     spec.head = true;
     spec.headers = manifest_headers;
     spec.done = on_head;
@@ -267,7 +288,7 @@ static void registry_blob(struct source *source, const struct source_reference *
     struct registry_source *registry = (struct registry_source *)source;
     char name[DIGEST_TEXT_SIZE];
     AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
-    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, bytes_max);
+    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, bytes_max);
     fetch_start(registry, &spec, descriptor, fn, context);
 }
 
@@ -296,7 +317,7 @@ static void registry_stream(struct source *source, const struct source_reference
     struct err err = {0};
     struct http_request *request = NULL;
     AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
-    struct http_spec spec = spec_make(registry, url == NULL ? "" : url, 0);
+    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, 0);
     spec.body = on_layer_bytes;
     spec.done = on_layer_done;
     spec.context = stream;

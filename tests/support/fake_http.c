@@ -21,6 +21,7 @@ struct fake_http {
     bool stopping;
     struct buf heads; /* of all requests, one behind the other */
     unsigned requests, connections, connections_max, threads;
+    unsigned tokens, token_uses; /* uses of the newest one, the only one that is good */
     struct {
         char path[64];
         unsigned count;
@@ -138,21 +139,107 @@ static bool answer_stall(struct fake_http *server, int fd) {
 }
 
 static bool answer_registry(int fd, struct span rest, bool head) {
-    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled"};
-    static const char *const digests[] = {"Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "",
-                                          "Docker-Content-Digest: md5:0\r\n"};
+    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled",
+                                        "/manifests/flipped", "/manifests/signed"};
+    static const char *const headers[] = {
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "", "Docker-Content-Digest: md5:0\r\n",
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n",
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX
+        "\r\nContent-Type: application/vnd.docker.distribution.manifest.v1+prettyjws\r\n"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         if (span_ends(rest, names[i]))
-            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", digests[i], head ? "" : "{}");
+            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", headers[i],
+                             head    ? ""
+                             : i < 3 ? "{}"
+                                     : "[]");
     }
     const char *status = span_ends(rest, "headless") ? "405 No" : "404 Not Found";
     return send_text(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
 }
 
+/* One more use of a token; false when it is not the newest, or used up. */
+static bool token_use(struct fake_http *server, const char *authorization, uint64_t uses) {
+    char wanted[64];
+    (void)pthread_mutex_lock(&server->lock);
+    (void)snprintf(wanted, sizeof wanted, "Bearer made-up-token-%u", server->tokens);
+    bool good = server->tokens > 0 && strcmp(authorization, wanted) == 0 && server->token_uses < uses;
+    server->token_uses += good;
+    (void)pthread_mutex_unlock(&server->lock);
+    return good;
+}
+
+static bool answer_token(struct fake_http *server, int fd, struct span how) {
+    if (span_is(how, "denied"))
+        return send_text(fd, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
+    if (span_is(how, "slow"))
+        (void)nap(server, 100);
+    (void)pthread_mutex_lock(&server->lock);
+    unsigned number = ++server->tokens;
+    server->token_uses = 0;
+    (void)pthread_mutex_unlock(&server->lock);
+    struct buf body;
+    buf_init(&body, 0);
+    if (span_is(how, "garbage"))
+        buf_text(&body, "{\"token\": made-up");
+    else if (span_is(how, "none"))
+        buf_text(&body, "{\"details\":\"none\"}");
+    else if (span_is(how, "split"))
+        buf_text(&body, "{\"token\":\"made-up\\r\\nx: y\"}");
+    else
+        buf_format(&body, "{\"%s\":\"made-up-token-%u", span_is(how, "access") ? "access_token" : "token", number);
+    if (span_is(how, "huge"))
+        buf_fill(&body, 'x', 1 << 20);
+    if (body.data[body.size - 1] != '}' && !span_is(how, "garbage"))
+        buf_format(&body, "\",\"expires_in\":%d}", span_is(how, "short") ? 1 : 300);
+    bool ok = !body.failed && send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body.size) &&
+              send_all(fd, body.data, body.size);
+    buf_release(&body);
+    return ok;
+}
+
+/* True when the request may pass; `*rest` is then what it is about. Else it was answered; `*ret_open` as of answer().
+ */
+static bool authorized(struct fake_http *server, int fd, const char *authorization, struct span *rest, bool *ret_open) {
+    struct span how = text_cut(rest, '/');
+    uint64_t uses = part_number(rest);
+    if (span_is(how, "basic") ? strcmp(authorization, FAKE_HTTP_BASIC) == 0 : token_use(server, authorization, uses))
+        return true;
+    if (span_is(how, "basic"))
+        *ret_open = send_text(fd, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+                                  "WWW-Authenticate: Basic realm=\"a, \\\"quoted\\\" realm\"\r\n\r\n");
+    else
+        *ret_open = send_text(fd,
+                              "HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: Negotiate\r\n"
+                              "www-authenticate: Bearer realm=\"http://127.0.0.1:%u/token/%.*s\",service=\"fake one\","
+                              "scope=\"repository:team/app:pull\"\r\n\r\n",
+                              server->port, SPAN_FORMAT(how));
+    return false;
+}
+
+struct asked {
+    const char *path, *authorization;
+    uint64_t range;
+    bool head;
+};
+
 /* One request; false ends the connection. */
-static bool answer(struct fake_http *server, int fd, const char *path, uint64_t range, bool head) {
+static bool answer(struct fake_http *server, int fd, const struct asked *asked) {
+    const char *path = asked->path;
+    uint64_t range = asked->range;
+    bool head = asked->head, open = false;
     struct span rest = span_text(path + 1);
     struct span kind = text_cut(&rest, '/');
+    if (span_is(kind, "token"))
+        return answer_token(server, fd, rest);
+    bool registry = span_is(kind, "v2");
+    if (span_is(kind, "auth") || (registry && span_starts(rest, "auth/"))) {
+        if (registry)
+            (void)text_cut(&rest, '/');
+        if (!authorized(server, fd, asked->authorization, &rest, &open))
+            return open;
+        if (!registry)
+            kind = text_cut(&rest, '/');
+    }
     if (span_is(kind, "ok")) {
         uint64_t size = part_number(&rest);
         if (head)
@@ -234,9 +321,20 @@ static bool answer(struct fake_http *server, int fd, const char *path, uint64_t 
     return false; /* /drop and whatever else */
 }
 
+/* A POST with its body, of which Content-Length must tell. */
+static bool head_is_whole(struct span bytes) {
+    size_t end = span_find(bytes, span_text("\r\n\r\n"), 0);
+    uint64_t length = 0;
+    if (end == SIZE_MAX || !span_starts(bytes, "POST "))
+        return end != SIZE_MAX;
+    struct span rest = span_from(bytes, span_find(bytes, span_text("Content-Length: "), 0) + 16);
+    (void)text_u64(text_cut(&rest, '\r'), 10, 1 << 20, &length);
+    return bytes.size >= end + 4 + length;
+}
+
 /* Reads one head into `head`; false at the end of the connection. */
 static bool head_read(struct fake_http *server, int fd, struct buf *head) {
-    while (span_find(buf_span(head), span_text("\r\n\r\n"), 0) == SIZE_MAX) {
+    while (!head_is_whole(buf_span(head))) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         char bytes[2048];
         if (stopping(server))
@@ -269,7 +367,7 @@ static void *serve(void *context) {
     buf_init(&head, 65536);
     connection_count(server, 1);
     while (open && head_read(server, connection->fd, &head)) {
-        char path[128] = "";
+        char path[128] = "", authorization[256] = "";
         uint64_t range = 0;
         struct reader lines = reader_init(buf_span(&head));
         struct span line;
@@ -284,13 +382,17 @@ static void *serve(void *context) {
                 struct span number = span_from(line, strlen("Range: bytes="));
                 (void)text_u64(text_cut(&number, '-'), 10, UINT64_MAX, &range);
             }
+            if (span_starts(line, "Authorization: ")) {
+                struct span value = span_from(line, strlen("Authorization: "));
+                (void)snprintf(authorization, sizeof authorization, "%.*s", SPAN_FORMAT(value));
+            }
         }
         (void)pthread_mutex_lock(&server->lock);
         buf_add(&server->heads, buf_span(&head));
         server->requests++;
         (void)pthread_mutex_unlock(&server->lock);
         buf_reset(&head);
-        open = answer(server, connection->fd, path, range, is_head);
+        open = answer(server, connection->fd, &(struct asked){path, authorization, range, is_head});
     }
     (void)shutdown(connection->fd, SHUT_RDWR);
     (void)close(connection->fd);
@@ -370,6 +472,13 @@ unsigned fake_http_requests(struct fake_http *server) {
     unsigned requests = server->requests;
     (void)pthread_mutex_unlock(&server->lock);
     return requests;
+}
+
+unsigned fake_http_tokens(struct fake_http *server) {
+    (void)pthread_mutex_lock(&server->lock);
+    unsigned tokens = server->tokens;
+    (void)pthread_mutex_unlock(&server->lock);
+    return tokens;
 }
 
 unsigned fake_http_connections_max(struct fake_http *server) {

@@ -16,8 +16,13 @@
  *   /drip/SIZE              a byte every 5 ms
  *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself
  *   /chunked                chunked encoding
+ *   /auth/HOW/USES/PATH     PATH for who has a token, which is good for USES requests; else 401. HOW goes to the realm;
+ *                           "basic" asks for FAKE_HTTP_BASIC instead. Also inside of /v2/
+ *   /token/HOW              what makes tokens: "ok", "slow" (100 ms), "short" (for a second), "access" (as OAuth 2 has
+ *                           it), "huge" (a megabyte), "garbage", "none", "split" (with a line end in it), "denied"
  *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
- *                           named), garbled (one that is none) and headless (405)
+ *                           named), garbled (one that is none), headless (405),
+ *                           flipped and signed (other bytes than FAKE_HTTP_HEX, the latter as schema 1 has them)
  *
  * Out of memory or sockets ends the test. */
 #ifndef TRAWL_FAKE_HTTP_H
@@ -27,6 +32,9 @@
 
 /* SHA-256 of "{}". */
 #define FAKE_HTTP_HEX "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+/* somebody:made-up */
+#define FAKE_HTTP_BASIC "Basic c29tZWJvZHk6bWFkZS11cA=="
 
 struct fake_http;
 
@@ -40,7 +48,8 @@ uint8_t fake_http_pattern(uint64_t offset);
 /* Requests so far, and the most connections at a time. */
 unsigned fake_http_requests(struct fake_http *server);
 unsigned fake_http_connections_max(struct fake_http *server);
-/* Whether some request's head held the text. */
+unsigned fake_http_tokens(struct fake_http *server); /* made so far */
+/* Whether some request's head, or the body of a POST, held the text. */
 bool fake_http_saw(struct fake_http *server, const char *text);
 
 #endif

@@ -191,23 +191,35 @@ def free_port():
 
 
 @contextlib.contextmanager
-def registry(layouts):
-    """A real docker-registry on loopback that holds {repository: (layout, [tags])}; yields HOST:PORT."""
+def registry(layouts, config=""):
+    """A real docker-registry on loopback that holds {repository: (layout, [tags])}; yields HOST:PORT.
+
+    Its files are below folder("registry"). `config` is more of its YAML, and holds once the registry is filled.
+    """
     binary = shutil.which("docker-registry")
     if binary is None or shutil.which("skopeo") is None:
         skip("docker-registry or skopeo is not installed")
     port, storage = free_port(), folder("registry")
-    config = folder("registry.yml")
-    with open(config, "w", encoding="utf-8") as file:
-        file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {storage}}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n")
-    server = subprocess.Popen([binary, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+
+    def serve(more):
+        path = folder("registry.yml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {storage}}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n{more}")
+        process = subprocess.Popen([binary, "serve", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: connects(port), "the registry to listen")
+        return process
+
+    server = serve("")
+    try:
         for repository, (layout, tags) in layouts.items():
             for tag in tags:
                 copy = subprocess.run(["skopeo", "copy", "-q", "--all", "--dest-tls-verify=false", f"oci:{layout.path}:{tag}",
                                        f"docker://127.0.0.1:{port}/{repository}:{tag}"], stderr=subprocess.PIPE, check=False)
                 check(copy.returncode == 0, f"skopeo: {copy.stderr.decode()}")
+        if config:
+            server.terminate()
+            server.wait()
+            server = serve(config)
         yield f"127.0.0.1:{port}"
     finally:
         server.terminate()

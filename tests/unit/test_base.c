@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash/digest.h"
@@ -196,6 +197,19 @@ static void digests(void **state) {
         found = digest_stream_end(stream);
         assert_true(digest_equal(&digest, &found));
     }
+    /* A copy goes on from where it was taken, as often as one likes, and over what the target held before. */
+    struct digest_stream *copy;
+    assert_int_equal(digest_stream_new(DIGEST_SHA512, &copy, &err), 0);
+    digest_stream_add(copy, span_text("of another algorithm"));
+    assert_int_equal(digest_stream_begin(stream, DIGEST_SHA256, &err), 0);
+    digest_stream_add(stream, span_text("a"));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(digest_stream_copy(copy, stream, &err), 0);
+        digest_stream_add(copy, span_text("bc"));
+        found = digest_stream_end(copy);
+        assert_true(digest_equal(&digest, &found));
+    }
+    digest_stream_free(copy);
     digest_stream_free(stream);
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         err = (struct err){0};
@@ -204,10 +218,48 @@ static void digests(void **state) {
     }
 }
 
+static void base64(void **state) {
+    (void)state;
+    /* RFC 4648 §10, and all that is not the last one's fault. */
+    static const struct {
+        const char *plain, *text;
+    } cases[] = {{"", ""},
+                 {"f", "Zg=="},
+                 {"fo", "Zm8="},
+                 {"foo", "Zm9v"},
+                 {"foob", "Zm9vYg=="},
+                 {"fooba", "Zm9vYmE="},
+                 {"foobar", "Zm9vYmFy"},
+                 {"\xff\xfe?>", "//4/Pg=="}};
+    static const char *const bad[] = {"Z", "Zg=", "Zg===", "Zm9vY", "Zm 9", "Zm9v\n", "=", "Z-8=", "Zg==Zg=="};
+    struct buf out;
+    buf_init(&out, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct span text = span_text(cases[i].text);
+        buf_reset(&out);
+        base64_encode(&out, span_text(cases[i].plain));
+        assert_true(span_equal(buf_span(&out), text));
+        buf_reset(&out);
+        assert_true(base64_decode(&out, text));
+        assert_true(span_is(buf_span(&out), cases[i].plain));
+        while (span_ends(text, "="))
+            text.size--;
+        buf_reset(&out);
+        assert_true(base64_decode(&out, text));
+        assert_true(span_is(buf_span(&out), cases[i].plain));
+    }
+    buf_reset(&out);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (base64_decode(&out, span_text(bad[i])) || out.size > 0)
+            fail_msg("'%s' passed", bad[i]);
+    }
+    buf_release(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors), cmocka_unit_test(arenas), cmocka_unit_test(buffers), cmocka_unit_test(failing_memory),
-        cmocka_unit_test(maps),   cmocka_unit_test(queues), cmocka_unit_test(digests),
+        cmocka_unit_test(maps),   cmocka_unit_test(queues), cmocka_unit_test(digests), cmocka_unit_test(base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

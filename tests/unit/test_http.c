@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "io/http/http.h"
 #include "tests/support/fake_http.h"
@@ -325,6 +326,191 @@ static void credentials_stay(void **state) {
     fake_http_stop(other);
 }
 
+/* A gate whose credentials are tokens of the fake server, told apart by number. */
+struct test_gate {
+    struct http_gate gate;
+    struct fixture *f;
+    unsigned token, challenges;
+    unsigned wait_ms; /* how long a token takes; 0: it is there at once */
+    bool waiting, stubborn;
+    char text[64], seen[128];
+};
+
+static void on_token(void *context) {
+    struct test_gate *gate = context;
+    gate->waiting = false;
+    http_gate_turn(gate->f->http, &gate->gate);
+}
+
+static void on_token_body(void *context, const struct http_result *result, struct span body) {
+    struct test_gate *gate = context;
+    assert_int_equal(result->err.code, ERR_NONE);
+    assert_true(body.size > 0);
+    gate->token = fake_http_tokens(gate->f->server);
+    (void)loop_timer(gate->f->loop, gate->wait_ms, on_token, gate);
+}
+
+static enum http_pass on_pass(struct http_gate *base, const char **ret_authorization, unsigned *ret_generation,
+                              struct err *err) {
+    struct test_gate *gate = (struct test_gate *)base;
+    if (gate->waiting)
+        return HTTP_WAIT;
+    if (gate->stubborn && gate->token > 0) {
+        (void)err_set(err, ERR_AUTH, 0, "no more tokens");
+        return HTTP_REFUSE;
+    }
+    (void)snprintf(gate->text, sizeof gate->text, "Bearer made-up-token-%u", gate->token);
+    *ret_authorization = gate->token == 0 ? NULL : gate->text;
+    *ret_generation = gate->token;
+    return HTTP_PASS;
+}
+
+static bool on_challenge(struct http_gate *base, unsigned generation, const char *authenticate, struct err *err) {
+    struct test_gate *gate = (struct test_gate *)base;
+    gate->challenges++;
+    (void)snprintf(gate->seen, sizeof gate->seen, "%s", authenticate);
+    if (gate->stubborn && gate->wait_ms > 0)
+        return err_set(err, ERR_AUTH, 0, "not with me") == 0;
+    if (generation != gate->token || gate->waiting)
+        return true;
+    struct http_spec spec = {.url = url_of(gate->f, "/token/ok"), .bytes_max = 100};
+    gate->waiting = http_get_buffer(gate->f->http, &spec, on_token_body, gate, NULL, err) == 0;
+    return gate->waiting;
+}
+
+static struct test_gate gate_make(struct fixture *f, unsigned wait_ms) {
+    return (struct test_gate){.gate = {.pass = on_pass, .challenge = on_challenge}, .f = f, .wait_ms = wait_ms};
+}
+
+static void gates(void **state) {
+    struct fixture *f = *state;
+    struct test_gate gate = gate_make(f, 5);
+    struct story story = {0};
+    start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/9/ok/10"), .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_true(story.err.code == ERR_NONE && story.received == 10 && story.attempts == 1);
+    assert_int_equal(gate.challenges, 1);
+    assert_non_null(strstr(gate.seen, "Negotiate, Bearer realm=\"http://"));
+    /* The next one has its token at once. */
+    unsigned requests = fake_http_requests(f->server);
+    story = (struct story){0};
+    start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/9/ok/10"), .head = true, .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(fake_http_requests(f->server), requests + 1);
+    /* A thousand that wait are one token and no connection. */
+    static struct story many[1000];
+    gate = gate_make(f, 20);
+    unsigned done = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(many); i++) {
+        many[i] = (struct story){0};
+        start(f, &many[i], (struct http_spec){.url = url_of(f, "/auth/ok/2000/ok/10"), .gate = &gate.gate});
+    }
+    uint64_t end_ns = clock_ns() + 5000000000U;
+    for (struct err err = {0}; done < ARRAY_COUNT(many) && clock_ns() < end_ns;) {
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+        done = 0;
+        for (size_t i = 0; i < ARRAY_COUNT(many); i++)
+            done += many[i].done;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(many); i++)
+        assert_true(many[i].err.code == ERR_NONE && many[i].received == 10);
+    assert_int_equal(fake_http_tokens(f->server), 2);
+    assert_true(gate.challenges <= 4); /* those in flight with the first token */
+    assert_null(gate.gate.first);
+}
+
+/* Each token is good for one request, and each request brings a piece: the consumer sees no seam. */
+static void expiry(void **state) {
+    struct fixture *f = *state;
+    struct test_gate gate = gate_make(f, 1);
+    struct story story = {.take = 300000};
+    start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/1/cut/6000000/1100000"), .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_false(story.wrong);
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 6000000);
+    assert_int_equal(story.attempts, 6);
+    assert_int_equal(gate.challenges, 6);
+    /* No token is ever good: the request gives up. */
+    story = (struct story){0};
+    gate.challenges = 0;
+    start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/0/ok/10"), .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_AUTH);
+    assert_int_equal(gate.challenges, LIMIT_HTTP_CHALLENGES);
+    assert_non_null(strstr(story.err.text, "401"));
+}
+
+static void gates_refuse(void **state) {
+    struct fixture *f = *state;
+    struct fake_http *other = fake_http_start();
+    struct test_gate gate = gate_make(f, 5);
+    struct story story = {0}, waiting = {0};
+    char path[64];
+    gate.stubborn = true;
+    start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/9/ok/10"), .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_AUTH);
+    assert_non_null(strstr(story.err.text, "/auth/ok/9/ok/10: not with me"));
+    story = (struct story){0};
+    gate.token = 1;
+    start(f, &story, (struct http_spec){.url = url_of(f, "/ok/10"), .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_non_null(strstr(story.err.text, "no more tokens"));
+    /* A redirect's 401 is nobody's challenge, and its host sees no token. */
+    gate = gate_make(f, 0);
+    gate.token = 77;
+    story = (struct story){0};
+    (void)snprintf(path, sizeof path, "/to/%u/auth/ok/9/ok/10", fake_http_port(other));
+    start(f, &story, (struct http_spec){.url = url_of(f, path), .gate = &gate.gate});
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_AUTH);
+    assert_int_equal(gate.challenges, 0);
+    assert_true(fake_http_saw(f->server, "Authorization: Bearer made-up-token-77"));
+    assert_int_equal(fake_http_requests(other), 1);
+    assert_false(fake_http_saw(other, "uthorization"));
+    fake_http_stop(other);
+    /* Canceled while it waits. */
+    gate.waiting = true;
+    start(f, &waiting, (struct http_spec){.url = url_of(f, "/ok/10"), .gate = &gate.gate});
+    struct err err = {0};
+    assert_int_equal(loop_turn(f->loop, 20, &err), 0);
+    assert_non_null(gate.gate.first);
+    http_cancel(waiting.request);
+    turn_until(f, &waiting.done, 1);
+    assert_int_equal(waiting.err.code, ERR_CANCELED);
+    assert_null(gate.gate.first);
+}
+
+static struct span posted_body;
+
+static void on_posted(void *context, const struct http_result *result, struct span body) {
+    struct story *story = context;
+    story->done++;
+    story->err = result->err;
+    posted_body = body;
+}
+
+static void forms(void **state) {
+    struct fixture *f = *state;
+    struct story story = {0};
+    struct err err = {0};
+    struct http_spec spec = {.url = url_of(f, "/token/ok"), .form = "refresh_token=made-up-refresh", .bytes_max = 100};
+    assert_int_equal(http_get_buffer(f->http, &spec, on_posted, &story, NULL, &err), 0);
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_true(fake_http_saw(f->server, "POST /token/ok HTTP/1.1"));
+    assert_true(fake_http_saw(f->server, "application/x-www-form-urlencoded"));
+    assert_true(fake_http_saw(f->server, "refresh_token=made-up-refresh"));
+    /* A redirect would take the form elsewhere. */
+    spec.url = url_of(f, "/loop");
+    assert_int_equal(http_get_buffer(f->http, &spec, on_posted, &story, NULL, &err), 0);
+    turn_until(f, &story.done, 2);
+    assert_int_equal(story.err.code, ERR_UNSUPPORTED);
+    assert_non_null(strstr(story.err.text, "found 302"));
+}
+
 static unsigned buffered_done;
 
 static void on_buffer(void *context, const struct http_result *result, struct span body) {
@@ -410,10 +596,11 @@ static void cancels(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(bodies),          TEST(pausing),      TEST(resumption),
-                                       TEST(changed_objects), TEST(long_headers), TEST(retries),
-                                       TEST(refusals),        TEST(ceilings),     TEST(credentials_stay),
-                                       TEST(buffered),        TEST(many_at_once), TEST(cancels)};
+    const struct CMUnitTest tests[] = {
+        TEST(bodies),       TEST(pausing),  TEST(resumption), TEST(changed_objects),  TEST(long_headers),
+        TEST(retries),      TEST(refusals), TEST(ceilings),   TEST(credentials_stay), TEST(buffered),
+        TEST(many_at_once), TEST(cancels),  TEST(gates),      TEST(expiry),           TEST(gates_refuse),
+        TEST(forms)};
     int failed = 0;
     for (kind = LOOP_URING; kind <= LOOP_SYNC; kind++) {
         struct loop *loop = NULL;

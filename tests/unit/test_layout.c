@@ -36,7 +36,7 @@ static int end(void **state) {
     return 0;
 }
 
-static void on_reference(void *context, struct source *source, const struct source_reference *reference) {
+static bool on_reference(void *context, struct source *source, const struct source_reference *reference) {
     struct fixture *f = context;
     char text[DIGEST_TEXT_SIZE];
     assert_ptr_equal(source, &f->source);
@@ -45,6 +45,7 @@ static void on_reference(void *context, struct source *source, const struct sour
     assert_true(span_is(reference->repository, "oci:dir"));
     buf_format(&f->found, "%zu %.*s [%.*s]\n", reference->item, SPAN_FORMAT(reference->text),
                SPAN_FORMAT(reference->tag));
+    return true;
 }
 
 static int list(struct fixture *f, const char *tag, const char *json, struct err *err) {

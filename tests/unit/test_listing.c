@@ -37,9 +37,9 @@ struct fake {
     bool refuse_all; /* wants() says no */
 };
 
-static int fake_get(void *owner, const char *url, http_buffer_fn done, void *context, struct err *err) {
+static int fake_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
     struct fake *fake = owner;
-    struct asked asked = {mem_text(url, strlen(url)), done, context};
+    struct asked asked = {mem_text(chain->url, strlen(chain->url)), done, chain};
     (void)err;
     assert_non_null(asked.url);
     assert_int_equal(fake->held, 0); /* a held listing asks for nothing */

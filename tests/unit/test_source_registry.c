@@ -16,7 +16,11 @@ struct fixture {
     struct fake_http *server;
     struct arena arena;
     struct source_context context;
+    struct registry_auth *auth;
 };
+
+static const char *username; /* of the next fixture's command line, or NULL */
+static char auth_file[128];  /* what it reads otherwise */
 
 static int begin(void **state) {
     static struct fixture f;
@@ -27,7 +31,9 @@ static int begin(void **state) {
     assert_int_equal(loop_open(LOOP_EPOLL, &f.loop, &err), 0);
     assert_int_equal(http_open(f.loop, &options, &f.http, &err), 0);
     f.server = fake_http_start();
-    f.context = (struct source_context){.loop = f.loop, .http = f.http, .arena = &f.arena};
+    struct credentials_options options_auth = {.username = username, .password = "made-up", .auth_file = auth_file};
+    assert_int_equal(registry_auth_open(f.http, &options_auth, &f.auth, &err), 0);
+    f.context = (struct source_context){.loop = f.loop, .http = f.http, .arena = &f.arena, .auth = f.auth};
     *state = &f;
     return 0;
 }
@@ -35,6 +41,7 @@ static int begin(void **state) {
 static int end(void **state) {
     struct fixture *f = *state;
     http_close(f->http);
+    registry_auth_close(f->auth);
     loop_close(f->loop);
     fake_http_stop(f->server);
     arena_release(&f->arena);
@@ -71,15 +78,45 @@ static void on_head(void *context, const struct digest *digest, const struct err
         answer->err = *err;
 }
 
-static struct answer head(struct fixture *f, const char *name) {
-    struct answer answer = {0};
+static void on_bytes(void *context, struct span bytes, const struct digest *digest, const struct err *err) {
+    (void)bytes;
+    on_head(context, digest, err);
+}
+
+static struct source *open_source(struct fixture *f, const char *name) {
     struct source *source = NULL;
     struct err err = {0};
-    uint64_t end_ns = clock_ns() + 5000000000U;
-    char *target = arena_format(&f->arena, "127.0.0.1:%u/team/app%s", fake_http_port(f->server), name);
+    char *target = arena_format(&f->arena, "127.0.0.1:%u/%s", fake_http_port(f->server), name);
     assert_int_equal(source_open(&f->context, span_text(target), &source, &err), 0);
+    return source;
+}
+
+/* `count` questions at a time; the last one's answer. */
+static struct answer heads_of(struct fixture *f, const char *name, unsigned count) {
+    struct answer answer = {0};
+    struct err err = {0};
+    uint64_t end_ns = clock_ns() + 5000000000U;
+    struct source *source = open_source(f, name);
     source->ops->list(source, on_reference, on_listed, &answer);
-    source->ops->head(source, &answer.reference, on_head, &answer);
+    for (unsigned i = 0; i < count; i++)
+        source->ops->head(source, &answer.reference, on_head, &answer);
+    while (answer.count < count && clock_ns() < end_ns)
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+    assert_int_equal(answer.count, count);
+    source_close(source);
+    return answer;
+}
+
+static struct answer head(struct fixture *f, const char *name) { return heads_of(f, name, 1); }
+
+/* GET of a manifest. */
+static struct answer get(struct fixture *f, const char *name) {
+    struct answer answer = {0};
+    struct err err = {0};
+    uint64_t end_ns = clock_ns() + 5000000000U;
+    struct source *source = open_source(f, name);
+    source->ops->list(source, on_reference, on_listed, &answer);
+    source->ops->manifest(source, &answer.reference, NULL, on_bytes, &answer);
     while (answer.count == 0 && clock_ns() < end_ns)
         assert_int_equal(loop_turn(f->loop, 50, &err), 0);
     assert_int_equal(answer.count, 1);
@@ -90,24 +127,232 @@ static struct answer head(struct fixture *f, const char *name) {
 static void heads(void **state) {
     struct fixture *f = *state;
     char text[DIGEST_TEXT_SIZE];
-    struct answer answer = head(f, ":told");
+    struct answer answer = head(f, "team/app:told");
     assert_string_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
     assert_true(fake_http_saw(f->server, "HEAD /v2/team/app/manifests/told HTTP/1.1"));
     assert_true(fake_http_saw(f->server, "application/vnd.oci.image.index.v1+json"));
-    static const char *const silent[] = {":untold", ":garbled", ":headless"};
+    static const char *const silent[] = {"team/app:untold", "team/app:garbled", "team/app:headless"};
     for (size_t i = 0; i < ARRAY_COUNT(silent); i++) {
         answer = head(f, silent[i]);
         if (answer.err.code != ERR_NONE || answer.digest.algorithm != DIGEST_NONE)
             fail_msg("%s: %s", silent[i], answer.err.text);
     }
-    answer = head(f, ":missing");
+    answer = head(f, "team/app:missing");
     assert_int_equal(answer.err.code, ERR_NOTFOUND);
-    answer = head(f, "@sha256:" FAKE_HTTP_HEX);
+    answer = head(f, "team/app@sha256:" FAKE_HTTP_HEX);
     assert_int_equal(answer.err.code, ERR_NOTFOUND);
     assert_true(fake_http_saw(f->server, "HEAD /v2/team/app/manifests/sha256:" FAKE_HTTP_HEX));
 }
 
+/* The bytes of a tag are those that the server names, where it names any. */
+static void manifests_of_tags(void **state) {
+    struct fixture *f = *state;
+    char text[DIGEST_TEXT_SIZE];
+    static const char *const right[] = {"team/app:told", "team/app:untold", "team/app:garbled"};
+    for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
+        struct answer answer = get(f, right[i]);
+        assert_string_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
+    }
+    struct answer answer = get(f, "team/app:flipped");
+    assert_int_equal(answer.err.code, ERR_DIGEST);
+    assert_non_null(strstr(answer.err.text, "expected sha256:" FAKE_HTTP_HEX ", found sha256:"));
+    answer = get(f, "team/app:signed");
+    assert_int_equal(answer.err.code, ERR_NONE);
+    assert_string_not_equal(digest_text(&answer.digest, text), "sha256:" FAKE_HTTP_HEX);
+}
+
+/* ---- logins ---- */
+
+static void expect_told(const struct answer *answer) {
+    char text[DIGEST_TEXT_SIZE];
+    if (answer->err.code != ERR_NONE)
+        fail_msg("%s", answer->err.text);
+    assert_string_equal(digest_text(&answer->digest, text), "sha256:" FAKE_HTTP_HEX);
+}
+
+static void tokens(void **state) {
+    struct fixture *f = *state;
+    struct answer answer = heads_of(f, "auth/slow/99/app:told", 50);
+    expect_told(&answer);
+    assert_int_equal(fake_http_tokens(f->server), 1); /* for fifty that waited */
+    assert_true(fake_http_saw(f->server, "GET /token/slow?service=fake%20one&scope=repository%3Ateam%2Fapp%3Apull "));
+    assert_true(fake_http_saw(f->server, "Authorization: " FAKE_HTTP_BASIC)); /* at the token service */
+    /* Its token is at hand, and the next repository's is asked for without a challenge. */
+    unsigned requests = fake_http_requests(f->server);
+    answer = head(f, "auth/slow/99/app:told");
+    expect_told(&answer);
+    assert_int_equal(fake_http_requests(f->server), requests + 1);
+    answer = head(f, "auth/slow/99/next:told");
+    expect_told(&answer);
+    assert_int_equal(fake_http_requests(f->server), requests + 3);
+    assert_true(fake_http_saw(f->server, "scope=repository%3Aauth%2Fslow%2F99%2Fnext%3Apull "));
+    /* One that has run out is replaced, and OAuth's name for a token is known. */
+    answer = heads_of(f, "auth/access/1/app:told", 1);
+    expect_told(&answer);
+    answer = head(f, "auth/access/1/app:told");
+    expect_told(&answer);
+    assert_int_equal(fake_http_tokens(f->server), 4);
+}
+
+static void bad_tokens(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        enum err_code code;
+        const char *told;
+    } cases[] = {{"auth/huge/9/app:told", ERR_LIMIT, "token service: http://127.0.0.1"},
+                 {"auth/garbage/9/app:told", ERR_FORMAT, "expected a JSON object with a token"},
+                 {"auth/none/9/app:told", ERR_FORMAT, "expected a JSON object with a token"},
+                 {"auth/split/9/app:told", ERR_FORMAT, "without spaces and control characters"},
+                 {"auth/ok/0/app:told", ERR_AUTH, "expected status 200, found 401"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct answer answer = heads_of(f, cases[i].name, 5);
+        if (answer.err.code != cases[i].code || strstr(answer.err.text, cases[i].told) == NULL ||
+            strstr(answer.err.text, "made-up") != NULL)
+            fail_msg("%s: %s", cases[i].name, answer.err.text);
+        assert_false(fake_http_saw(f->server, "x: y"));
+        assert_int_equal(end(state) + begin(state), 0); /* a registry has one token service */
+    }
+    /* A failure is remembered: nobody else asks. */
+    assert_int_equal(head(f, "auth/huge/9/app:told").err.code, ERR_LIMIT);
+    unsigned requests = fake_http_requests(f->server), made = fake_http_tokens(f->server);
+    struct answer answer = head(f, "auth/huge/9/app:told");
+    assert_int_equal(answer.err.code, ERR_LIMIT);
+    assert_int_equal(fake_http_requests(f->server), requests);
+    assert_int_equal(fake_http_tokens(f->server), made);
+}
+
+/* Wrong credentials are not tried with every repository. */
+static void refusals(void **state) {
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 6; i++) {
+        char *name = arena_format(&f->arena, "auth/denied/9/app%u:told", i);
+        struct answer answer = head(f, name);
+        assert_int_equal(answer.err.code, ERR_AUTH);
+        assert_non_null(strstr(answer.err.text, "token service: "));
+    }
+    assert_int_equal(fake_http_requests(f->server), 1 + 3);
+}
+
+static void basic(void **state) {
+    struct fixture *f = *state;
+    struct answer answer = head(f, "auth/basic/0/app:told");
+    expect_told(&answer);
+    unsigned requests = fake_http_requests(f->server);
+    answer = head(f, "auth/basic/0/other:told"); /* without a challenge */
+    expect_told(&answer);
+    assert_int_equal(fake_http_requests(f->server), requests + 1);
+}
+
+static void basic_refused(void **state) {
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 6; i++) {
+        struct answer answer = head(f, "auth/basic/0/app:told");
+        assert_int_equal(answer.err.code, ERR_AUTH);
+        assert_non_null(strstr(answer.err.text, "refused this user name and password"));
+    }
+    assert_int_equal(fake_http_requests(f->server), 1 + 3);
+}
+
+static void anonymous(void **state) {
+    struct fixture *f = *state;
+    struct answer answer = head(f, "auth/ok/9/app:told");
+    expect_told(&answer);
+    assert_false(fake_http_saw(f->server, "Authorization: Basic"));
+    answer = head(f, "auth/basic/0/app:told");
+    assert_int_equal(answer.err.code, ERR_AUTH);
+    assert_non_null(strstr(answer.err.text, "--username"));
+}
+
+static void auth_file_put(const char *fields) {
+    FILE *file = fopen(auth_file, "we");
+    assert_non_null(file);
+    (void)fprintf(file, "{\"auths\":{%s}}", fields);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void identity_tokens(void **state) {
+    struct fixture *f = *state;
+    char fields[256];
+    (void)snprintf(fields, sizeof fields,
+                   "\"127.0.0.1:%u\":{\"identitytoken\":\"made-up/refresh\"},"
+                   "\"127.0.0.1:%u/auth/ok/1\":{\"registrytoken\":\"made-up-registry\"}",
+                   fake_http_port(f->server), fake_http_port(f->server));
+    auth_file_put(fields);
+    struct answer answer = head(f, "auth/access/9/app:told");
+    expect_told(&answer);
+    assert_true(fake_http_saw(f->server, "POST /token/access HTTP/1.1"));
+    assert_true(fake_http_saw(f->server,
+                              "service=fake%20one&scope=repository%3Ateam%2Fapp%3Apull&client_id=trawl&grant_type="
+                              "refresh_token&refresh_token=made-up%2Frefresh"));
+    answer = head(f, "auth/ok/1/app:told");
+    assert_int_equal(answer.err.code, ERR_AUTH);
+    assert_non_null(strstr(answer.err.text, "registrytoken"));
+    assert_true(fake_http_saw(f->server, "Authorization: Bearer made-up-registry"));
+    assert_null(strstr(answer.err.text, "made-up"));
+    auth_file_put("");
+}
+
+/* What a challenge may say, without a server: one of https may not send us to plain HTTP. */
+static void realms(void **state) {
+    struct fixture *f = *state;
+    struct registry_login *safe = NULL, *plain = NULL;
+    struct err err = {0};
+    assert_int_equal(registry_auth_login(f->auth, span_text("safe.example"), false, &safe, &err), 0);
+    assert_int_equal(registry_auth_login(f->auth, span_text("plain.example"), true, &plain, &err), 0);
+    static const struct {
+        const char *challenge;
+        bool safe, plain;
+        enum err_code code;
+    } cases[] = {{"Bearer realm=\"https://auth.example/token\"", true, true, ERR_NONE},
+                 {"Bearer realm=\"http://auth.example/token\"", false, true, ERR_AUTH},
+                 {"Bearer realm=\"file:///etc/passwd\"", false, false, ERR_FORMAT},
+                 {"Bearer realm=\"/token\"", false, false, ERR_FORMAT},
+                 {"Bearer", false, false, ERR_FORMAT},
+                 {"Negotiate", false, false, ERR_UNSUPPORTED},
+                 {"", false, false, ERR_NONE}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct registry_login *const logins[] = {safe, plain};
+        for (size_t k = 0; k < 2; k++) {
+            struct http_gate *gate = registry_login_gate(logins[k], span_text("x"));
+            bool wanted = k == 0 ? cases[i].safe : cases[i].plain;
+            err = (struct err){0};
+            if (gate->challenge(gate, 0, cases[i].challenge, &err) != wanted || (!wanted && err.code != cases[i].code))
+                fail_msg("%s: %s", cases[i].challenge, err.text);
+        }
+    }
+    assert_ptr_equal(registry_login_gate(safe, span_text("x")), registry_login_gate(safe, span_text("x")));
+    /* A token that is not enough is not asked for again. */
+    struct http_gate *gate = registry_login_gate(safe, span_text("x"));
+    err = (struct err){0};
+    assert_true(gate->challenge(gate, 0, "Bearer realm=\"https://a.example\",scope=\"s\"", &err));
+    assert_int_equal(registry_auth_login(f->auth, span_text("safe.example"), false, &plain, &err), 0);
+    assert_ptr_equal(plain, safe);
+}
+
+static int begin_as(void **state, const char *name) {
+    username = name;
+    return begin(state);
+}
+
+static int begin_somebody(void **state) { return begin_as(state, "somebody"); }
+static int begin_nobody(void **state) { return begin_as(state, "nobody"); }
+static int begin_anonymous(void **state) { return begin_as(state, NULL); }
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(heads, begin, end)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(heads, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(manifests_of_tags, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(tokens, begin_somebody, end),
+                                       cmocka_unit_test_setup_teardown(bad_tokens, begin_somebody, end),
+                                       cmocka_unit_test_setup_teardown(refusals, begin_somebody, end),
+                                       cmocka_unit_test_setup_teardown(basic, begin_somebody, end),
+                                       cmocka_unit_test_setup_teardown(basic_refused, begin_nobody, end),
+                                       cmocka_unit_test_setup_teardown(anonymous, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(identity_tokens, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(realms, begin_anonymous, end)};
+    (void)snprintf(auth_file, sizeof auth_file, "/tmp/trawl-auth-%d.json", (int)getpid());
+    auth_file_put("");
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)unlink(auth_file);
+    return failed;
 }
