@@ -51,6 +51,17 @@
  * memory. */
 #define LIMIT_ARCHIVE_MEMBERS ((size_t)1000000)
 #define LIMIT_ARCHIVE_INDEX_BYTES (256 * LIMIT_MIB)
+#define LIMIT_SPOOL_BYTES ((uint64_t)256 * LIMIT_GIB) /* one temporary file: a fleet's archive unpacked */
+
+/* Local stores. layers.json and images.json take some 700 bytes an entry; a metadata database grows with every image
+ * that was ever pulled. */
+#define LIMIT_STORE_JSON_BYTES (256 * LIMIT_MIB)
+#define LIMIT_STORE_ROOTS ((size_t)16)               /* additional image stores; one is usual */
+#define LIMIT_STORE_IMAGES ((size_t)1000000)         /* names of images in one store */
+#define LIMIT_BOLT_PAGE_BYTES (16 * LIMIT_MIB)       /* one page with its overflow, which is one long value */
+#define LIMIT_BOLT_DEPTH ((size_t)32)                /* branch pages above a leaf: real trees have 3 */
+#define LIMIT_DISCOVER_ENTRIES ((uint64_t)100000000) /* looked at by one --discover */
+#define LIMIT_DISCOVER_DEPTH ((size_t)128)           /* folders inside each other; a descriptor each */
 
 /* Files. A dpkg status of 10,000 packages is 12 MiB; an apk database line can be many MiB. */
 #define LIMIT_CATALOGUE_BYTES (64 * LIMIT_MIB) /* a file that a cataloguer wants whole */

@@ -10,6 +10,7 @@
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
 #include "engine/pipeline/profile.h"
+#include "io/source/discover.h"
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
@@ -50,6 +51,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"since", 0, OPTION_TEXT, &scan->since},
         {"newest", 0, OPTION_COUNT, &scan->newest},
         {"listing-api", 0, OPTION_TEXT, &scan->listing_api},
+        {"discover", 0, OPTION_LIST, &scan->discover},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -242,6 +244,30 @@ static int signals_open(struct scan *scan, struct err *err) {
     return scan->sweep.signal_fd < 0 ? err_set(err, ERR_IO, errno, "signals: %s", strerror(errno)) : 0;
 }
 
+static void discover_notice(void *context, const char *text) {
+    const struct scan *scan = context;
+    if (!scan->quiet)
+        (void)fprintf(stderr, "%s\n", text);
+}
+
+/* What is found becomes targets like those that were typed. */
+static int discover_all(struct scan *scan, struct err *err) {
+    for (size_t i = 0; i < scan->discover.count; i++) {
+        struct discover_list list = {.count = 0};
+        if (discover(&scan->arena, scan->discover.data[i], discover_notice, scan, &list, err) < 0)
+            return -1;
+        if (list.count == 0)
+            return err_set(err, ERR_NOTFOUND, 0,
+                           "discover %s: found no layout, archive, store or root file system in it",
+                           scan->discover.data[i]);
+        for (size_t j = 0; j < list.count; j++) {
+            if (!text_list_add(&scan->arena, &scan->operands, list.targets[j]))
+                return err_set(err, ERR_NOMEM, 0, "discover: out of memory");
+        }
+    }
+    return 0;
+}
+
 /* Operands are targets, or folders that become "dir:" targets. */
 static int targets_make(struct scan *scan, struct err *err) {
     if (!scan->kind->is_of_folders)
@@ -270,6 +296,10 @@ static int settings_read(struct scan *scan, struct err *err) {
     scan->has_fail_on = scan->fail_on != NULL;
     if (scan->exit_code > 255)
         return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
+    if (scan->discover.count > 0 && !scan->kind->is_resumable)
+        return err_set(err, ERR_USAGE, 0, "option --discover: only a sweep into a folder looks for targets");
+    if (discover_all(scan, err) < 0)
+        return -1;
     if (scan->operands.count == 0 && scan->resume == NULL)
         return err_set(err, ERR_USAGE, 0, "expected at least one target");
     if (scan->resume != NULL && !scan->kind->is_resumable)

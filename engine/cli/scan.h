@@ -24,7 +24,7 @@ struct scan {
     bool help;
 
     /* Options, as given. */
-    struct text_list scanners, platforms, rules;
+    struct text_list scanners, platforms, rules, discover;
     const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key,
         *cache_folder, *resume;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "io/archive/tree.h"
 
 struct layer_scan {
     const struct layer_scan_options *options;
@@ -307,19 +306,22 @@ static int on_tree_entry_end(void *context, struct err *err) {
 static const struct tar_handler tree_events = {
     .entry = on_tree_entry, .data = on_tree_data, .entry_end = on_tree_entry_end, .problem = on_problem};
 
-struct layer_result *layer_scan_tree(struct layer_scan *scan, const char *folder) {
+struct layer_result *layer_scan_tree(struct layer_scan *scan, const struct tree_root *root,
+                                     const struct descriptor *named) {
     uint64_t started_ns = clock_ns();
-    struct digest none = {.algorithm = DIGEST_SHA256};
+    bool is_named = named->digest.algorithm != DIGEST_NONE;
     struct err err = {0};
-    if (!result_begin(scan, &none))
+    if (!result_begin(scan, &named->digest))
         return NULL;
-    scan->result->media_type = span_text("");
+    scan->result->media_type = arena_copy(&scan->result->arena, named->media_type);
     if (digest_stream_begin(scan->packed, DIGEST_SHA256, &err) < 0 ||
-        tree_walk(folder, &tree_events, scan, scan->options->stop, &err) < 0) {
+        tree_walk(root, &tree_events, scan, scan->options->stop, &err) < 0) {
         bool nothing = scan->result->file_count == 0 || err.code == ERR_CANCELED;
         layer_result_error(scan->result, STAGE_WALK, (struct span){NULL, 0}, NULL, &err,
                            nothing ? SCAN_FAILED : SCAN_PARTIAL);
     }
-    scan->result->digest = digest_stream_end(scan->packed);
+    struct digest contents = digest_stream_end(scan->packed);
+    if (!is_named)
+        scan->result->digest = contents;
     return result_end(scan, started_ns);
 }

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "engine/pipeline/inspect.h"
-#include "io/archive/tar.h"
+#include "io/archive/tree.h"
 #include "io/codec/codec.h"
 #include "io/source/manifest.h"
 #include "io/source/stream.h"
@@ -32,7 +32,10 @@ void layer_scan_free(struct layer_scan *scan);
 struct layer_result *layer_scan_stream(struct layer_scan *scan, const struct descriptor *descriptor,
                                        const struct digest *diff_id, struct stream *stream);
 
-/* The same for a folder on disk. The result's digest is SHA-256 over every entry's path, kind, mode and body. */
-struct layer_result *layer_scan_tree(struct layer_scan *scan, const char *folder);
+/* The same for a folder on disk. `named` is what the layer is called: the diff_id of a layer that a local store has
+ * unpacked. Nothing can be verified there, for the tar is gone. DIGEST_NONE: the layer is called by its contents, the
+ * SHA-256 over every entry's path, kind, mode and body. */
+struct layer_result *layer_scan_tree(struct layer_scan *scan, const struct tree_root *root,
+                                     const struct descriptor *named);
 
 #endif

@@ -68,8 +68,12 @@ struct image_facts *plan_facts_new(struct plan *plan) {
     return facts;
 }
 
+struct image_facts *plan_facts_find(const struct plan *plan, const struct digest *digest) {
+    return map_get(&plan->facts_by_digest, digest_key(digest));
+}
+
 struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new) {
-    struct image_facts *facts = map_get(&plan->facts_by_digest, digest_key(digest));
+    struct image_facts *facts = plan_facts_find(plan, digest);
     *ret_new = facts == NULL;
     if (facts != NULL)
         return facts;
@@ -164,16 +168,30 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
 }
 
 size_t plan_tree_add(struct plan *plan, struct source *source, const struct source_reference *reference,
-                     const char *folder, const struct digest *digest) {
+                     const struct tree_root *root, const struct digest *diff_id, uint64_t size) {
+    bool is_named = diff_id->algorithm != DIGEST_NONE;
+    char text[DIGEST_TEXT_SIZE];
+    /* A difference depends on what is below it: the same diff_id over another parent is another layer. */
+    const char *place_name = root->kind == TREE_DIFFERENCE ? root->path : "";
+    const char *key = arena_format(&plan->arena, "%p %s %s", (const void *)source,
+                                   is_named ? digest_text(diff_id, text) : "", place_name);
+    void *known = is_named && key != NULL ? map_get(&plan->layers_by_digest, span_text(key)) : NULL;
+    if (known != NULL)
+        return (uintptr_t)known - 1;
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
-    if (layer == NULL)
+    void **place =
+        layer == NULL || key == NULL || !is_named ? NULL : map_put(&plan->layers_by_digest, span_text(key), NULL);
+    if (layer == NULL || key == NULL || (is_named && place == NULL))
         return SIZE_MAX;
-    layer->tree = folder;
+    layer->tree = root;
     layer->source = source;
     layer->reference = *reference;
-    layer->descriptor.media_type = span_text("");
-    layer->descriptor.digest = *digest;
-    return layer_place(plan, layer);
+    layer->descriptor = (struct descriptor){.digest = *diff_id, .media_type = span_text(""), .size = size};
+    layer->diff_id = *diff_id;
+    size_t index = layer_place(plan, layer);
+    if (place != NULL && index != SIZE_MAX)
+        *place = (void *)(uintptr_t)(index + 1);
+    return index;
 }
 
 /* ---- order ---- */

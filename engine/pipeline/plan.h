@@ -49,7 +49,7 @@ struct planned_layer {
     struct digest diff_id; /* DIGEST_NONE: not known */
     struct source *source; /* one of those that hold it */
     struct source_reference reference;
-    const char *tree;             /* a folder in place of a blob, or NULL */
+    const struct tree_root *tree; /* a folder in place of a blob, or NULL */
     struct span first_reference;  /* the smallest reference that holds it: the `target` of its error rows */
     size_t image_count;           /* that hold it */
     struct layer_summary summary; /* once it was scanned or found in the cache */
@@ -82,6 +82,8 @@ bool plan_intern_platform(struct plan *plan, const struct platform *platform, st
 
 /* Facts of their own: of what has no digest, or failed before it had one. NULL when memory is short. */
 struct image_facts *plan_facts_new(struct plan *plan);
+/* Those of a digest, or NULL. */
+struct image_facts *plan_facts_find(const struct plan *plan, const struct digest *digest);
 /* Those of a digest, made where they are new; NULL when memory is short. */
 struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new);
 
@@ -102,9 +104,11 @@ void plan_target_error(struct plan *plan, struct span target, enum stage stage, 
  */
 size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                       const struct descriptor *descriptor, const struct digest *diff_id);
-/* A layer that is a folder on disk: named by `digest` where that is known (DIGEST_NONE: by its contents). */
+/* The layer that stands for a folder on disk. `diff_id` is what a local store's layer is called: such a layer is one of
+ * its source alone, for a folder cannot be checked against its name, and a store must not answer for another source's
+ * layers. DIGEST_NONE: a layer of its own, named by its contents. */
 size_t plan_tree_add(struct plan *plan, struct source *source, const struct source_reference *reference,
-                     const char *folder, const struct digest *digest);
+                     const struct tree_root *root, const struct digest *diff_id, uint64_t size);
 
 /* Drops what is too old or not among the newest of its repository. Before plan_order(); false when memory is short. */
 bool plan_select(struct plan *plan, const struct selection *selection);

@@ -136,6 +136,18 @@ static void task_fail(struct task *task, enum stage stage, const struct err *err
     image_add(task, facts);
 }
 
+/* What a digest stands for is the same wherever it is, but for a local store's unpacked layers: those are its own. */
+static struct image_facts *facts_of(struct task *task, const struct digest *digest, bool *ret_fresh) {
+    struct plan *plan = task->resolve->plan;
+    if (task->source->ops->tree == NULL)
+        return plan_facts_of(plan, digest, ret_fresh);
+    struct image_facts *facts = plan_facts_new(plan);
+    if (facts != NULL)
+        facts->digest = *digest;
+    *ret_fresh = true;
+    return facts;
+}
+
 static void task_skip(struct task *task, const struct digest *digest, struct span media_type, const char *reason) {
     struct plan *plan = task->resolve->plan;
     bool fresh = false;
@@ -155,11 +167,14 @@ static void task_skip(struct task *task, const struct digest *digest, struct spa
     image_add(task, facts);
 }
 
-/* A folder in place of each layer, or the layers' blobs. */
+/* A folder in place of the layer, where a local store has unpacked it, or the layer's blob. */
 static size_t layer_add(struct task *task, const struct descriptor *descriptor, size_t index,
                         const struct digest *diff_id) {
     struct plan *plan = task->resolve->plan;
-    (void)index;
+    const struct source_ops *ops = task->source->ops;
+    const struct tree_root *root = ops->tree == NULL ? NULL : ops->tree(task->source, &task->reference, index);
+    if (root != NULL)
+        return plan_tree_add(plan, task->source, &task->reference, root, diff_id, descriptor->size);
     return plan_layer_add(plan, task->source, &task->reference, descriptor, diff_id);
 }
 
@@ -315,7 +330,7 @@ static void on_config(void *context, struct span bytes, const struct digest *dig
 static bool facts_begin(struct task *task, const struct digest *digest) {
     struct err err = {0};
     bool fresh = false;
-    task->facts = plan_facts_of(task->resolve->plan, digest, &fresh);
+    task->facts = facts_of(task, digest, &fresh);
     if (task->facts == NULL) {
         task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
         return false;
@@ -466,13 +481,13 @@ static bool digest_recall(struct task *task, const struct digest *digest) {
     struct err err = {0};
     struct span value;
     bool fresh = false;
-    task->facts = map_get(&resolve->plan->facts_by_digest, span_make(digest->bytes, digest_size(digest->algorithm)));
+    task->facts = task->source->ops->tree != NULL ? NULL : plan_facts_find(resolve->plan, digest);
     if (task->facts != NULL) {
         image_add(task, task->facts);
         return true;
     }
     if (cached(resolve, CACHE_IMAGE, digest, &value)) {
-        task->facts = plan_facts_of(resolve->plan, digest, &fresh);
+        task->facts = facts_of(task, digest, &fresh);
         if (task->facts == NULL)
             task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
         else
@@ -539,7 +554,7 @@ static int tree_add(struct resolve *resolve, struct source *source, const struct
     static const struct digest unknown = {.algorithm = DIGEST_NONE};
     struct plan *plan = resolve->plan;
     struct image_facts *facts = plan_facts_new(plan);
-    size_t index = plan_tree_add(plan, source, reference, source->ops->tree(source), &unknown);
+    size_t index = plan_tree_add(plan, source, reference, source->ops->tree(source, reference, 0), &unknown, 0);
     if (facts != NULL)
         facts->layers = arena_alloc(&plan->arena, sizeof *facts->layers);
     if (facts == NULL || index == SIZE_MAX || facts->layers == NULL)
@@ -560,7 +575,7 @@ static void on_reference(void *context, struct source *source, const struct sour
     if (reference->has_created && !selection_wants_time(selection, reference->created_utc_s))
         return;
     resolve->found++;
-    if (source->ops->tree != NULL) {
+    if (source->ops->manifest == NULL) { /* a root file system */
         if (tree_add(resolve, source, reference, &err) < 0)
             plan_target_error(resolve->plan, reference->text, STAGE_RESOLVE, &err);
         return;

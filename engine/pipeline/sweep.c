@@ -98,7 +98,7 @@ static void *scan_thread(void *context) {
     while ((job = queue_pop(&sweep->ready)) != NULL) {
         struct planned_layer *layer = job->layer;
         layer->result = layer->tree != NULL
-                            ? layer_scan_tree(scan, layer->tree)
+                            ? layer_scan_tree(scan, layer->tree, &layer->descriptor)
                             : layer_scan_stream(scan, &layer->descriptor, &layer->diff_id, &job->stream);
         job->secrets = layer->result == NULL ? 0 : layer->result->secrets.count;
         job->lost = layer->result == NULL;

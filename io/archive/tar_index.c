@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "io/codec/codec.h"
+#include "io/file/spool.h"
 
 #define READ_BYTES ((size_t)64 * 1024)
 /* Between two seeks: a header, with what often stands before it in a PAX archive. */
@@ -21,6 +22,7 @@ struct tar_index {
     char *path;    /* for texts */
     uint64_t size; /* of the file */
     const char *packing;
+    bool spooled;       /* `fd` is the archive unpacked */
     struct arena arena; /* the members' paths */
     struct map map;     /* path → number of the member + 1 */
     VEC(struct tar_member) members;
@@ -30,6 +32,9 @@ struct tar_index {
 struct listing {
     struct tar_index *index;
     struct tar *tar;
+    struct codec *codec;
+    bool want_spool;
+    struct spool spool; /* of a packed archive's bytes; closed where there is none, or no room for one */
 };
 
 size_t tar_index_count(const struct tar_index *index) { return index->members.count; }
@@ -82,8 +87,21 @@ static int member_add(void *context, const struct tar_entry *entry, struct err *
 
 static const struct tar_handler listing_handler = {.entry = member_add};
 
+static bool is_packed(const char *packing) { return strcmp(packing, "plain") != 0; }
+
 static int listing_push(void *context, struct span piece, struct err *err) {
-    return tar_push(((struct listing *)context)->tar, piece, err);
+    struct listing *listing = context;
+    struct err failure = {0};
+    /* Without a spool everything works, only slower: its failures are nobody's. */
+    if (listing->want_spool && listing->spool.fd < 0 && is_packed(codec_name(listing->codec)))
+        (void)spool_open(&listing->spool, &failure);
+    if (listing->spool.fd >= 0 && failure.code == ERR_NONE)
+        (void)spool_add(&listing->spool, piece, &failure);
+    if (failure.code != ERR_NONE) {
+        spool_close(&listing->spool);
+        listing->want_spool = false;
+    }
+    return tar_push(listing->tar, piece, err);
 }
 
 /* Goes on from where the parser is, from header to header. */
@@ -131,13 +149,12 @@ static int list_all(struct listing *listing, struct codec *codec, uint8_t *data,
     if (file_read_at_offset(index, 0, data, READ_BYTES, &size, err) < 0 ||
         codec_push(codec, span_make(data, size), listing_push, listing, err) < 0)
         return -1;
-    bool plain = strcmp(codec_name(codec), "plain") == 0;
-    int result = plain ? list_plain(listing, err) : list_packed(listing, codec, data, size, err);
+    int result = is_packed(codec_name(codec)) ? list_packed(listing, codec, data, size, err) : list_plain(listing, err);
     index->packing = codec_name(codec); /* after the end: of a file of a few bytes it is not known before */
     return result;
 }
 
-static int list(struct tar_index *index, struct err *err) {
+static int list(struct tar_index *index, bool want_spool, struct err *err) {
     AUTO_TAR struct tar *tar = NULL;
     AUTO_CODEC struct codec *codec = NULL;
     AUTO_FREE uint8_t *data = mem_alloc(READ_BYTES);
@@ -145,8 +162,18 @@ static int list(struct tar_index *index, struct err *err) {
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", index->path);
     if (tar_new(&tar, err) < 0 || codec_new(&codec, err) < 0)
         return -1;
-    struct listing listing = {.index = index, .tar = tar};
-    return list_all(&listing, codec, data, err) < 0 ? err_wrap(err, "%s", index->path) : 0;
+    struct listing listing = {
+        .index = index, .tar = tar, .codec = codec, .want_spool = want_spool, .spool = {.fd = -1}};
+    int result = list_all(&listing, codec, data, err) < 0 ? err_wrap(err, "%s", index->path) : 0;
+    if (result == 0 && listing.spool.fd >= 0) {
+        (void)close(index->fd);
+        index->fd = listing.spool.fd;
+        index->size = listing.spool.size;
+        index->spooled = true;
+        listing.spool.fd = -1;
+    }
+    spool_close(&listing.spool);
+    return result;
 }
 
 static int file_open(struct tar_index *index, const char *path, struct err *err) {
@@ -160,13 +187,45 @@ static int file_open(struct tar_index *index, const char *path, struct err *err)
     if (fstat(index->fd, &status) != 0)
         return err_set(err, ERR_IO, errno, "%s: %s", path, strerror(errno));
     if (!S_ISREG(status.st_mode))
-        return err_set(err, ERR_UNSUPPORTED, 0, "%s: expected a regular file, for an archive is read in any order",
+        return err_set(err, ERR_UNSUPPORTED, 0,
+                       "%s: expected a regular file, for an archive is read in any order; \"-\" is standard input",
                        path);
     index->size = (uint64_t)status.st_size;
     return 0;
 }
 
-int tar_index_open(const char *path, struct tar_index **ret_index, struct err *err) {
+/* A file is read where it is; what can be read only once goes into a temporary file first. */
+static int descriptor_take(struct tar_index *index, int fd, const char *name, struct err *err) {
+    struct stat status;
+    struct spool spool;
+    index->path = mem_text(name, strlen(name));
+    AUTO_FREE uint8_t *data = mem_alloc(READ_BYTES);
+    if (index->path == NULL || data == NULL)
+        return err_set(err, ERR_NOMEM, 0, "%s: out of memory", name);
+    if (fstat(fd, &status) != 0)
+        return err_set(err, ERR_IO, errno, "%s: %s", name, strerror(errno));
+    if (S_ISREG(status.st_mode) && lseek(fd, 0, SEEK_CUR) == 0) {
+        index->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        index->size = (uint64_t)status.st_size;
+        return index->fd < 0 ? err_set(err, ERR_IO, errno, "%s: %s", name, strerror(errno)) : 0;
+    }
+    if (spool_open(&spool, err) < 0)
+        return err_wrap(err, "%s", name);
+    int result = 0;
+    ssize_t got = 1;
+    while (result == 0 && got != 0) {
+        got = read(fd, data, READ_BYTES);
+        if (got > 0)
+            result = spool_add(&spool, span_make(data, (size_t)got), err);
+        else if (got < 0 && errno != EINTR)
+            result = err_set(err, ERR_IO, errno, "%s", strerror(errno));
+    }
+    index->fd = spool.fd; /* closed with the index, whatever went wrong */
+    index->size = spool.size;
+    return result < 0 ? err_wrap(err, "%s", name) : 0;
+}
+
+static int index_open(int fd, const char *path, bool want_spool, struct tar_index **ret_index, struct err *err) {
     AUTO_TAR_INDEX struct tar_index *index = mem_zalloc(sizeof *index);
     if (index == NULL)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", path);
@@ -176,10 +235,23 @@ int tar_index_open(const char *path, struct tar_index **ret_index, struct err *e
     index->packing = "unknown";
     arena_init(&index->arena, 0, LIMIT_ARCHIVE_INDEX_BYTES);
     map_init(&index->map, seed);
-    if (file_open(index, path, err) < 0 || list(index, err) < 0)
+    if ((fd < 0 ? file_open(index, path, err) : descriptor_take(index, fd, path, err)) < 0 ||
+        list(index, want_spool, err) < 0)
         return -1;
     *ret_index = STEAL(index);
     return 0;
+}
+
+int tar_index_open(const char *path, struct tar_index **ret_index, struct err *err) {
+    return index_open(-1, path, true, ret_index, err);
+}
+
+int tar_index_open_fd(int fd, const char *name, struct tar_index **ret_index, struct err *err) {
+    return index_open(fd, name, true, ret_index, err);
+}
+
+int tar_index_open_list(const char *path, struct tar_index **ret_index, struct err *err) {
+    return index_open(-1, path, false, ret_index, err);
 }
 
 void tar_index_close(struct tar_index *index) {
@@ -243,7 +315,7 @@ int tar_member_open(const struct tar_index *index, const struct tar_member *memb
         return err_set(err, ERR_UNSUPPORTED, 0, "%s: member \"%s\": expected a file, found a %s%s", index->path,
                        text_quote(member->path, quoted, sizeof quoted), member->sparse ? "sparse " : "",
                        tar_kind_name(member->kind));
-    bool packed = strcmp(index->packing, "plain") != 0;
+    bool packed = !index->spooled && is_packed(index->packing);
     size_t buffer_size = packed ? READ_BYTES : CODEC_PIECE_BYTES;
     AUTO_TAR_STREAM struct tar_stream *stream = mem_alloc(sizeof *stream + buffer_size);
     if (stream == NULL)

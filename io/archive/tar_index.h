@@ -1,6 +1,8 @@
 /* The member list of a tar file on disk (docker-archive, oci-archive), and its members' bytes. A plain tar
  * is indexed by seeking from header to header; a gzip or zstd one is unpacked once to find out what is in
- * it. Nothing is extracted.
+ * it, into a temporary file without a name (io/file/spool.h) that members are then read from. Where there
+ * is no room for that, reading a member unpacks everything before it once more: slow, and the same bytes.
+ * Nothing is extracted.
  *
  * The file must not change while the index is open. An index is read-only once open: any number of threads
  * may find, read and stream members at the same time; each stream belongs to one thread at a time.
@@ -29,6 +31,11 @@ struct tar_member {
 /* Opens `path` and lists it. NOTFOUND, IO, FORMAT (not a tar, damaged), LIMIT (members, paths),
  * UNSUPPORTED (packing). */
 int tar_index_open(const char *path, struct tar_index **ret_index, struct err *err);
+/* The same of what is read from `fd`, which stays the caller's: standard input. A pipe is read to its end, into a
+ * temporary file. `name` is for texts. LIMIT and IO also where there is no room for it. */
+int tar_index_open_fd(int fd, const char *name, struct tar_index **ret_index, struct err *err);
+/* The same for who wants the list alone: nothing is kept of a packed archive. */
+int tar_index_open_list(const char *path, struct tar_index **ret_index, struct err *err);
 void tar_index_close(struct tar_index *index);
 CLEANUP_DEFINE(tar_index, struct tar_index, tar_index_close)
 #define AUTO_TAR_INDEX AUTO(cleanup_tar_index)
@@ -47,8 +54,7 @@ int tar_index_find(const struct tar_index *index, struct span path, const struct
  * UNSUPPORTED for a member that is not a plain file. */
 int tar_index_read(const struct tar_index *index, const struct tar_member *member, struct buf *buf, struct err *err);
 
-/* One member's bytes, pulled. The index must outlive the stream. In a packed archive everything before the
- * member is unpacked first, so the cost of a read is the whole way to it. */
+/* One member's bytes, pulled. The index must outlive the stream. */
 struct tar_stream;
 int tar_member_open(const struct tar_index *index, const struct tar_member *member, struct tar_stream **ret_stream,
                     struct err *err);

@@ -9,7 +9,7 @@ static int open_report(const char *path, struct err *err) {
     return err_set(err, err_code_of_open(sys), sys, "%s: %s", path, strerror(sys));
 }
 
-static int read_all(int fd, const char *name, struct buf *buf, struct err *err) {
+int file_read_open(int fd, const char *name, struct buf *buf, struct err *err) {
     struct stat status;
     if (fstat(fd, &status) != 0)
         return err_set(err, ERR_IO, errno, "%s: %s", name, strerror(errno));
@@ -57,7 +57,56 @@ int file_read_at(int directory, const char *path, bool follow, struct buf *buf, 
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL,
                     flags & ~O_NONBLOCK); /* O_NONBLOCK was only for opening: a FIFO must not hang us there */
-    return read_all(fd, path, buf, err);
+    return file_read_open(fd, path, buf, err);
+}
+
+/* Opens one component; a link in its place is told from a name that is not there. */
+static int component_open(int directory, const char *name, int flags, const char *path, struct err *err) {
+    struct stat status;
+    int fd = openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    int sys = errno;
+    if ((sys == ELOOP || sys == ENOTDIR) && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(status.st_mode))
+        return err_set(err, ERR_FORMAT, sys, "%s: expected no symbolic link, found one at '%s': it is not followed",
+                       path, name);
+    errno = sys;
+    return open_report(path, err);
+}
+
+int file_open_beneath(int directory, const char *path, int flags, struct err *err) {
+    char name[NAME_MAX + 1];
+    struct span rest = span_text(path);
+    int at = directory;
+    for (;;) {
+        size_t slash = span_index(rest, '/', 0);
+        bool last = slash == SIZE_MAX;
+        size_t size = last ? rest.size : slash;
+        int next = -1;
+        memcpy(name, rest.data, size < sizeof name ? size : 0);
+        name[size < sizeof name ? size : 0] = '\0';
+        if (size == 0 || size >= sizeof name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            (void)err_set(err, ERR_FORMAT, 0, "%s: expected a path that stays beneath its folder", path);
+        else
+            next = component_open(at, name, last ? flags : O_PATH | O_DIRECTORY, path, err);
+        if (at != directory)
+            (void)close(at);
+        if (last || next < 0)
+            return next;
+        at = next;
+        rest = span_from(rest, slash + 1);
+    }
+}
+
+int file_read_beneath(int directory, const char *path, struct buf *buf, struct err *err) {
+    struct stat status;
+    AUTO_CLOSE int fd = file_open_beneath(directory, path, O_RDONLY | O_NONBLOCK, err);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return err_set(err, ERR_IO, 0, "%s: expected a regular file", path);
+    return file_read_open(fd, path, buf, err);
 }
 
 int file_map_open(const char *path, struct file_map *ret_map, struct err *err) {

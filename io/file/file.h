@@ -12,6 +12,16 @@ int file_read(const char *path, struct buf *buf, struct err *err);
  * followed, and only a regular file is read, for a pipe would keep us waiting. */
 int file_read_at(int directory, const char *path, bool follow, struct buf *buf, struct err *err);
 
+/* The same of a file that is open; `name` is for texts. The descriptor stays the caller's. */
+int file_read_open(int fd, const char *name, struct buf *buf, struct err *err);
+
+/* Opens what stands beneath a folder when every name on the way is a stranger's: no link is followed at any component,
+ * and "..", "." and absolute paths are refused, so that nothing leads out of the folder. `flags` as open() takes them.
+ * Returns the descriptor, or -1: NOTFOUND, FORMAT (a link, or a path that climbs), IO. */
+int file_open_beneath(int directory, const char *path, int flags, struct err *err);
+/* Reads a whole regular file found so. Errors of file_read_at() too. */
+int file_read_beneath(int directory, const char *path, struct buf *buf, struct err *err);
+
 struct file_map {
     struct span bytes;
 };

@@ -1,6 +1,11 @@
 #include "io/source/layout.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
 #include "base/text.h"
+#include "io/file/file.h"
 
 const char *layout_blob_path(const struct digest *digest, char out[LAYOUT_PATH_SIZE]) {
     char text[DIGEST_TEXT_SIZE];
@@ -10,6 +15,34 @@ const char *layout_blob_path(const struct digest *digest, char out[LAYOUT_PATH_S
         *colon = '/';
     (void)snprintf(out, LAYOUT_PATH_SIZE, "blobs/%s", text);
     return out;
+}
+
+int layout_blob_open(int folder, const struct digest *digest, bool strict, struct err *err) {
+    char path[LAYOUT_PATH_SIZE];
+    struct stat status;
+    layout_blob_path(digest, path);
+    int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = strict ? file_open_beneath(folder, path, flags, err) : openat(folder, path, flags);
+    if (fd < 0)
+        return strict ? -1 : err_set(err, err_code_of_open(errno), errno, "%.26s…: %s", path, strerror(errno));
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        return fd;
+    (void)close(fd);
+    return err_set(err, ERR_FORMAT, 0, "%.26s…: expected a regular file", path);
+}
+
+void layout_blob_answer(int folder, const struct descriptor *descriptor, bool strict, size_t bytes_max,
+                        source_bytes_fn fn, void *context) {
+    struct err err = {0};
+    char path[LAYOUT_PATH_SIZE];
+    AUTO_BUF struct buf bytes;
+    AUTO_CLOSE int fd = layout_blob_open(folder, &descriptor->digest, strict, &err);
+    buf_init(&bytes, bytes_max);
+    if (fd < 0 || file_read_open(fd, layout_blob_path(&descriptor->digest, path), &bytes, &err) < 0 ||
+        source_verify(descriptor, buf_span(&bytes), &err) < 0)
+        fn(context, (struct span){NULL, 0}, NULL, &err);
+    else
+        fn(context, buf_span(&bytes), &descriptor->digest, NULL);
 }
 
 /* A ref.name annotation is a tag by the specification, a whole reference by several tools' habit: its tag is behind the

@@ -63,7 +63,7 @@ int source_open(const struct source_context *context, struct span target, struct
     char quoted[128];
     struct span location = {NULL, 0};
     const struct source_ops *ops = ops_find(target, &location);
-    if (ops != NULL && location.size == 0)
+    if (ops != NULL && location.size == 0 && !ops->location_is_optional)
         return err_set(err, ERR_USAGE, 0, "target '%s': expected something behind the colon",
                        text_quote(target, quoted, sizeof quoted));
     if (ops != NULL)

@@ -6,6 +6,7 @@
 #define TRAWL_SOURCE_H
 
 #include "base/arena.h"
+#include "io/archive/tree.h"
 #include "io/http/http.h"
 #include "io/loop/loop.h"
 #include "io/source/manifest.h"
@@ -61,6 +62,7 @@ typedef void (*source_head_fn)(void *context, const struct digest *digest, const
 struct source_ops {
     const char *kind;            /* the image table's target_kind */
     const char *const *prefixes; /* "oci:", "oci-dir:" …, ended by NULL; a source without any takes plain references */
+    bool location_is_optional;   /* nothing behind the prefix means the usual place */
     bool digests_are_unpacked;   /* layers are named by their diff_id: the digest of the unpacked bytes */
     /* `location` is the target without its prefix. Light work only: a folder's or an archive's list of contents. */
     int (*open)(const struct source_context *context, struct span target, struct span location,
@@ -82,8 +84,10 @@ struct source_ops {
     /* A large blob into the stream; failures end the stream. Whoever reads it verifies the digest. */
     void (*stream)(struct source *source, const struct source_reference *reference, const struct descriptor *descriptor,
                    struct stream *stream);
-    /* The folder of a root file system: what is scanned in place of layers; NULL for all others. */
-    const char *(*tree)(struct source *source);
+    /* Sources that hold layers unpacked: the folder of a layer, counted from the lowest one of the manifest, which is
+     * then walked in place of stream(). Lives in the run's arena. NULL where it is not there: stream() says why. NULL
+     * itself for all other sources. A root file system has no manifest() and is one such layer. */
+    const struct tree_root *(*tree)(struct source *source, const struct source_reference *reference, size_t layer);
     void (*close)(struct source *source);
 };
 

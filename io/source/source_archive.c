@@ -1,6 +1,7 @@
 /* Images in one tar file, packed or not: OCI layouts (`oci-archive:`) and what `docker save` writes
- * (`docker-archive:`). Opening reads the member list, which blocks; so does a small blob. Layers are pulled by the scan
- * thread that wants them.
+ * (`docker-archive:`). "-" is standard input. Opening reads the member list, which blocks; so does a small blob. Layers
+ * are pulled by the scan thread that wants them. What is packed or comes through a pipe goes into a temporary file
+ * without a name first, for manifests and layers stand in any order.
  *
  * A docker archive has no manifests: manifest.json names a configuration and layer members. One OCI-like manifest is
  * made of each item, so that nothing behind this file knows the difference; layers are named by the diff_ids of the
@@ -13,6 +14,7 @@
 #include "io/source/layout.h"
 #include "io/source/reference.h"
 #include "io/source/source.h"
+#include "io/source/store.h"
 
 struct archive_layer {
     struct digest digest;
@@ -88,9 +90,11 @@ static int archive_new(const struct source_context *context, const struct source
     }
     *archive = (struct archive_source){.source = {ops, context}, .text = arena_copy(context->arena, target)};
     buf_init(&archive->layout_index, LIMIT_PAGE_BYTES);
-    if (tar_index_open(path, &archive->index, err) < 0) {
+    bool piped = span_is(location, "-");
+    if ((piped ? tar_index_open_fd(STDIN_FILENO, "standard input", &archive->index, err)
+               : tar_index_open(path, &archive->index, err)) < 0) {
         archive_close(&archive->source);
-        return err_wrap(err, "archive %s", path);
+        return piped ? -1 : err_wrap(err, "archive %s", path);
     }
     *ret_archive = archive;
     return 0;
@@ -214,6 +218,9 @@ static int docker_archive_open(const struct source_context *context, struct span
         result = json_parse(context->arena, buf_span(&json), doc_limits_default(), &root, err);
     if (result == 0 && !doc_is(root, DOC_ARRAY))
         result = err_set(err, ERR_FORMAT, 0, "manifest.json: expected an array of images");
+    if (result == 0 && root->count > LIMIT_INDEX_MANIFESTS)
+        result = err_set(err, ERR_LIMIT, 0, "manifest.json: expected at most %zu images, found %zu",
+                         LIMIT_INDEX_MANIFESTS, root->count);
     if (result == 0) {
         archive->items = arena_array(context->arena, root->count, sizeof *archive->items);
         if (archive->items == NULL)
@@ -260,7 +267,6 @@ static void docker_archive_manifest(struct source *source, const struct source_r
                                     const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
     struct archive_source *archive = (struct archive_source *)source;
     const struct archive_item *item = &archive->items[reference->item];
-    char digest[DIGEST_TEXT_SIZE];
     struct err err = item->err;
     (void)descriptor; /* there are no indexes in a docker archive */
     if (err.code != ERR_NONE) {
@@ -269,17 +275,16 @@ static void docker_archive_manifest(struct source *source, const struct source_r
     }
     AUTO_BUF struct buf json;
     buf_init(&json, LIMIT_MANIFEST_BYTES);
-    buf_format(
-        &json,
-        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":"
-        "{\"mediaType\":\"application/vnd.docker.container.image.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[",
-        item->config.size, digest_text(&item->config_digest, digest));
-    for (size_t i = 0; i < item->layer_count; i++)
-        buf_format(&json,
-                   "%s{\"mediaType\":\"application/vnd.docker.image.rootfs.diff.tar\",\"size\":%" PRIu64
-                   ",\"digest\":\"%s\"}",
-                   i == 0 ? "" : ",", item->layers[i].member->size, digest_text(&item->layers[i].digest, digest));
-    buf_text(&json, "]}");
+    struct digest *diff_ids = arena_array(source->context->arena, item->layer_count, sizeof *diff_ids);
+    uint64_t *sizes = arena_array(source->context->arena, item->layer_count, sizeof *sizes);
+    for (size_t i = 0; diff_ids != NULL && sizes != NULL && i < item->layer_count; i++) {
+        diff_ids[i] = item->layers[i].digest;
+        sizes[i] = item->layers[i].member->size;
+    }
+    if (diff_ids == NULL || sizes == NULL)
+        json.failed = true;
+    else
+        store_manifest_write(&json, &item->config_digest, item->config.size, diff_ids, sizes, item->layer_count);
     if (json.failed)
         fn(context, (struct span){NULL, 0}, NULL, (err_set(&err, ERR_NOMEM, 0, "docker archive: out of memory"), &err));
     else

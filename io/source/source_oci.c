@@ -1,7 +1,6 @@
 /* OCI image layouts: a folder with oci-layout, index.json and blobs/ALGORITHM/HEX. Spec: OCI image-spec
  * image-layout.md. Blob paths are made from parsed digests only, so no name of the layout ever becomes a path. */
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -83,15 +82,7 @@ static void oci_blob(struct source *source, const struct source_reference *refer
                      const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn, void *context) {
     struct oci_source *oci = (struct oci_source *)source;
     (void)reference;
-    char path[LAYOUT_PATH_SIZE];
-    struct err err = {0};
-    AUTO_BUF struct buf bytes;
-    buf_init(&bytes, bytes_max);
-    if (file_read_at(oci->folder, layout_blob_path(&descriptor->digest, path), false, &bytes, &err) < 0 ||
-        source_verify(descriptor, buf_span(&bytes), &err) < 0)
-        fn(context, (struct span){NULL, 0}, NULL, &err);
-    else
-        fn(context, buf_span(&bytes), &descriptor->digest, NULL);
+    layout_blob_answer(oci->folder, descriptor, false, bytes_max, fn, context);
 }
 
 static void oci_manifest(struct source *source, const struct source_reference *reference,
@@ -105,22 +96,12 @@ static void oci_stream(struct source *source, const struct source_reference *ref
     struct oci_source *oci = (struct oci_source *)source;
     (void)reference;
     char path[LAYOUT_PATH_SIZE];
-    struct stat status;
     struct err err = {0};
-    /* A pipe or a device in a blob's place must not hang the loop. */
-    int fd = openat(oci->folder, layout_blob_path(&descriptor->digest, path),
-                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = layout_blob_open(oci->folder, &descriptor->digest, false, &err);
     if (fd < 0)
-        (void)err_set(&err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%.26s…: %s", path, strerror(errno));
-    else if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        (void)err_set(&err, ERR_FORMAT, 0, "%.26s…: expected a regular file", path);
-    if (err.code != ERR_NONE) {
-        if (fd >= 0)
-            (void)close(fd);
         stream_end(stream, &err);
-        return;
-    }
-    file_stream_start(source->context->loop, fd, path, stream);
+    else
+        file_stream_start(source->context->loop, fd, layout_blob_path(&descriptor->digest, path), stream);
 }
 
 static const char *const prefixes[] = {"oci:", "oci-dir:", "oci-layout:", NULL};
