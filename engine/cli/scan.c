@@ -51,8 +51,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"since", 0, OPTION_TEXT, &scan->since},
         {"newest", 0, OPTION_COUNT, &scan->newest},
         {"listing-api", 0, OPTION_TEXT, &scan->listing_api},
-        /* The last row, which ends the table for the commands that have one target. */
-        {scan->kind->is_resumable ? "discover" : NULL, 0, OPTION_LIST, &scan->discover},
+        {"discover", 0, OPTION_LIST, &scan->discover},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -245,18 +244,6 @@ static int signals_open(struct scan *scan, struct err *err) {
     return scan->sweep.signal_fd < 0 ? err_set(err, ERR_IO, errno, "signals: %s", strerror(errno)) : 0;
 }
 
-/* Operands are targets, or folders that become "dir:" targets. */
-static int targets_make(struct scan *scan, struct err *err) {
-    if (!scan->kind->is_of_folders)
-        return targets_read(&scan->arena, scan->operands.data, scan->operands.count, &scan->targets, err);
-    for (size_t i = 0; i < scan->operands.count; i++) {
-        const char *target = arena_format(&scan->arena, "dir:%s", scan->operands.data[i]);
-        if (target == NULL || !vec_push(&scan->targets, span_text(target)))
-            return err_set(err, ERR_NOMEM, 0, "options: out of memory");
-    }
-    return 0;
-}
-
 static void discover_notice(void *context, const char *text) {
     const struct scan *scan = context;
     if (!scan->quiet)
@@ -274,9 +261,21 @@ static int discover_all(struct scan *scan, struct err *err) {
                            "discover %s: found no layout, archive, store or root file system in it",
                            scan->discover.data[i]);
         for (size_t j = 0; j < list.count; j++) {
-            if (!vec_push(&scan->targets, span_text(list.targets[j])))
+            if (!text_list_add(&scan->arena, &scan->operands, list.targets[j]))
                 return err_set(err, ERR_NOMEM, 0, "discover: out of memory");
         }
+    }
+    return 0;
+}
+
+/* Operands are targets, or folders that become "dir:" targets. */
+static int targets_make(struct scan *scan, struct err *err) {
+    if (!scan->kind->is_of_folders)
+        return targets_read(&scan->arena, scan->operands.data, scan->operands.count, &scan->targets, err);
+    for (size_t i = 0; i < scan->operands.count; i++) {
+        const char *target = arena_format(&scan->arena, "dir:%s", scan->operands.data[i]);
+        if (target == NULL || !vec_push(&scan->targets, span_text(target)))
+            return err_set(err, ERR_NOMEM, 0, "options: out of memory");
     }
     return 0;
 }
@@ -297,11 +296,15 @@ static int settings_read(struct scan *scan, struct err *err) {
     scan->has_fail_on = scan->fail_on != NULL;
     if (scan->exit_code > 255)
         return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
-    if (scan->operands.count == 0 && scan->discover.count == 0 && scan->resume == NULL)
+    if (scan->discover.count > 0 && !scan->kind->is_resumable)
+        return err_set(err, ERR_USAGE, 0, "option --discover: only a sweep into a folder looks for targets");
+    if (discover_all(scan, err) < 0)
+        return -1;
+    if (scan->operands.count == 0 && scan->resume == NULL)
         return err_set(err, ERR_USAGE, 0, "expected at least one target");
     if (scan->resume != NULL && !scan->kind->is_resumable)
         return err_set(err, ERR_USAGE, 0, "option --resume: only a sweep into a folder can go on");
-    if (targets_make(scan, err) < 0 || discover_all(scan, err) < 0)
+    if (targets_make(scan, err) < 0)
         return -1;
     struct sweep_budget budget;
     if (selection_read(scan, err) < 0)

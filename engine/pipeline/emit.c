@@ -426,8 +426,7 @@ static int image_emit(struct emit_run *run, const struct planned_image *image, s
     for (size_t i = 0; result == 0 && i < view.facts->layer_count; i++)
         result = layer_store_get(run->options->layers, view.facts->layers[i], &run->layers[i], err);
     /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
-    bool is_tree = view.facts->layer_count == 1 && view.facts->digest.algorithm == DIGEST_NONE &&
-                   plan->layers.data[view.facts->layers[0]]->tree != NULL;
+    bool is_tree = image->source != NULL && image->source->ops->manifest == NULL;
     if (result == 0 && is_tree)
         view.digest = run->layers[0]->digest;
     status_settle(plan, view.facts);

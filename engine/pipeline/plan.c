@@ -68,30 +68,12 @@ struct image_facts *plan_facts_new(struct plan *plan) {
     return facts;
 }
 
-/* A digest's bytes, and whose folders they stand for. */
-struct facts_key {
-    uint8_t bytes[64];
-    const struct source *owner;
-};
-
-static struct span facts_key(struct facts_key *key, const struct source *owner, const struct digest *digest) {
-    if (owner == NULL)
-        return digest_key(digest);
-    memset(key, 0, sizeof *key);
-    memcpy(key->bytes, digest->bytes, sizeof key->bytes);
-    key->owner = owner;
-    return span_make(key, sizeof *key);
+struct image_facts *plan_facts_find(const struct plan *plan, const struct digest *digest) {
+    return map_get(&plan->facts_by_digest, digest_key(digest));
 }
 
-struct image_facts *plan_facts_find(const struct plan *plan, const struct source *owner, const struct digest *digest) {
-    struct facts_key key;
-    return map_get(&plan->facts_by_digest, facts_key(&key, owner, digest));
-}
-
-struct image_facts *plan_facts_of(struct plan *plan, const struct source *owner, const struct digest *digest,
-                                  bool *ret_new) {
-    struct image_facts *facts = plan_facts_find(plan, owner, digest);
-    struct facts_key key;
+struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new) {
+    struct image_facts *facts = plan_facts_find(plan, digest);
     *ret_new = facts == NULL;
     if (facts != NULL)
         return facts;
@@ -99,9 +81,7 @@ struct image_facts *plan_facts_of(struct plan *plan, const struct source *owner,
     if (facts == NULL)
         return NULL;
     facts->digest = *digest;
-    struct span name =
-        owner == NULL ? digest_key(&facts->digest) : arena_copy(&plan->arena, facts_key(&key, owner, digest));
-    void **place = name.data == NULL ? NULL : map_put(&plan->facts_by_digest, name, NULL);
+    void **place = map_put(&plan->facts_by_digest, digest_key(&facts->digest), NULL);
     if (place == NULL)
         return NULL;
     *place = facts;
@@ -188,26 +168,27 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
 }
 
 size_t plan_tree_add(struct plan *plan, struct source *source, const struct source_reference *reference,
-                     const struct tree_root *root, const struct digest *digest, uint64_t size) {
-    bool is_named = digest->algorithm != DIGEST_NONE;
+                     const struct tree_root *root, const struct digest *diff_id, uint64_t size) {
+    bool is_named = diff_id->algorithm != DIGEST_NONE;
     char text[DIGEST_TEXT_SIZE];
     /* A difference depends on what is below it: the same diff_id over another parent is another layer. */
-    const char *key = is_named ? arena_format(&plan->arena, "%p %s %s", (const void *)source, digest_text(digest, text),
-                                              root->kind == TREE_DIFFERENCE ? root->path : "")
-                               : "";
+    const char *place_name = root->kind == TREE_DIFFERENCE ? root->path : "";
+    const char *key = arena_format(&plan->arena, "%p %s %s", (const void *)source,
+                                   is_named ? digest_text(diff_id, text) : "", place_name);
     void *known = is_named && key != NULL ? map_get(&plan->layers_by_digest, span_text(key)) : NULL;
     if (known != NULL)
         return (uintptr_t)known - 1;
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
-    if (layer == NULL || key == NULL)
+    void **place =
+        layer == NULL || key == NULL || !is_named ? NULL : map_put(&plan->layers_by_digest, span_text(key), NULL);
+    if (layer == NULL || key == NULL || (is_named && place == NULL))
         return SIZE_MAX;
     layer->tree = root;
     layer->source = source;
     layer->reference = *reference;
-    layer->diff_id = *digest;
-    layer->descriptor = (struct descriptor){.digest = *digest, .media_type = span_text(""), .size = size};
-    void **place = is_named ? map_put(&plan->layers_by_digest, span_text(key), NULL) : NULL;
-    size_t index = is_named && place == NULL ? SIZE_MAX : layer_place(plan, layer);
+    layer->descriptor = (struct descriptor){.digest = *diff_id, .media_type = span_text(""), .size = size};
+    layer->diff_id = *diff_id;
+    size_t index = layer_place(plan, layer);
     if (place != NULL && index != SIZE_MAX)
         *place = (void *)(uintptr_t)(index + 1);
     return index;

@@ -82,13 +82,10 @@ bool plan_intern_platform(struct plan *plan, const struct platform *platform, st
 
 /* Facts of their own: of what has no digest, or failed before it had one. NULL when memory is short. */
 struct image_facts *plan_facts_new(struct plan *plan);
-/* Those of a digest, made where they are new; NULL when memory is short. `owner` is NULL, or the source whose folders
- * are scanned in place of blobs: what it has unpacked cannot be checked by any digest, and must not answer for the
- * images of other sources. */
-struct image_facts *plan_facts_of(struct plan *plan, const struct source *owner, const struct digest *digest,
-                                  bool *ret_new);
-/* NULL when there are none. */
-struct image_facts *plan_facts_find(const struct plan *plan, const struct source *owner, const struct digest *digest);
+/* Those of a digest, or NULL. */
+struct image_facts *plan_facts_find(const struct plan *plan, const struct digest *digest);
+/* Those of a digest, made where they are new; NULL when memory is short. */
+struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new);
 
 /* Adds a reference; texts must live as long as the plan. `source` may be NULL for a target that could not be opened.
  * False when memory is short. */
@@ -107,10 +104,11 @@ void plan_target_error(struct plan *plan, struct span target, enum stage stage, 
  */
 size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                       const struct descriptor *descriptor, const struct digest *diff_id);
-/* A layer that is a folder on disk: named by `digest` where that is known (DIGEST_NONE: by its contents). It is one of
- * its source alone, for nothing can check it. `size` orders the work. */
+/* The layer that stands for a folder on disk. `diff_id` is what a local store's layer is called: such a layer is one of
+ * its source alone, for a folder cannot be checked against its name, and a store must not answer for another source's
+ * layers. DIGEST_NONE: a layer of its own, named by its contents. */
 size_t plan_tree_add(struct plan *plan, struct source *source, const struct source_reference *reference,
-                     const struct tree_root *root, const struct digest *digest, uint64_t size);
+                     const struct tree_root *root, const struct digest *diff_id, uint64_t size);
 
 /* Drops what is too old or not among the newest of its repository. Before plan_order(); false when memory is short. */
 bool plan_select(struct plan *plan, const struct selection *selection);

@@ -115,11 +115,6 @@ static bool platform_wanted(const struct resolve *resolve, const struct platform
 
 /* ---- what the plan gets ---- */
 
-/* What is found in a source's own folders is nothing that a digest stands for. */
-static const struct source *facts_owner(const struct task *task) {
-    return task->source->ops->tree == NULL ? NULL : task->source;
-}
-
 static void image_add(struct task *task, struct image_facts *facts) {
     struct err err = {0};
     task->resolve->read++;
@@ -141,10 +136,22 @@ static void task_fail(struct task *task, enum stage stage, const struct err *err
     image_add(task, facts);
 }
 
+/* What a digest stands for is the same wherever it is, but for a local store's unpacked layers: those are its own. */
+static struct image_facts *facts_of(struct task *task, const struct digest *digest, bool *ret_fresh) {
+    struct plan *plan = task->resolve->plan;
+    if (task->source->ops->tree == NULL)
+        return plan_facts_of(plan, digest, ret_fresh);
+    struct image_facts *facts = plan_facts_new(plan);
+    if (facts != NULL)
+        facts->digest = *digest;
+    *ret_fresh = true;
+    return facts;
+}
+
 static void task_skip(struct task *task, const struct digest *digest, struct span media_type, const char *reason) {
     struct plan *plan = task->resolve->plan;
     bool fresh = false;
-    struct image_facts *facts = plan_facts_of(plan, facts_owner(task), digest, &fresh);
+    struct image_facts *facts = plan_facts_of(plan, digest, &fresh);
     struct span type = plan_intern(plan, media_type), text = plan_intern(plan, span_text(reason));
     struct err err = {0};
     if (facts == NULL || type.data == NULL || text.data == NULL) {
@@ -160,15 +167,14 @@ static void task_skip(struct task *task, const struct digest *digest, struct spa
     image_add(task, facts);
 }
 
-/* A folder in place of each layer, or the layers' blobs. */
+/* A folder in place of the layer, where a local store has unpacked it, or the layer's blob. */
 static size_t layer_add(struct task *task, const struct descriptor *descriptor, size_t index,
                         const struct digest *diff_id) {
     struct plan *plan = task->resolve->plan;
-    struct source *source = task->source;
-    const struct tree_root *root =
-        source->ops->tree == NULL ? NULL : source->ops->tree(source, &task->reference, index);
+    const struct source_ops *ops = task->source->ops;
+    const struct tree_root *root = ops->tree == NULL ? NULL : ops->tree(task->source, &task->reference, index);
     if (root != NULL)
-        return plan_tree_add(plan, source, &task->reference, root, diff_id, descriptor->size);
+        return plan_tree_add(plan, task->source, &task->reference, root, diff_id, descriptor->size);
     return plan_layer_add(plan, task->source, &task->reference, descriptor, diff_id);
 }
 
@@ -324,7 +330,7 @@ static void on_config(void *context, struct span bytes, const struct digest *dig
 static bool facts_begin(struct task *task, const struct digest *digest) {
     struct err err = {0};
     bool fresh = false;
-    task->facts = plan_facts_of(task->resolve->plan, facts_owner(task), digest, &fresh);
+    task->facts = facts_of(task, digest, &fresh);
     if (task->facts == NULL) {
         task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
         return false;
@@ -475,13 +481,13 @@ static bool digest_recall(struct task *task, const struct digest *digest) {
     struct err err = {0};
     struct span value;
     bool fresh = false;
-    task->facts = plan_facts_find(resolve->plan, facts_owner(task), digest);
+    task->facts = task->source->ops->tree != NULL ? NULL : plan_facts_find(resolve->plan, digest);
     if (task->facts != NULL) {
         image_add(task, task->facts);
         return true;
     }
     if (cached(resolve, CACHE_IMAGE, digest, &value)) {
-        task->facts = plan_facts_of(resolve->plan, facts_owner(task), digest, &fresh);
+        task->facts = facts_of(task, digest, &fresh);
         if (task->facts == NULL)
             task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
         else
