@@ -207,8 +207,13 @@ static void images_unite(struct plan *plan) {
     size_t kept = 0;
     for (size_t i = 0; i < plan->images.count; i++) {
         const struct planned_image *image = &plan->images.data[i];
-        if (kept > 0 && image->facts->digest.algorithm != DIGEST_NONE && image->facts == image[-1].facts &&
-            span_equal(image->text, image[-1].text))
+        /* A local store's facts are its own each time that it is opened: there, the text and the digest say it all. */
+        bool same = kept > 0 && image->facts->digest.algorithm != DIGEST_NONE &&
+                    (image->facts == image[-1].facts ||
+                     (image->source != NULL && image[-1].source != NULL && image->source->ops->tree != NULL &&
+                      image->source->ops == image[-1].source->ops &&
+                      digest_equal(&image->facts->digest, &image[-1].facts->digest)));
+        if (same && span_equal(image->text, image[-1].text))
             continue;
         plan->images.data[kept++] = *image;
     }

@@ -247,7 +247,7 @@ static void containerd_list(struct source *source, source_list_fn each, source_d
         reference.has_digest = true;
         reference.digest = image->digest;
         reference.item = i;
-        each(context, source, &reference);
+        (void)each(context, source, &reference); /* all is at hand: nothing to hold back */
     }
     done(context, NULL);
 }

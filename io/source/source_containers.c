@@ -49,7 +49,8 @@ struct stored_image {
     bool has_digest;
     const struct graph_root *root;
     const struct driver *driver;
-    const struct stored_layer **chain; /* lowest first; made when the manifest is asked for */
+    bool is_prepared;                  /* the next ones are made */
+    const struct stored_layer **chain; /* lowest first */
     size_t chain_count;
     struct err err; /* why there is no chain */
 };
@@ -432,7 +433,7 @@ static void containers_list(struct source *source, source_list_fn each, source_d
         reference.has_digest = entry->image->has_digest;
         reference.digest = entry->image->digest;
         reference.item = i;
-        each(context, source, &reference);
+        (void)each(context, source, &reference); /* all is at hand: nothing to hold back */
     }
     done(context, NULL);
 }
@@ -505,26 +506,47 @@ static int chain_check(const struct stored_image *image, struct span config_json
     return 0;
 }
 
+static int config_read(const struct stored_image *image, const struct descriptor *descriptor, struct buf *bytes,
+                       struct err *err) {
+    char name[DIGEST_TEXT_SIZE];
+    if (big_data_read(image, digest_text(&descriptor->digest, name), bytes, err) < 0)
+        return -1;
+    return source_verify(descriptor, buf_span(bytes), err);
+}
+
 static void containers_blob(struct source *source, const struct source_reference *reference,
                             const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn, void *context) {
-    struct containers_source *store = (struct containers_source *)source;
-    struct stored_image *image = image_of(source, reference);
-    char name[DIGEST_TEXT_SIZE];
     struct err err = {0};
     AUTO_BUF struct buf bytes;
     buf_init(&bytes, bytes_max);
-    image->err = (struct err){.code = ERR_NONE};
-    image->chain_count = 0;
-    if (chain_make(store, image, &image->err) < 0)
-        image->chain_count = 0;
-    if (big_data_read(image, digest_text(&descriptor->digest, name), &bytes, &err) < 0 ||
-        source_verify(descriptor, buf_span(&bytes), &err) < 0) {
+    if (config_read(image_of(source, reference), descriptor, &bytes, &err) < 0)
         fn(context, (struct span){NULL, 0}, NULL, &err);
+    else
+        fn(context, buf_span(&bytes), &descriptor->digest, NULL);
+}
+
+/* Once for each image, and from the store itself: who asks for a layer may know manifest and configuration from a
+ * cache. A configuration that cannot be read leaves nothing to compare with; the layers are then called by their
+ * contents. */
+static void chain_prepare(struct containers_source *store, struct stored_image *image) {
+    AUTO(arena_release) struct arena scratch;
+    AUTO_BUF struct buf bytes, config;
+    struct manifest manifest;
+    struct digest digest;
+    struct err missing = {0};
+    if (image->is_prepared)
         return;
-    }
-    if (image->err.code == ERR_NONE && chain_check(image, buf_span(&bytes), &image->err) < 0)
+    image->is_prepared = true;
+    arena_init(&scratch, 0, 0);
+    buf_init(&bytes, LIMIT_MANIFEST_BYTES);
+    buf_init(&config, LIMIT_CONFIG_BYTES);
+    int result = chain_make(store, image, &image->err);
+    if (result == 0 && manifest_bytes_read(image, &bytes, &digest, &missing) == 0 &&
+        manifest_parse(&scratch, buf_span(&bytes), &manifest, &missing) == 0 && manifest.kind == MANIFEST_IMAGE &&
+        config_read(image, &manifest.config, &config, &missing) == 0)
+        result = chain_check(image, buf_span(&config), &image->err);
+    if (result < 0)
         image->chain_count = 0;
-    fn(context, buf_span(&bytes), &descriptor->digest, NULL);
 }
 
 static const char *layer_path(struct arena *arena, const struct driver *driver, const struct stored_layer *layer) {
@@ -544,6 +566,7 @@ static const struct tree_root *containers_tree(struct source *source, const stru
                                                size_t layer) {
     struct stored_image *image = image_of(source, reference);
     struct arena *arena = source->context->arena;
+    chain_prepare((struct containers_source *)source, image);
     if (layer >= image->chain_count)
         return NULL;
     const struct stored_layer *stored = image->chain[layer], *below = layer == 0 ? NULL : image->chain[layer - 1];

@@ -319,7 +319,7 @@ static void docker_list(struct source *source, source_list_fn each, source_done_
             return;
         }
         reference.item = i;
-        each(context, source, &reference);
+        (void)each(context, source, &reference); /* all is at hand: nothing to hold back */
     }
     if (docker->containerd != NULL)
         docker->containerd->ops->list(docker->containerd, each, done, context);

@@ -106,11 +106,14 @@ int store_reference_make(struct source *source, const char *prefix, struct span 
     if (known.data == NULL || text == NULL)
         return err_set(err, ERR_NOMEM, 0, "store: out of memory");
     bool is_reference = named && reference_parse(known, &parsed, NULL) == 0;
+    struct span repository = known;
+    if (is_reference) { /* all that stands before the tag and the digest */
+        const uint8_t *end = parsed.repository.data + parsed.repository.size;
+        repository.size = (size_t)(end - known.data);
+    }
     *ret_reference = (struct source_reference){.text = span_text(text),
-                                               .registry = is_reference ? parsed.registry : span_text(""),
-                                               .repository = is_reference ? parsed.repository
-                                                             : named      ? known
-                                                                          : span_text(prefix),
+                                               .registry = span_text(""),
+                                               .repository = named ? repository : span_text(prefix),
                                                .tag = is_reference ? parsed.tag : (struct span){NULL, 0}};
     return 0;
 }

@@ -33,7 +33,8 @@ bool store_name_matches(struct span wanted, struct span name, struct span id);
 const char *store_prefix(struct arena *arena, struct span target, struct span location,
                          const struct store_location *parsed);
 
-/* A reference to an image. `name` empty: the text is made of the id. Text lives in the run's arena; NOMEM. */
+/* A reference to an image. `name` empty: the text is made of the id. The registry is empty, as for all that is local,
+ * and the repository has its host as the store has it. Text lives in the run's arena; NOMEM. */
 int store_reference_make(struct source *source, const char *prefix, struct span name, struct span id,
                          struct source_reference *ret_reference, struct err *err);
 

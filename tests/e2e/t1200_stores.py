@@ -126,9 +126,10 @@ def containers_cases():
             continue
         image, _ = same(driver, f"containers-storage:{root}", "containers-storage")
         equal((image["reference"], image["registry"], image["repository"], image["tag"], image["image_digest"]),
-              (f"containers-storage:[{root}]localhost/team/app:1", "localhost", "team/app", "1", manifest), f"{driver}: the image's row")
+              (f"containers-storage:[{root}]localhost/team/app:1", "", "localhost/team/app", "1", manifest), f"{driver}: the image's row")
         for form in (f"podman:[{driver}@{root}+/run]team/app:1", f"containers-storage:[{root}]@{image['config_digest'][7:19]}", image["reference"]):
             same(form, form, "containers-storage")
+        equal([len(rows_of(swept(f"podman:[{root}]", f"podman:[{root}]team/app:1"), x)) for x in ("image", "layer", "image_layer")], [1, 3, 3], f"{driver}: what is named twice is swept once")
         refused, _ = sweep(f"podman:[{root}]nothing")
         check(refused.status in (3, 4), f"a name that is not there: {refused.status}")
         environment = folder("storage.conf")
@@ -141,7 +142,28 @@ def containers_cases():
         shutil.rmtree(empty, ignore_errors=True)
         os.makedirs(empty)
         same("additional store", f"podman:[{driver}@{empty}+/run:{driver}.imagestore={root}]", "containers-storage")
+        cached_and_tampered(driver, root)
         hostile_containers(driver, root)
+
+
+def cached_and_tampered(driver, root):
+    """A cache that knows the image from elsewhere; and a store that is not what its digests say beside a layout that is."""
+    cache = ["--cache", folder("cache-" + driver)]
+    for name, stored in (("the layout", target + ":app"), ("the store", f"podman:{root}"), ("the store again", f"podman:{root}"), ("the layout again", target + ":app")):
+        equal(findings(swept(stored, *cache)), EXPECTED, f"{driver}, with a cache: {name}")
+    tampered = folder("tampered")
+    shutil.rmtree(tampered, ignore_errors=True)
+    run("cp", "-a", root, tampered)
+    with open(f"{tampered}/{driver}-layers/layers.json", encoding="utf-8") as file:
+        top = json.load(file)[-1]["id"]
+    write({"overlay": f"{tampered}/overlay/{top}/diff", "vfs": f"{tampered}/vfs/dir/{top}"}[driver] + "/app/node_modules/planted/package.json", module("planted")["app/node_modules/planted/package.json"])
+    alone = {r["package_set"] for r in rows_of(swept(target + ":app"), "image")}
+    for order in ([f"podman:{tampered}", target + ":app"], [target + ":app", f"podman:{tampered}"]):
+        out = swept(*order, *cache)
+        sets = {r["target_kind"]: r["package_set"] for r in rows_of(out, "image")}
+        names = {(r["package_set"], r["name"]) for r in rows_of(out, "package")}
+        equal(({sets["oci"]}, (sets["containers-storage"], "planted") in names, (sets["oci"], "planted") in names), (alone, True, False), f"{driver}: a tampered store says nothing of others, {order}")
+    equal(findings(swept(target + ":app", *cache)), EXPECTED, f"{driver}: nor does it stay in the cache")
 
 
 def hostile_containers(driver, pristine):
@@ -262,7 +284,7 @@ def docker_cases():
         return
     image, _ = same("docker", f"docker:[{root}]team/app:1", "docker")
     equal((image["reference"], image["registry"], image["repository"], image["tag"], image["image_digest"]),
-          (f"docker:[{root}]team/app:1", "docker.io", "team/app", "1", "sha256:" + ids[3]), "docker: the image's row")
+          (f"docker:[{root}]team/app:1", "", "team/app", "1", "sha256:" + ids[3]), "docker: the image's row")
     equal([r["reference"] for r in rows_of(swept(f"docker:[{root}]@{ids[2][:12]}"), "image")], [f"docker:[{root}]@{ids[2]}"], "docker: an intermediate image by its id")
     rows = rows_of(swept(f"docker:{root}"))
     equal({r["reference"] for r in rows if r["table"] == "image"},
@@ -394,7 +416,8 @@ def containerd_cases():
 # ---- archives: packed, through a pipe, without room for a temporary file ----
 
 def piped(name, command, body, environment=None, expect=0):
-    run_ = Run("image", command, "--format", "ndjson", stdin=body, environment=environment)
+    cache = ["--cache", folder("cache-of-pipes")] if environment else []
+    run_ = Run("image", command, "--format", "ndjson", *cache, stdin=body, environment=environment)
     equal(run_.status, expect, f"{name}: {run_.err}")
     return run_
 
