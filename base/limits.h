@@ -20,6 +20,9 @@
 #define LIMIT_HTTP_PROGRESS                                                                                            \
     LIMIT_MIB /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB                         \
                * may break more often than a manifest, yet each break must have moved us */
+#define LIMIT_HTTP_PAUSES_MS                                                                                           \
+    ((uint64_t)300000) /* between the attempts of one request in all, until it makes progress: a registry that is      \
+                        * down for longer is down for the night */
 #define LIMIT_HTTP_CHALLENGES                                                                                          \
     3u /* 401s that one request may answer between two progresses: no token yet, an expired one, and a race */
 #define LIMIT_HTTP_HEADER_BYTES (16 * LIMIT_KIB) /* one header value that is kept; signed URLs take 2 KiB */

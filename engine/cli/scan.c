@@ -1,6 +1,7 @@
 #include "engine/cli/scan.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
@@ -41,6 +42,11 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"sweep-id", 0, OPTION_TEXT, &scan->sweep_id},
         {"quiet", 'q', OPTION_FLAG, &scan->quiet},
         {"no-progress", 0, OPTION_FLAG, &scan->no_progress},
+        {"cert-file", 0, OPTION_TEXT, &scan->cert_file},
+        {"key-file", 0, OPTION_TEXT, &scan->key_file},
+        {"connections", 0, OPTION_COUNT, &scan->connections},
+        {"rate", 0, OPTION_SIZE, &scan->rate},
+        {"requests-per-second", 0, OPTION_COUNT, &scan->requests_per_second},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -158,10 +164,21 @@ static int signals_open(struct scan *scan, struct err *err) {
     return scan->sweep.signal_fd < 0 ? err_set(err, ERR_IO, errno, "signals: %s", strerror(errno)) : 0;
 }
 
+/* As many descriptors as we may have: connections, layers of layouts and shards are open at the same time. Nothing of
+ * ours uses select(2), for which the soft limit is kept low. */
+static void descriptors_raise(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* we work with what there is as well */
+}
+
 static int settings_read(struct scan *scan, struct err *err) {
     struct sweep_options *sweep = &scan->sweep;
     enum cpu_level level = CPU_SCALAR;
     char quoted[64];
+    descriptors_raise();
     scan->started_at = clock_utc_s();
     if (scanners_read(scan, err) < 0 || platforms_read(scan, err) < 0 ||
         loop_kind_parse(span_text(scan->io == NULL ? "auto" : scan->io), &sweep->loop_kind, err) < 0 ||
@@ -198,6 +215,11 @@ static int settings_read(struct scan *scan, struct err *err) {
         sweep->codec_limits.ratio_max = scan->ratio_max;
     sweep->http = (struct http_options){
         .ca_file = scan->ca_file,
+        .cert_file = scan->cert_file,
+        .key_file = scan->key_file,
+        .connections_per_host = (unsigned)(scan->connections > 1000 ? 1000 : scan->connections),
+        .rate = scan->rate,
+        .requests_per_second = (unsigned)(scan->requests_per_second > 1000000 ? 1000000 : scan->requests_per_second),
         .insecure = scan->insecure,
         .stall_timeout_ms = (unsigned)(scan->timeout_s > 86400 ? 86400000 : scan->timeout_s * 1000),
         .attempts_max = (unsigned)(scan->http_attempts > 100 ? 100 : scan->http_attempts),

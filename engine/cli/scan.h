@@ -17,6 +17,8 @@ struct scan {
     struct text_list scanners, platforms, rules;
     const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress;
+    const char *cert_file, *key_file;
+    uint64_t connections, rate, requests_per_second;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
 
     /* What they lead to. */

@@ -60,8 +60,7 @@ static int spawn(struct helper *helper, int input, int output) {
     (void)posix_spawnattr_setpgroup(&attributes, 0); /* these four fail for flags and sets that do not exist */
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &usual);
-    (void)posix_spawnattr_setflags(&attributes,
-                                   POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (failed == 0)
         failed = posix_spawnp(&helper->pid, helper->program, &actions, &attributes, arguments, environ);
     (void)posix_spawnattr_destroy(&attributes);
@@ -149,8 +148,7 @@ static void finish(struct helper *helper) {
 
 int credential_helper_get(struct span name, struct span server, unsigned timeout_ms, struct buf *output,
                           struct err *err) {
-    struct helper helper = {
-        .pid = -1, .output = -1, .end_ns = clock_ns() + (uint64_t)timeout_ms * 1000000};
+    struct helper helper = {.pid = -1, .output = -1, .end_ns = clock_ns() + (uint64_t)timeout_ms * 1000000};
     char quoted[96];
     int status = 0;
     if (!name_is_valid(name))

@@ -298,8 +298,8 @@ static int entry_read(struct credentials *credentials, const struct doc *entry, 
     else if (found.identity_token != NULL)
         known->credential = (struct credential){.identity_token = found.identity_token};
     else if (found.username != NULL)
-        known->credential = (struct credential){.username = found.username,
-                                              .password = found.password == NULL ? "" : found.password};
+        known->credential =
+            (struct credential){.username = found.username, .password = found.password == NULL ? "" : found.password};
     known->found = found.registry_token != NULL || found.identity_token != NULL || found.username != NULL;
     return 0;
 }

@@ -11,10 +11,10 @@
 #define NS_PER_S ((uint64_t)1000000000)
 #define TOKEN_SECONDS ((int64_t)60) /* of a token that does not say; the specification's own default */
 #define TOKEN_SECONDS_MAX ((int64_t)86400)
-#define SLACK_NS (10 * NS_PER_S)      /* a token this close to its end is asked for anew; or a quarter of its life */
-#define FAILURE_NS (5 * NS_PER_S)     /* a token service that failed is left alone for so long */
-#define REFUSAL_NS (60 * NS_PER_S)    /* one that refused us, longer: accounts are locked for less */
-#define REFUSALS_MAX 3                /* then we do not try any more: every repository would be one more wrong login */
+#define SLACK_NS (10 * NS_PER_S)   /* a token this close to its end is asked for anew; or a quarter of its life */
+#define FAILURE_NS (5 * NS_PER_S)  /* a token service that failed is left alone for so long */
+#define REFUSAL_NS (60 * NS_PER_S) /* one that refused us, longer: accounts are locked for less */
+#define REFUSALS_MAX 3             /* then we do not try any more: every repository would be one more wrong login */
 
 enum scheme { SCHEME_UNKNOWN, SCHEME_BASIC, SCHEME_BEARER };
 
@@ -23,7 +23,7 @@ struct registry_auth {
     struct credentials_options options;
     struct credentials *credentials; /* NULL until the first registry is opened */
     struct arena arena;
-    struct map logins; /* struct registry_login by host */
+    struct map logins;                  /* struct registry_login by host */
     struct scope *tokens[LIMIT_TOKENS]; /* a ring: who got one, the oldest is forgotten for the newest */
     size_t token_next;
 };
@@ -43,14 +43,14 @@ struct scope {
     struct http_gate gate; /* first: gates are scopes */
     struct registry_login *login;
     struct span repository;
-    char *wanted;         /* as a challenge had it, where that is not what the repository's name says; or NULL */
-    enum scheme scheme;   /* SCHEME_UNKNOWN: as the login's */
-    char *authorization;  /* "Bearer …" or "Basic …", or NULL */
-    unsigned generation;  /* of the authorization; 0 before the first one */
+    char *wanted;        /* as a challenge had it, where that is not what the repository's name says; or NULL */
+    enum scheme scheme;  /* SCHEME_UNKNOWN: as the login's */
+    char *authorization; /* "Bearer …" or "Basic …", or NULL */
+    unsigned generation; /* of the authorization; 0 before the first one */
     uint64_t fresh_until_ns;
-    bool asking;          /* a token is on its way */
+    bool asking;           /* a token is on its way */
     bool sends_configured; /* the configuration's own bearer token */
-    struct err *failure;  /* why there is no token, or NULL */
+    struct err *failure;   /* why there is no token, or NULL */
     uint64_t failure_until_ns;
 };
 
@@ -249,8 +249,8 @@ static int token_ask(struct scope *scope, struct err *err) {
                              .username = credential.username,
                              .password = credential.password,
                              .bytes_max = LIMIT_TOKEN_REPLY_BYTES};
-    int result = query.failed || url.failed ? nomem(err)
-                                            : http_get_buffer(login->auth->http, &spec, on_token, scope, NULL, err);
+    int result =
+        query.failed || url.failed ? nomem(err) : http_get_buffer(login->auth->http, &spec, on_token, scope, NULL, err);
     if (result < 0)
         (void)err_wrap(err, "token service");
     if (query.data != NULL)
@@ -365,8 +365,8 @@ static bool challenge_bearer(struct scope *scope, unsigned generation, const str
         return err_set(err, ERR_LIMIT, 0, "challenge: expected a scope of at most %zu bytes, found %zu",
                        LIMIT_TOKEN_SCOPE_BYTES, wanted.size) == 0;
     if (generation > 0 && same && !scope->sends_configured && span_is(challenge->error, "insufficient_scope"))
-        return err_set(err, ERR_AUTH, 0, "the token service's token is not enough; these credentials may not read it") ==
-               0;
+        return err_set(err, ERR_AUTH, 0,
+                       "the token service's token is not enough; these credentials may not read it") == 0;
     if (realm_check(login, challenge->realm, err) < 0 || text_keep(&login->realm, challenge->realm, err) < 0 ||
         text_keep(&login->service, challenge->service, err) < 0 ||
         (wanted.size > 0 && text_keep(&scope->wanted, wanted, err) < 0))
@@ -381,7 +381,8 @@ static bool challenge_basic(struct scope *scope, bool again, struct err *err) {
     if (found <= 0)
         return false; /* the status says it all */
     if (credential.username == NULL)
-        return err_set(err, ERR_AUTH, 0, "expected a user name and a password, found a token in the configuration") == 0;
+        return err_set(err, ERR_AUTH, 0, "expected a user name and a password, found a token in the configuration") ==
+               0;
     if (again) {
         scope->login->refusals++;
         return err_set(err, ERR_AUTH, 0, "the registry refused this user name and password") == 0;
@@ -434,8 +435,8 @@ struct http_gate *registry_login_gate(struct registry_login *login, struct span 
     void **place = scope == NULL || name.data == NULL ? NULL : map_put(&login->scopes, name, NULL);
     if (place == NULL)
         return NULL;
-    *scope = (struct scope){.gate = {.pass = on_pass, .accept = on_accept, .challenge = on_challenge},
-                            .login = login, .repository = name};
+    *scope = (struct scope){
+        .gate = {.pass = on_pass, .accept = on_accept, .challenge = on_challenge}, .login = login, .repository = name};
     *place = scope;
     return &scope->gate;
 }

@@ -282,6 +282,14 @@ static bool answer(struct fake_http *server, int fd, const struct asked *asked) 
             part_number(&rest));
     if (span_is(kind, "flaky"))
         return answer_flaky(server, fd, path, rest);
+    if (span_is(kind, "later")) {
+        struct span when = text_cut(&rest, '/');
+        if (visit(server, path) > 0)
+            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n") && send_pattern(fd, 0, 10);
+        if (span_is(when, "past"))
+            when = span_text("Sun, 06 Nov 1994 08:49:37 GMT");
+        return send_text(fd, "HTTP/1.1 429 No\r\nRetry-After: %.*s\r\nContent-Length: 0\r\n\r\n", SPAN_FORMAT(when));
+    }
     if (span_is(kind, "endless")) {
         bool ok = send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\n\r\n", part_number(&rest));
         while (ok)

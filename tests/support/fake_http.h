@@ -11,6 +11,7 @@
  *   /status/CODE            that status, with a body
  *   /endless/CODE           that status, with a body that has no end
  *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes
+ *   /later/WHEN/NAME        once 429 with a Retry-After: a number, "past" (a date of 1994) or "soon"; then ten bytes
  *   /drop                   closes at once
  *   /stall                  ten bytes of a hundred, then silence
  *   /drip/SIZE              a byte every 5 ms

@@ -38,10 +38,9 @@ static void challenges(void **state) {
         arena_init(&arena, 0, 0);
         if (challenge_parse(&arena, span_text(cases[i].text), &found, &err) < 0)
             fail_msg("%s: %s", cases[i].text, err.text);
-        if (found.basic != cases[i].basic || found.bearer != cases[i].bearer ||
-            !span_is(found.realm, cases[i].realm) || !span_is(found.service, cases[i].service) ||
-            !span_is(found.scope, cases[i].scope) || !span_is(found.error, cases[i].error) ||
-            !span_is(found.other, cases[i].other))
+        if (found.basic != cases[i].basic || found.bearer != cases[i].bearer || !span_is(found.realm, cases[i].realm) ||
+            !span_is(found.service, cases[i].service) || !span_is(found.scope, cases[i].scope) ||
+            !span_is(found.error, cases[i].error) || !span_is(found.other, cases[i].other))
             fail_msg("%s: realm '%.*s' service '%.*s' scope '%.*s'", cases[i].text, SPAN_FORMAT(found.realm),
                      SPAN_FORMAT(found.service), SPAN_FORMAT(found.scope));
         arena_release(&arena);
@@ -50,9 +49,16 @@ static void challenges(void **state) {
 
 static void should_fail(void **state) {
     (void)state;
-    static const char *const cases[] = {"",         " , ",          "Bearer realm=\"x",        "Bearer realm=\"x\\",
-                                        "=\"x\"",   "(x)",          "Bearer realm=\"x\" \x01", "Bearer \"x\"",
-                                        "\xff\xfe", "Basic realm=\"x\", =y"};
+    static const char *const cases[] = {"",
+                                        " , ",
+                                        "Bearer realm=\"x",
+                                        "Bearer realm=\"x\\",
+                                        "=\"x\"",
+                                        "(x)",
+                                        "Bearer realm=\"x\" \x01",
+                                        "Bearer \"x\"",
+                                        "\xff\xfe",
+                                        "Basic realm=\"x\", =y"};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct arena arena;
         struct challenge found;

@@ -55,11 +55,21 @@ static int group_begin(void **state) {
 
 static int group_end(void **state) {
     (void)state;
-    static const char *const names[] = {"runtime/containers/auth.json", "home/.config/containers/auth.json",
-                                        "home/.docker/config.json", "docker/config.json", "one.json",
-                                        "docker-credential-made-up", "log",
-                                        "runtime/containers", "runtime", "home/.config/containers", "home/.config",
-                                        "home/.docker", "home", "docker", ""};
+    static const char *const names[] = {"runtime/containers/auth.json",
+                                        "home/.config/containers/auth.json",
+                                        "home/.docker/config.json",
+                                        "docker/config.json",
+                                        "one.json",
+                                        "docker-credential-made-up",
+                                        "log",
+                                        "runtime/containers",
+                                        "runtime",
+                                        "home/.config/containers",
+                                        "home/.config",
+                                        "home/.docker",
+                                        "home",
+                                        "docker",
+                                        ""};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         char path[256];
         (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -91,8 +101,7 @@ static struct login login_of(const char *host, const char *repository, unsigned 
     if (login.result == 0)
         login.result = credentials_prepare(credentials, span_text(host), &login.err);
     if (login.result == 0)
-        login.result =
-            credentials_find(credentials, span_text(host), span_text(repository), &found, &login.err);
+        login.result = credentials_find(credentials, span_text(host), span_text(repository), &found, &login.err);
     if (found.username != NULL)
         (void)snprintf(login.text, sizeof login.text, "%s:%s", found.username, found.password);
     else if (found.identity_token != NULL)
@@ -289,7 +298,7 @@ static void helper_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(keys, begin),    cmocka_unit_test_setup(places, begin),
+        cmocka_unit_test_setup(keys, begin),          cmocka_unit_test_setup(places, begin),
         cmocka_unit_test_setup(damaged_files, begin), cmocka_unit_test_setup(helpers, begin),
         cmocka_unit_test_setup(helper_names, begin),  cmocka_unit_test_setup(helper_once, begin)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
