@@ -103,10 +103,10 @@ class Tokens:
 
 
 @contextlib.contextmanager
-def registry(name, auth, tls=True):
+def registry(name, auth, tls=True, more=""):
     """docker-registry on the shared storage; yields HOST:PORT."""
     port, config = free_port(), folder(name + ".yml")
-    secure = f", tls: {{certificate: {CERT}, key: {KEY}}}" if tls else ""
+    secure = f", tls: {{certificate: {CERT}, key: {KEY}{more}}}" if tls else ""
     with open(config, "w", encoding="utf-8") as file:
         file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder('storage')}}}}}\n"
                    f"http: {{addr: 127.0.0.1:{port}{secure}}}\n{auth}")
@@ -232,4 +232,17 @@ if line is not None:
         check(run.status in (3, 4) and "--username" in run.err, f"Basic without a login: {run.err}")
 else:
     print("SKIP Basic: there is no perl with bcrypt")
+
+# Client certificates, by option and out of the container engines' folders.
+with registry("mutual", "", more=f", clientcas: [{CERT}]") as host:
+    run = image(f"{host}/team/app:one", "--cert-file", CERT, "--key-file", KEY)
+    equal((run.status, packages(run)), (0, ["openssl"]), f"a client certificate: {run.err}")
+    run = image(f"{host}/team/app:one", "--http-attempts", "1")
+    check(run.status in (3, 4), f"without a client certificate: {run.out}")
+    certificates = folder(f"home/.config/containers/certs.d/{host}")
+    os.makedirs(certificates)
+    for source, name in ((CERT, "ca.crt"), (CERT, "client.cert"), (KEY, "client.key")):
+        shutil.copy(source, os.path.join(certificates, name))
+    run = Run("image", f"{host}/team/app:one", "--format", "ndjson", "--insecure", "--scanners", "package", environment={**NOBODY, "HOME": folder("home")})
+    equal((run.status, packages(run)), (0, ["openssl"]), f"a folder of certificates: {run.err}")
 done()
