@@ -28,8 +28,7 @@ static const char *const headers[] = {
 static void on_done(void *context, const struct http_result *result);
 
 static void start(struct bench *bench) {
-    struct http_spec spec = {
-        .url = bench->url, .head = true, .headers = headers, .done = on_done, .context = bench};
+    struct http_spec spec = {.url = bench->url, .head = true, .headers = headers, .done = on_done, .context = bench};
     struct err err = {0};
     bench->started++;
     if (http_start(bench->http, &spec, NULL, &err) < 0)

@@ -10,6 +10,7 @@
 #include "engine/cli/progress.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
+#include "io/source/reference.h"
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
@@ -42,6 +43,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"sweep-id", 0, OPTION_TEXT, &scan->sweep_id},
         {"quiet", 'q', OPTION_FLAG, &scan->quiet},
         {"no-progress", 0, OPTION_FLAG, &scan->no_progress},
+        {"mirror", 0, OPTION_LIST, &scan->mirrors},
         {"cert-file", 0, OPTION_TEXT, &scan->cert_file},
         {"key-file", 0, OPTION_TEXT, &scan->key_file},
         {"connections", 0, OPTION_COUNT, &scan->connections},
@@ -87,6 +89,34 @@ static int platforms_read(struct scan *scan, struct err *err) {
     }
     scan->sweep.platforms = platforms;
     scan->sweep.platform_count = scan->platforms.count;
+    return 0;
+}
+
+/* A host, as references have it. */
+static bool host_is_valid(struct arena *arena, struct span host) {
+    struct reference reference;
+    struct err err = {0};
+    char *probe = arena_format(arena, "%.*s/x", SPAN_FORMAT(host));
+    return probe != NULL && reference_parse(span_text(probe), &reference, &err) == 0 &&
+           span_equal(reference.registry, host);
+}
+
+static int mirrors_read(struct scan *scan, struct err *err) {
+    struct source_mirror *mirrors = arena_array(&scan->arena, scan->mirrors.count, sizeof *mirrors);
+    char quoted[128];
+    if (mirrors == NULL)
+        return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    for (size_t i = 0; i < scan->mirrors.count; i++) {
+        struct span rest = span_text(scan->mirrors.data[i]);
+        mirrors[i].host = text_cut(&rest, '=');
+        mirrors[i].mirror = rest;
+        if (!host_is_valid(&scan->arena, mirrors[i].host) || !host_is_valid(&scan->arena, mirrors[i].mirror))
+            return err_set(err, ERR_USAGE, 0,
+                           "option --mirror: expected HOST=HOST, such as docker.io=mirror.example:5000, found '%s'",
+                           text_quote(span_text(scan->mirrors.data[i]), quoted, sizeof quoted));
+    }
+    scan->sweep.mirrors = mirrors;
+    scan->sweep.mirror_count = scan->mirrors.count;
     return 0;
 }
 
@@ -180,7 +210,7 @@ static int settings_read(struct scan *scan, struct err *err) {
     char quoted[64];
     descriptors_raise();
     scan->started_at = clock_utc_s();
-    if (scanners_read(scan, err) < 0 || platforms_read(scan, err) < 0 ||
+    if (scanners_read(scan, err) < 0 || platforms_read(scan, err) < 0 || mirrors_read(scan, err) < 0 ||
         loop_kind_parse(span_text(scan->io == NULL ? "auto" : scan->io), &sweep->loop_kind, err) < 0 ||
         cpu_level_parse(span_text(scan->simd == NULL ? "auto" : scan->simd), &level, err) < 0)
         return -1;

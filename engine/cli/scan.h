@@ -17,6 +17,7 @@ struct scan {
     struct text_list scanners, platforms, rules;
     const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress;
+    struct text_list mirrors;
     const char *cert_file, *key_file;
     uint64_t connections, rate, requests_per_second;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;

@@ -315,7 +315,9 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .arena = &sweep->plan.arena,
                                              .plain_http = options->plain_http,
                                              .tls = options->tls,
-                                             .auth = sweep->auth};
+                                             .auth = sweep->auth,
+                                             .mirrors = options->mirrors,
+                                             .mirror_count = options->mirror_count};
     sweep->scan_options =
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,

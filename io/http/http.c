@@ -543,6 +543,7 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
     request->head = spec->head;
     request->gate = spec->gate;
     request->bytes_max = spec->bytes_max;
+    request->delivered = request->progress_mark = spec->offset;
     request->body = spec->body;
     request->done = spec->done;
     request->context = spec->context;

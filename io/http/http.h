@@ -62,7 +62,7 @@ struct http_result {
     const char *location;       /* Location of the last response */
     const char *authenticate;   /* WWW-Authenticate, all of them with commas between: what a 401 asks for */
     uint64_t content_size;      /* of the whole object, from Content-Length or Content-Range; UINT64_MAX when unknown */
-    uint64_t body_bytes;        /* delivered to `body` */
+    uint64_t body_bytes;        /* delivered to `body`, and `offset` with them */
     unsigned attempts;          /* 1 when all went well; those that met a gate's challenge do not count */
     unsigned resumes;           /* attempts that continued a body */
 };
@@ -112,6 +112,7 @@ struct http_spec {
     const char *form;       /* makes it a POST of this text, application/x-www-form-urlencoded. It may hold credentials:
                              * no redirect is followed. For http_get_buffer() only */
     uint64_t bytes_max;     /* LIMIT beyond; 0 for no limit */
+    uint64_t offset;        /* the body from there on, by range or by counting off: another server gave its beginning */
     http_body_fn body;
     http_done_fn done;
     void *context;

@@ -70,8 +70,8 @@ bool easy_prepare(struct http_request *request) {
     if (ranged)
         (void)snprintf(range, sizeof range, "%" PRIu64 "-", request->delivered);
     SET(CURLOPT_RANGE, ranged ? range : NULL);
-    request->special = request->form != NULL || request->username != NULL || host->ca_file != NULL ||
-                       host->cert_file != NULL;
+    request->special =
+        request->form != NULL || request->username != NULL || host->ca_file != NULL || host->cert_file != NULL;
     if (request->form != NULL) {
         SET(CURLOPT_FOLLOWLOCATION, 0L);
         SET(CURLOPT_POSTFIELDS, request->form);

@@ -437,6 +437,8 @@ void request_settle(struct http_request *request, CURLcode code) {
     http_detach(request);
     if (gate_challenge(request, &err) || (retry && attempt_again(request)))
         return;
+    if (request->cancel_wanted) /* whatever else went wrong meanwhile */
+        (void)err_set(&err, ERR_CANCELED, 0, "canceled");
     if (request->attempts > 1 && err_is_retryable(err.code)) {
         char text[sizeof err.text];
         memcpy(text, err.text, sizeof text);

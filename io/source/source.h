@@ -12,6 +12,11 @@
 #include "io/source/registry_auth.h"
 #include "io/source/stream.h"
 
+/* Another registry that has the same contents. */
+struct source_mirror {
+    struct span host, mirror;
+};
+
 /* What all sources share; constant during the run. */
 struct source_context {
     struct loop *loop;
@@ -20,6 +25,10 @@ struct source_context {
     bool plain_http;     /* http instead of https for every registry; loopback registries are plain unless `tls` */
     bool tls;
     struct registry_auth *auth; /* NULL: every registry is asked without credentials */
+    /* Asked in this order for manifests and blobs of their host, before the host itself, which is asked for what none
+     * of them gives. It alone lists, and references keep its name. */
+    const struct source_mirror *mirrors;
+    size_t mirror_count;
 };
 
 /* One image, or index of images, that a source lists. Text lives in the run's arena. */
