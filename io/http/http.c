@@ -241,6 +241,14 @@ void http_gate_turn(struct http *http, struct http_gate *gate) {
     (void)http_defer(http); /* else the next look for stalls does it, as below */
 }
 
+/* For the first that waits. */
+static bool host_has_room(const struct http_host *host) {
+    const struct http *http = host->first->http;
+    if (host->first->may_share && host->shares)
+        return host->sharing < LIMIT_HTTP_STREAMS;
+    return host->running < http->options.connections_per_host && http->running < http->options.connections_max;
+}
+
 /* The next host in turn that has a request waiting and a connection free, and has not told us to come back later. */
 static struct http_host *host_next(struct http *http) {
     uint64_t now_ns = clock_ns();
@@ -251,7 +259,7 @@ static struct http_host *host_next(struct http *http) {
         bool closed = host->first != NULL && host->closed_until_ns > now_ns;
         if (closed)
             rate_later(http, host->closed_until_ns);
-        if (!closed && host->first != NULL && host->running < http->options.connections_per_host) {
+        if (!closed && host->first != NULL && host_has_room(host)) {
             http->host_turn = next;
             return host;
         }
@@ -273,11 +281,19 @@ void http_detach(struct http_request *request) {
         request->url_final = mem_text(url, strlen(url));
     if (curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
         http->stats.connections += (uint64_t)connects;
+    long version = CURL_HTTP_VERSION_NONE;
+    if (request->may_share && curl_easy_getinfo(request->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+        version != CURL_HTTP_VERSION_NONE && request->url_final == NULL)
+        request->host->shares = version == CURL_HTTP_VERSION_2_0;
     (void)curl_multi_remove_handle(http->multi, request->easy);
     easy_give(http, request->easy, request->special);
     request->easy = NULL;
-    request->host->running--;
-    http->running--;
+    if (request->sharing) {
+        request->host->sharing--;
+    } else {
+        request->host->running--;
+        http->running--;
+    }
 }
 
 void http_dequeue(struct http_request *request) {
@@ -319,8 +335,7 @@ void http_turn(struct http *http) {
         wish_grant(request);
     }
     struct http_host *host;
-    while (!http->closing && http->running < http->options.connections_max && (host = host_next(http)) != NULL &&
-           rate_allows_request(http)) {
+    while (!http->closing && (host = host_next(http)) != NULL && rate_allows_request(http)) {
         request = host->first;
         queue_remove(request);
         request_attempt(request);
@@ -452,7 +467,7 @@ int http_open(struct loop *loop, const struct http_options *options, struct http
     (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timeout);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->options.connections_max);
     *ret_http = http;
     return 0;
@@ -540,7 +555,7 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
     if (request == NULL)
         return err_set(err, ERR_NOMEM, 0, "http: out of memory");
     request->http = http;
-    request->head = spec->head;
+    request->head = request->may_share = spec->head;
     request->gate = spec->gate;
     request->bytes_max = spec->bytes_max;
     request->delivered = request->progress_mark = spec->offset;
@@ -598,6 +613,7 @@ int http_get_buffer(struct http *http, const struct http_spec *spec, http_buffer
         return -1;
     request->buffer_done = done;
     request->context = context;
+    request->may_share = true;
     return request_start(request, ret_request, err);
 }
 

@@ -10,9 +10,11 @@
  * A request is tried again, with growing jittered pauses, after connection errors, stalls, truncations, 408, 429
  * and 5xx. Retry-After is honoured, by all requests to that host. A body that broke half way is continued with a Range
  * request; where the server sends it from the start instead, or another part, what was delivered is counted off: the
- * consumer sees one stream without a seam. Bytes are as the server sent them (no content decoding), and the connection
- * speaks HTTP/1.1: one transfer each, so that a paused consumer stops the socket, where HTTP/2 would go on filling its
- * window in memory. */
+ * consumer sees one stream without a seam. Bytes are as the server sent them (no content decoding).
+ *
+ * HEADs and buffered bodies share HTTP/2 connections where a server offers that over TLS. Streamed bodies speak
+ * HTTP/1.1, one connection each, so that a paused consumer stops the socket: a paused HTTP/2 stream goes on filling its
+ * window in memory, and its connection's, behind which the others then wait. */
 #ifndef TRAWL_HTTP_H
 #define TRAWL_HTTP_H
 
@@ -23,7 +25,8 @@
 
 /* Zero means the default. Texts are copied. */
 struct http_options {
-    unsigned connections_per_host; /* 8; counted by the host of the request's own URL, not of its redirects */
+    unsigned connections_per_host; /* 8; counted by the host of the request's own URL, not of its redirects. Requests
+                                    * that share connections do not count: LIMIT_HTTP_STREAMS bounds them */
     unsigned connections_max;      /* 64, or eight times as many as per host; never more than half of the descriptors
                                     * that the process may open. Requests beyond either limit wait in a queue of each
                                     * host, hosts in turn */

@@ -8,7 +8,7 @@ static bool set_shared(struct http *http, CURL *easy) {
 #define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_PIPEWAIT, 1L); /* for a connection that may turn out to be shared, rather than open eight */
     SET(CURLOPT_FOLLOWLOCATION, 1L);
     SET(CURLOPT_MAXREDIRS, LIMIT_REDIRECTS);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -63,6 +63,7 @@ bool easy_prepare(struct http_request *request) {
     SET(CURLOPT_HTTPHEADER, request->auth != NULL ? &request->auth->line : request->headers);
     SET(CURLOPT_HEADERDATA, request);
     SET(CURLOPT_WRITEDATA, request);
+    SET(CURLOPT_HTTP_VERSION, (long)(request->may_share ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(CURLOPT_HTTPGET, 1L); /* also takes back the next one, which the handle's last request may have had */
     if (request->head)
         SET(CURLOPT_NOBODY, 1L);

@@ -30,7 +30,9 @@ enum request_state {
 struct http_host {
     struct http_host *next;
     char *name;
-    unsigned running;
+    unsigned running;                     /* with a connection of their own */
+    unsigned sharing;                     /* over HTTP/2 */
+    bool shares;                          /* it spoke HTTP/2 the last time that we offered it */
     uint64_t closed_until_ns;             /* it told us to come back later */
     char *ca_file, *cert_file, *key_file; /* its own, or NULL */
     struct http_request *first;           /* queued */
@@ -80,6 +82,8 @@ struct http_request {
     struct http_request *throttle_next; /* valid while `throttled` */
     bool throttled;                     /* waits for the rate to allow more */
     bool range_refused;                 /* the server continues elsewhere than asked: it must start from zero */
+    bool may_share;                     /* small: HTTP/2 will do */
+    bool sharing;                       /* counted so */
     bool special;                       /* the easy handle has more options than most: not to be used again as it is */
     bool paused, resume_wanted, cancel_wanted, stalled;
     uint64_t activity_ns;

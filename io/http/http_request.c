@@ -271,8 +271,13 @@ void request_attempt(struct http_request *request) {
         return;
     }
     request->state = REQUEST_RUNNING;
-    request->host->running++;
-    http->running++;
+    request->sharing = request->may_share && request->host->shares;
+    if (request->sharing) {
+        request->host->sharing++;
+    } else {
+        request->host->running++;
+        http->running++;
+    }
 }
 
 static const char *status_advice(long status) {

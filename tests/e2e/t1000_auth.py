@@ -110,7 +110,8 @@ def registry(name, auth, tls=True, more=""):
     with open(config, "w", encoding="utf-8") as file:
         file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder('storage')}}}}}\n"
                    f"http: {{addr: 127.0.0.1:{port}{secure}}}\n{auth}")
-    server = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(folder(name + ".log"), "wb") as log:
+        server = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: connects(port), "the registry to listen")
         yield f"127.0.0.1:{port}"
@@ -212,6 +213,14 @@ with registry("token", TOKEN_AUTH) as host:
     tokens.anonymous = True
     run = image(f"{host}/public/app:one")
     equal((run.status, packages(run)), (0, ["openssl"]), f"an anonymous token: {run.err}")
+
+    # Small objects share connections over HTTP/2; layers have theirs, over HTTP/1.1. The registry offers both.
+    layers = [base["digest"], more["digest"]]
+    with open(folder("token.log"), encoding="utf-8") as file:
+        served = [line.split('"')[1].split() for line in file if '" 200 ' in line]
+    check(any("/manifests/" in path for _, path, _ in served), "the registry keeps a log")
+    equal({protocol for _, path, protocol in served if not any(x in path for x in layers)}, {"HTTP/2.0"}, "manifests, configurations, listings")
+    equal({protocol for _, path, protocol in served if any(x in path for x in layers)}, {"HTTP/1.1"}, "layers")
 
     # Tokens that live for a second: the layers come all the same.
     tokens.take()
