@@ -407,7 +407,7 @@ static bool gate_challenge(struct http_request *request, struct err *err) {
     if (!request->gate->challenge(request->gate, request->generation, value_text(request, HEADER_AUTHENTICATE), &why)) {
         if (why.code != ERR_NONE) {
             *err = why;
-            (void)err_wrap(err, "%.*s", url_size(request), request->url);
+            (void)err_wrap(err, "%.*s: status 401", url_size(request), request->url);
         }
         return false;
     }
@@ -440,6 +440,8 @@ void request_settle(struct http_request *request, CURLcode code) {
     }
     bool retry = failure_of(request, code, &err) && !request->cancel_wanted;
     http_detach(request);
+    if (code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM)
+        request->may_share = false; /* some proxies speak it badly: the next attempt has a connection of its own */
     if (gate_challenge(request, &err) || (retry && attempt_again(request)))
         return;
     if (request->cancel_wanted) /* whatever else went wrong meanwhile */

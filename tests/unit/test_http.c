@@ -453,7 +453,7 @@ static void gates_refuse(void **state) {
     start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/9/ok/10"), .gate = &gate.gate});
     turn_until(f, &story.done, 1);
     assert_int_equal(story.err.code, ERR_AUTH);
-    assert_non_null(strstr(story.err.text, "/auth/ok/9/ok/10: not with me"));
+    assert_non_null(strstr(story.err.text, "/auth/ok/9/ok/10: status 401: not with me"));
     story = (struct story){0};
     gate.token = 1;
     start(f, &story, (struct http_spec){.url = url_of(f, "/ok/10"), .gate = &gate.gate});
