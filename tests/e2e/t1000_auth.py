@@ -222,6 +222,15 @@ with registry("token", TOKEN_AUTH) as host:
     equal({protocol for _, path, protocol in served if not any(x in path for x in layers)}, {"HTTP/2.0"}, "manifests, configurations, listings")
     equal({protocol for _, path, protocol in served if any(x in path for x in layers)}, {"HTTP/1.1"}, "layers")
 
+    # A mirror gives what the registry itself, which is not even there, does not; names and rows stay the registry's.
+    gone = f"127.0.0.1:{free_port()}"
+    run = image(f"{gone}/public/app:one", "--mirror", f"{gone}={host}")
+    equal((run.status, packages(run), run.rows("image")[0]["registry"]), (0, ["openssl"], gone), f"a mirror: {run.err}")
+    run = image(f"{host}/public/app:one", "--mirror", f"{host}={gone}", "--http-attempts", "1")
+    equal((run.status, packages(run)), (0, ["openssl"]), f"a mirror that is not there: {run.err}")
+    for wrong in ("mirror.example", "=mirror.example", "docker.io=", "docker.io=mirror.example/path"):
+        equal(image(f"{host}/public/app:one", "--mirror", wrong).status, 2, f"--mirror {wrong}")
+
     # Tokens that live for a second: the layers come all the same.
     tokens.take()
     tokens.seconds = 1
