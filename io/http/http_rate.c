@@ -21,8 +21,11 @@ static void on_later(void *context) {
 }
 
 void rate_later(struct http *http, uint64_t due_ns) {
-    if (http->later_timer == 0 && !http->closing)
-        http->later_timer = loop_timer(http->loop, ms_until(due_ns), on_later, http);
+    if (http->closing || (http->later_timer != 0 && http->later_due_ns <= due_ns))
+        return;
+    loop_cancel(http->loop, http->later_timer);
+    http->later_due_ns = due_ns;
+    http->later_timer = loop_timer(http->loop, ms_until(due_ns), on_later, http);
 }
 
 bool rate_allows_request(struct http *http) {

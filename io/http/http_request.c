@@ -19,7 +19,8 @@ static bool value_keep(struct http_request *request, enum header_value which, st
     struct buf *kept = &request->values[which];
     if (kept->size > 0 && which != HEADER_AUTHENTICATE)
         return true;
-    if (kept->size > 0) {
+    size_t before = kept->size;
+    if (before > 0) {
         kept->size--; /* the NUL */
         buf_text(kept, ", ");
     }
@@ -28,10 +29,9 @@ static bool value_keep(struct http_request *request, enum header_value which, st
     if (!kept->failed)
         return true;
     buf_reset(kept);
-    bool large = value.size >= LIMIT_HTTP_HEADER_BYTES || which == HEADER_AUTHENTICATE;
-    if (large)
+    if (value.size + before >= LIMIT_HTTP_HEADER_BYTES)
         (void)err_set(&request->failure, ERR_LIMIT, 0, "header %s: expected fewer than %zu bytes, found %zu",
-                      value_names[which], LIMIT_HTTP_HEADER_BYTES, value.size);
+                      value_names[which], LIMIT_HTTP_HEADER_BYTES, value.size + before);
     else
         (void)err_set(&request->failure, ERR_NOMEM, 0, "http: out of memory");
     request->failure_final = true;
@@ -77,10 +77,7 @@ static uint64_t total_of(const struct http_request *request) {
 static void retry_after_read(struct http_request *request, struct span value) {
     uint64_t seconds = 0;
     int64_t date_s;
-    if (text_only(value, "") && value.size > 0) {
-        if (!text_u64(value, 10, 1000000, &seconds))
-            seconds = 1000000;
-    } else if (clock_parse_http(value, &date_s)) {
+    if (!text_u64(value, 10, UINT64_MAX, &seconds) && clock_parse_http(value, &date_s)) {
         int64_t left_s = date_s - clock_utc_s();
         seconds = left_s > 0 ? (uint64_t)left_s : 0;
     }
@@ -362,6 +359,13 @@ static void progress_count(struct http_request *request) {
     request->pauses_ms = 0;
 }
 
+/* Whether the last response came from the host that credentials are for. */
+static bool is_own_host(const struct http_request *request) {
+    size_t size = strlen(request->host->name);
+    return request->url_final == NULL || (strncmp(request->url_final, request->host->name, size) == 0 &&
+                                          strchr("/?#", request->url_final[size]) != NULL);
+}
+
 static bool attempt_again(struct http_request *request) {
     struct http *http = request->http;
     progress_count(request);
@@ -372,7 +376,7 @@ static bool attempt_again(struct http_request *request) {
         pause_ms = BACKOFF_MAX_MS;
     pause_ms = random_next(http) % (pause_ms + 1);
     /* All that wait for this host come back at the same time: the limits of connections keep them apart. */
-    if (request->retry_after_ms > 0 && (request->status == 429 || request->status == 503)) {
+    if (request->retry_after_ms > 0 && (request->status == 429 || request->status == 503) && is_own_host(request)) {
         uint64_t until_ns = clock_ns() + request->retry_after_ms * 1000000;
         if (until_ns > request->host->closed_until_ns)
             request->host->closed_until_ns = until_ns;
@@ -384,13 +388,6 @@ static bool attempt_again(struct http_request *request) {
     request->timer = loop_timer(http->loop, pause_ms, on_backoff, request);
     request->state = REQUEST_BACKOFF;
     return request->timer != 0;
-}
-
-/* Whether the last response came from the host that credentials are for. */
-static bool is_own_host(const struct http_request *request) {
-    size_t size = strlen(request->host->name);
-    return request->url_final == NULL || (strncmp(request->url_final, request->host->name, size) == 0 &&
-                                          strchr("/?#", request->url_final[size]) != NULL);
 }
 
 /* A 401 of the request's own host, where a gate may help. The handle is detached. `*err` is set only when the gate

@@ -502,6 +502,29 @@ static void retry_after(void **state) {
     assert_true(clock_ns() - start_ns >= 80000000);
     turn_until(f, &first.done, 1);
     assert_true(first.err.code == ERR_NONE && first.attempts == 2);
+    /* One host's wait is not another's. */
+    struct fake_http *other = fake_http_start();
+    struct story closed[2] = {{0}, {0}};
+    static struct story open_[16];
+    char path[64];
+    memset(open_, 0, sizeof open_);
+    http_again(f, (struct http_options){.requests_per_second = 50, .connections_per_host = 1});
+    start(f, &closed[0], (struct http_spec){.url = url_of(f, "/later/60/d")});
+    start(f, &closed[1], (struct http_spec){.url = url_of(f, "/ok/10")});
+    unsigned before = fake_http_requests(f->server);
+    for (struct err err = {0}; fake_http_requests(f->server) == before || http_stats(f->http).body_bytes > 0;)
+        assert_int_equal(loop_turn(f->loop, 10, &err), 0);
+    (void)snprintf(path, sizeof path, "http://127.0.0.1:%u/ok/10", fake_http_port(other));
+    for (size_t i = 0; i < ARRAY_COUNT(open_); i++)
+        start(f, &open_[i], (struct http_spec){.url = path});
+    for (size_t i = 0; i < ARRAY_COUNT(open_); i++) {
+        turn_until(f, &open_[i].done, 1);
+        assert_int_equal(open_[i].err.code, ERR_NONE);
+    }
+    assert_int_equal(closed[0].done + closed[1].done, 0);
+    http_again(f, (struct http_options){.backoff_ms = 2, .attempts_max = 3}); /* cancels the two */
+    assert_int_equal(closed[0].done + closed[1].done, 2);
+    fake_http_stop(other);
     /* A date that is past, and one that is none, say nothing. */
     struct story story = fetch(f, "/later/past/b", (struct story){0});
     assert_true(story.err.code == ERR_NONE && story.attempts == 2);
