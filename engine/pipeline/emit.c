@@ -311,6 +311,27 @@ static int image_row_emit(struct emit_run *run, const struct image_view *view, s
     return row_put(run->sink, row, err);
 }
 
+/* The first thing that went wrong: with the image itself, else with a layer of it. */
+static void image_cause(struct emit_run *run, const struct image_view *view) {
+    const struct image_facts *facts = view->facts;
+    enum stage stage = STAGE_RESOLVE;
+    enum err_code code = ERR_NONE;
+    bool found = facts->errors.count > 0;
+    if (found) {
+        stage = facts->errors.data[0].stage;
+        code = facts->errors.data[0].code;
+    }
+    for (size_t i = 0; !found && i < facts->layer_count; i++) {
+        const struct layer_result *result = run->layers[i];
+        found = result->status != SCAN_DONE && result->errors.count > 0;
+        if (found) {
+            stage = result->errors.data[0].stage;
+            code = result->errors.data[0].code;
+        }
+    }
+    totals_cause(run->totals, facts->status, stage, code, view->image->text, facts->reason);
+}
+
 static void image_count(struct emit_run *run, const struct image_view *view,
                         const uint64_t vulnerabilities[SEVERITY_COUNT]) {
     struct totals *totals = run->totals;
@@ -320,6 +341,8 @@ static void image_count(struct emit_run *run, const struct image_view *view,
     totals->images_partial += status == SCAN_PARTIAL;
     totals->images_failed += status == SCAN_FAILED;
     totals->images_skipped += status == SCAN_SKIPPED;
+    if (status != SCAN_DONE)
+        image_cause(run, view);
     struct worst_image entry = {.reference = view->image->text,
                                 .architecture = view->facts->platform.architecture,
                                 .secrets = view->secret_count};
