@@ -306,7 +306,8 @@ static int image_row_emit(struct emit_run *run, const struct image_view *view, s
     row_nil(row);
     row_map(row, config->labels, config->label_count);
     row_text(row, span_text(scan_status_name(facts->status)));
-    row_text(row, facts->reason);
+    row_text(row, facts->is_skipped ? manifest_artifact_text_of_tag(&run->scratch, facts->reason, view->image->tag)
+                                    : facts->reason);
     row_time(row, run->options->scanned_at);
     return row_put(run->sink, row, err);
 }
@@ -467,7 +468,8 @@ static int image_emit(struct emit_run *run, const struct planned_image *image, s
         result = image_errors_emit(run, &view, err);
     if (result == 0)
         result = image_row_emit(run, &view, set.id, err);
-    image_count(run, &view, set.vulnerabilities);
+    if (result == 0) /* else not all layers may be at hand, and nobody sees the totals */
+        image_count(run, &view, set.vulnerabilities);
     composition_release(&view.composition);
     return result;
 }

@@ -146,6 +146,12 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
         /* Manifests may differ in what they call it; rows may not depend on which was read first. */
         if (span_compare(media_type, layer->descriptor.media_type) < 0)
             layer->descriptor.media_type = media_type;
+        /* One image that calls a layer foreign must not hide it from the others. */
+        layer->descriptor.is_foreign = layer->descriptor.is_foreign && descriptor->is_foreign;
+        if (layer->descriptor.size_unknown && !descriptor->size_unknown) {
+            layer->descriptor.size = descriptor->size;
+            layer->descriptor.size_unknown = false;
+        }
         return (uintptr_t)known - 1;
     }
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
