@@ -107,6 +107,13 @@ check(all(DIGEST in p for p in asked if "/manifests/" in p), f"manifests are ask
 basic = "Basic " + base64.b64encode(f"robot:{MADE_UP_TOKEN}".encode()).decode()
 check((True, basic) in harbor_auth and (True, None) not in harbor_auth, f"Harbor's API takes Basic: {harbor_auth}")
 expect_listed("harbor://{host}/library/", harbor, EVERYTHING[:3])
+harbor_auth.clear()
+with http_server(harbor) as (host, asked):
+    auth_file = folder("auth.json")
+    with open(auth_file, "w", encoding="utf-8") as file:
+        json.dump({"auths": {host: {"auth": base64.b64encode(f"robot:{MADE_UP_TOKEN}".encode()).decode()}}}, file)
+    run = Run("sweep", "harbor://" + host, "-o", next(outs), "--quiet", environment={"REGISTRY_AUTH_FILE": auth_file})
+    equal((run.status, (True, basic) in harbor_auth, (True, None) in harbor_auth), (0, True, False), f"the login of a file: {run.err}")
 expect_listed("harbor://{host}", harbor, EVERYTHING[:2], "--include", "library/*")
 asked = expect_listed("harbor://{host}", harbor, EVERYTHING[2:], "--exclude", "library/app")
 check(not any("/app/artifacts" in p for p in asked), "what is excluded is not listed further")
