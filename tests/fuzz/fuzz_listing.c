@@ -23,11 +23,11 @@ struct run {
     bool held, done;
 };
 
-static int get(void *owner, const char *url, http_buffer_fn done, void *context, struct err *err) {
+static int get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
     struct run *run = owner;
     (void)err;
-    assert(strncmp(url, "https://r.example", 17) == 0 && !run->held); /* credentials go nowhere else */
-    bool ok = vec_push(&run->asked, (struct asked){mem_text(url, strlen(url)), done, context});
+    assert(strncmp(chain->url, "https://r.example/", 18) == 0 && !run->held); /* credentials go nowhere else */
+    bool ok = vec_push(&run->asked, (struct asked){mem_text(chain->url, strlen(chain->url)), done, chain});
     assert(ok);
     return 0;
 }
