@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/cli/progress.h"
+#include "engine/cli/retry.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
 #include "engine/pipeline/profile.h"
@@ -60,6 +61,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"connections", 0, OPTION_COUNT, &scan->connections},
         {"rate", 0, OPTION_SIZE, &scan->rate},
         {"requests-per-second", 0, OPTION_COUNT, &scan->requests_per_second},
+        {"retry-failed", 0, OPTION_TEXT, &scan->retry_failed},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -347,7 +349,12 @@ static int settings_read(struct scan *scan, struct err *err) {
         return err_set(err, ERR_USAGE, 0, "option --discover: only a sweep into a folder looks for targets");
     if (discover_all(scan, err) < 0)
         return -1;
-    if (scan->operands.count == 0 && scan->resume == NULL)
+    /* What goes on has its targets in its folder. */
+    bool retries = scan->retry_failed != NULL && scan->resume == NULL;
+    if (retries && retry_targets(&scan->arena, scan->retry_failed, &scan->operands, err) < 0)
+        return -1;
+    /* A sweep of which nothing failed is retried with no target at all: an empty sweep, and done. */
+    if (scan->operands.count == 0 && scan->resume == NULL && !retries)
         return err_set(err, ERR_USAGE, 0, "expected at least one target");
     if (scan->resume != NULL && !scan->kind->is_resumable)
         return err_set(err, ERR_USAGE, 0, "option --resume: only a sweep into a folder can go on");

@@ -487,6 +487,10 @@ int registry_auth_login(struct registry_auth *auth, struct span host, bool plain
     return 0;
 }
 
+int registry_login_credential(struct registry_login *login, struct credential *ret_credential, struct err *err) {
+    return credentials_find(login->auth->credentials, login->host, (struct span){NULL, 0}, ret_credential, err);
+}
+
 static void login_release(struct registry_login *login) {
     for (size_t i = 0; i < login->scopes.capacity; i++) {
         struct scope *scope = login->scopes.entries[i].value;

@@ -123,7 +123,10 @@ static struct http_spec spec_make(const struct endpoint *endpoint, struct span r
 
 static void list_one(struct registry_source *registry, source_list_fn each, source_done_fn done, void *context) {
     struct err err = {0};
-    char *text = reference_text(registry->source.context->arena, &registry->reference);
+    /* HOST/REPOSITORY:TAG@DIGEST is the tag as it was when somebody looked: rows have the name with the tag. */
+    struct reference named = registry->reference;
+    named.by_digest = named.tag.size == 0;
+    char *text = reference_text(registry->source.context->arena, &named);
     if (text == NULL) {
         done(context, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
         return;
