@@ -84,7 +84,8 @@ int file_open_beneath(int directory, const char *path, int flags, struct err *er
         bool last = slash == SIZE_MAX;
         size_t size = last ? rest.size : slash;
         int next = -1;
-        memcpy(name, rest.data, size < sizeof name ? size : 0);
+        if (size > 0 && size < sizeof name)
+            memcpy(name, rest.data, size);
         name[size < sizeof name ? size : 0] = '\0';
         if (size == 0 || size >= sizeof name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
             (void)err_set(err, ERR_FORMAT, 0, "%s: expected a path that stays beneath its folder", path);

@@ -534,9 +534,6 @@ static void chain_prepare(struct containers_source *store, struct stored_image *
     struct manifest manifest;
     struct digest digest;
     struct err missing = {0};
-    if (image->is_prepared)
-        return;
-    image->is_prepared = true;
     arena_init(&scratch, 0, 0);
     buf_init(&bytes, LIMIT_MANIFEST_BYTES);
     buf_init(&config, LIMIT_CONFIG_BYTES);
@@ -547,6 +544,7 @@ static void chain_prepare(struct containers_source *store, struct stored_image *
         result = chain_check(image, buf_span(&config), &image->err);
     if (result < 0)
         image->chain_count = 0;
+    image->is_prepared = true;
 }
 
 static const char *layer_path(struct arena *arena, const struct driver *driver, const struct stored_layer *layer) {
@@ -566,7 +564,8 @@ static const struct tree_root *containers_tree(struct source *source, const stru
                                                size_t layer) {
     struct stored_image *image = image_of(source, reference);
     struct arena *arena = source->context->arena;
-    chain_prepare((struct containers_source *)source, image);
+    if (!image->is_prepared)
+        chain_prepare((struct containers_source *)source, image);
     if (layer >= image->chain_count)
         return NULL;
     const struct stored_layer *stored = image->chain[layer], *below = layer == 0 ? NULL : image->chain[layer - 1];
