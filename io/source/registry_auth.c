@@ -166,7 +166,7 @@ static int token_read(struct scope *scope, struct span body, struct err *err) {
     struct arena arena;
     struct doc *root = NULL;
     struct err why = {.code = ERR_NONE};
-    arena_init(&arena, 0, 16 * LIMIT_TOKEN_REPLY_BYTES);
+    arena_init(&arena, 0, 128 * LIMIT_TOKEN_REPLY_BYTES); /* a tree is some fifty times its text at worst */
     int result = json_parse(&arena, body, doc_limits_default(), &root, &why);
     struct span token = doc_text(doc_get_last(root, "token"));
     int64_t seconds = TOKEN_SECONDS;
@@ -174,7 +174,9 @@ static int token_read(struct scope *scope, struct span body, struct err *err) {
         token = doc_text(doc_get_last(root, "access_token"));
     if (!doc_i64(doc_get_last(root, "expires_in"), &seconds) || seconds <= 0)
         seconds = TOKEN_SECONDS;
-    if (result < 0 || token.size == 0)
+    if (why.code == ERR_NOMEM)
+        result = nomem(err);
+    else if (result < 0 || token.size == 0)
         result = err_set(err, ERR_FORMAT, 0, "expected a JSON object with a token, found something else");
     else if (token.size > LIMIT_TOKEN_BYTES)
         result = err_set(err, ERR_LIMIT, 0, "expected a token of at most %zu bytes, found %zu", LIMIT_TOKEN_BYTES,

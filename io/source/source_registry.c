@@ -110,13 +110,14 @@ static int registry_open(const struct source_context *context, struct span targe
     return 0;
 }
 
-/* A request about a repository, or about the registry itself where that is empty. */
-static struct http_spec spec_make(const struct endpoint *endpoint, struct span repository, const char *url,
-                                  size_t bytes_max) {
-    return (struct http_spec){.url = url,
-                              .bytes_max = bytes_max,
-                              .gate =
-                                  endpoint->login == NULL ? NULL : registry_login_gate(endpoint->login, repository)};
+/* A request about a repository, or about the registry itself where that is empty. NOMEM. */
+static int spec_make(const struct endpoint *endpoint, struct span repository, const char *url, size_t bytes_max,
+                     struct http_spec *ret_spec, struct err *err) {
+    struct http_gate *gate = NULL;
+    if (endpoint->login != NULL && (gate = registry_login_gate(endpoint->login, repository)) == NULL)
+        return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    *ret_spec = (struct http_spec){.url = url, .bytes_max = bytes_max, .gate = gate};
+    return 0;
 }
 
 /* ---- listing ---- */
@@ -145,7 +146,9 @@ static void list_one(struct registry_source *registry, source_list_fn each, sour
 static int page_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
     const struct registry_source *registry = owner;
     struct span repository = span_text(chain->level == 0 ? "" : chain->name);
-    struct http_spec spec = spec_make(registry->origin, repository, chain->url, LIMIT_PAGE_BYTES);
+    struct http_spec spec = {0};
+    if (spec_make(registry->origin, repository, chain->url, LIMIT_PAGE_BYTES, &spec, err) < 0)
+        return -1;
     return http_get_buffer(registry->source.context->http, &spec, done, chain, NULL, err);
 }
 
@@ -223,7 +226,11 @@ static int fetch_ask(struct fetch *fetch, struct err *err) {
         buf_release(&url);
         return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
     }
-    struct http_spec spec = spec_make(endpoint, fetch->repository, (const char *)url.data, fetch->bytes_max);
+    struct http_spec spec = {0};
+    if (spec_make(endpoint, fetch->repository, (const char *)url.data, fetch->bytes_max, &spec, err) < 0) {
+        buf_release(&url);
+        return -1;
+    }
     if (strcmp(fetch->kind, "manifests") == 0)
         spec.headers = manifest_headers;
     spec.context = fetch;

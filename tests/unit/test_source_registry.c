@@ -25,7 +25,7 @@ static char auth_file[128];  /* what it reads otherwise */
 static int begin(void **state) {
     static struct fixture f;
     struct err err = {0};
-    struct http_options options = {.attempts_max = 2, .backoff_ms = 2};
+    struct http_options options = {.attempts_max = 2, .backoff_ms = 2, .stall_timeout_ms = 400};
     f = (struct fixture){0};
     arena_init(&f.arena, 0, 0);
     assert_int_equal(loop_open(LOOP_EPOLL, &f.loop, &err), 0);
@@ -66,6 +66,11 @@ static bool on_reference(void *context, struct source *source, const struct sour
 static void on_listed(void *context, const struct err *err) {
     (void)context;
     assert_null(err);
+}
+
+static void on_listed_or_not(void *context, const struct err *err) {
+    (void)context;
+    (void)err;
 }
 
 static void on_head(void *context, const struct digest *digest, const struct err *err) {
@@ -331,6 +336,44 @@ static void realms(void **state) {
     assert_ptr_equal(plain, safe);
 }
 
+/* Each allocation of a login fails once: the answer comes all the same, an error or not. The server's threads are hit
+ * too, which costs a connection. */
+static void short_memory(void **state) {
+    struct fixture *f = *state;
+    static const char *const names[] = {"auth/ok/99/app:told", "auth/basic/0/app:told"};
+    unsigned failed = 0;
+    for (uint64_t countdown = 1; countdown < 60; countdown++) {
+        struct err err = {0};
+        struct registry_auth *auth = NULL;
+        struct credentials_options options = {.username = username, .password = "made-up"};
+        struct source_context context = f->context;
+        struct source *source = NULL;
+        struct answer answer = {0};
+        uint64_t end_ns = clock_ns() + 20000000000U;
+        char *target = arena_format(&f->arena, "127.0.0.1:%u/%s", fake_http_port(f->server), names[countdown % 2]);
+        mem_fail_after(countdown, false);
+        if (registry_auth_open(f->http, &options, &auth, &err) == 0) {
+            context.auth = auth;
+            if (source_open(&context, span_text(target), &source, &err) == 0) {
+                source->ops->list(source, on_reference, on_listed_or_not, &answer);
+                if (answer.reference.text.size > 0)
+                    source->ops->head(source, &answer.reference, on_head, &answer);
+                while (answer.reference.text.size > 0 && answer.count == 0 && clock_ns() < end_ns)
+                    assert_int_equal(loop_turn(f->loop, 50, &(struct err){0}), 0);
+                assert_true(answer.reference.text.size == 0 || answer.count == 1);
+                err = answer.err;
+                source_close(source);
+            }
+        }
+        mem_fail_after(0, false);
+        failed += err.code == ERR_NOMEM;
+        if (err.code != ERR_NONE && err.code != ERR_NOMEM && err.code != ERR_NET)
+            fail_msg("allocation %" PRIu64 ": %s", countdown, err.text);
+        registry_auth_close(auth); /* no request is left that could use it */
+    }
+    assert_true(failed > 10);
+}
+
 /* ---- mirrors ---- */
 
 static void mirror_by(struct fixture *f, unsigned port) {
@@ -425,7 +468,8 @@ int main(void) {
                                        cmocka_unit_test_setup_teardown(anonymous, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(identity_tokens, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(realms, begin_anonymous, end),
-                                       cmocka_unit_test_setup_teardown(mirrors, begin_anonymous, end)};
+                                       cmocka_unit_test_setup_teardown(mirrors, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(short_memory, begin_somebody, end)};
     (void)snprintf(auth_file, sizeof auth_file, "/tmp/trawl-auth-%d.json", (int)getpid());
     auth_file_put("");
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
