@@ -1,5 +1,6 @@
 #include "base/model/row.h"
 
+#include "base/reader.h"
 #include "base/text.h"
 
 void row_init(struct row *row) { *row = (struct row){.table = TABLE_COUNT}; }
@@ -155,6 +156,57 @@ void row_map(struct row *row, const struct span *pairs, size_t count) {
         add_text(&row->bytes, pairs[i]);
 }
 
+/* How many bytes the value at the start takes with its head, and how many values follow that belong to it; 0 bytes: cut
+ * off, or nothing that this file writes. */
+static size_t value_skip(struct span bytes, uint64_t *ret_inner) {
+    struct reader reader = reader_init(bytes);
+    uint8_t head = read_u8(&reader);
+    uint64_t size = 0;
+    *ret_inner = 0;
+    if ((head & 0xe0) == 0xa0)
+        size = head & 0x1f;
+    else if (head == 0xd9)
+        size = read_u8(&reader);
+    else if (head == 0xda)
+        size = read_be16(&reader);
+    else if (head == 0xdb)
+        size = read_be32(&reader);
+    else if (head >= 0xcc && head <= 0xcf)
+        size = (uint64_t)1 << (head - 0xcc);
+    else if (head == 0xd3 || head == 0xcb)
+        size = 8;
+    else if ((head & 0xf0) == 0x90 || (head & 0xf0) == 0x80)
+        *ret_inner = (uint64_t)(head & 0x0f) << ((head & 0xf0) == 0x80);
+    else if (head == 0xdc || head == 0xde)
+        *ret_inner = (uint64_t)read_be16(&reader) << (head == 0xde);
+    else if (head == 0xdd || head == 0xdf)
+        *ret_inner = (uint64_t)read_be32(&reader) << (head == 0xdf);
+    else if (head >= 0x80 && head != 0xc0 && head != 0xc2 && head != 0xc3)
+        return 0;
+    (void)read_bytes(&reader, (size_t)size);
+    return reader.failed ? 0 : reader.offset;
+}
+
+void row_encoded(struct row *row, struct span columns, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        size_t size = 0, step;
+        uint64_t left = 1, inner;
+        for (; left > 0; left--, left += inner, size += step) {
+            step = value_skip(span_from(columns, size), &inner);
+            if (step == 0) {
+                row->bytes.failed = true;
+                return;
+            }
+        }
+        assert(row->column < table_info(row->table)->column_count);
+        row->offsets[row->column++] = (uint32_t)row->bytes.size;
+        buf_add(&row->bytes, span_slice(columns, 0, size));
+        columns = span_from(columns, size);
+    }
+    if (columns.size > 0)
+        row->bytes.failed = true;
+}
+
 int row_end(struct row *row, struct err *err) {
     const struct table_info *info = table_info(row->table);
     assert(row->column == info->column_count);
@@ -164,7 +216,11 @@ int row_end(struct row *row, struct err *err) {
     return 0;
 }
 
+struct span row_columns(const struct row *row, size_t first, size_t count) {
+    assert(first + count <= row->column);
+    return span_slice(buf_span(&row->bytes), row->offsets[first], row->offsets[first + count] - row->offsets[first]);
+}
+
 struct span row_column(const struct row *row, size_t column) {
-    assert(column < row->column);
-    return span_slice(buf_span(&row->bytes), row->offsets[column], row->offsets[column + 1] - row->offsets[column]);
+    return row_columns(row, column, 1);
 }

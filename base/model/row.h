@@ -38,9 +38,13 @@ void row_bool(struct row *row, bool value);
 void row_list(struct row *row, const struct span *items, size_t count);
 /* `pairs` are key, value, key, value: 2 × count spans. */
 void row_map(struct row *row, const struct span *pairs, size_t count);
+/* The next `count` columns as row_columns() of another row gave them: nothing but what was encoded here goes in. */
+void row_encoded(struct row *row, struct span columns, size_t count);
 int row_end(struct row *row, struct err *err);
 
 /* The encoded column, after row_end(). */
 struct span row_column(const struct row *row, size_t column);
+/* The encoded columns from `first` on, `count` of them, after row_end(). */
+struct span row_columns(const struct row *row, size_t first, size_t count);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/overflow.h"
 #include "engine/image/compose.h"
 #include "engine/pipeline/image_record.h"
+#include "engine/pipeline/image_rows.h"
 #include "engine/pipeline/image_secrets.h"
 #include "engine/pipeline/package_set.h"
 
@@ -17,6 +18,7 @@ struct emit_run {
     struct package_sets *sets;
     struct image_secrets *config_secrets;
     struct cache_reader *reader;
+    struct image_rows rows;                          /* of the image at hand, to be kept */
     struct arena scratch;                            /* one image's configuration */
     const struct layer_result *layers[LIMIT_LAYERS]; /* of the image at hand */
     struct map fingerprints;                         /* secrets that the summary has */
@@ -72,6 +74,13 @@ static const struct digest *layer_digest(const struct planned_layer *layer) {
     return layer->descriptor.digest.algorithm == DIGEST_NONE ? &layer->result->digest : &layer->descriptor.digest;
 }
 
+static void secret_count(struct totals *totals, const struct layer_secret *secret) {
+    if (secret->confidence >= TOTALS_CONFIDENCE)
+        totals->secrets[secret->severity]++;
+    else
+        totals->secrets_unlikely++;
+}
+
 static int secret_emit(struct emit_run *run, const struct digest *layer_digest, const struct layer_secret *secret,
                        struct err *err) {
     struct row *row = &run->row;
@@ -94,10 +103,7 @@ static int secret_emit(struct emit_run *run, const struct digest *layer_digest, 
     row_nil(row);
     row_text(row, secret->evidence);
     row_text(row, nothing);
-    if (secret->confidence >= TOTALS_CONFIDENCE)
-        run->totals->secrets[secret->severity]++;
-    else
-        run->totals->secrets_unlikely++;
+    secret_count(run->totals, secret);
     return row_put(run->sink, row, err);
 }
 
@@ -164,6 +170,9 @@ static void secret_note(struct emit_run *run, const struct planned_image *image,
     struct totals *totals = run->totals;
     struct plan *plan = run->plan;
     bool is_new = false;
+    totals->has_findings = true;
+    if (secret->severity > totals->worst && secret->confidence >= TOTALS_CONFIDENCE)
+        totals->worst = secret->severity;
     if (secret->confidence < TOTALS_CONFIDENCE || map_get(&run->fingerprints, secret->fingerprint) != NULL)
         return;
     /* The layer may give way before the summary is printed: what stays is copied. */
@@ -190,6 +199,14 @@ static void secret_note(struct emit_run *run, const struct planned_image *image,
     totals->top_secret_count = size_min(totals->top_secret_count + 1, TOTALS_SECRETS_MAX);
 }
 
+/* A row that is of the image alone: written, and kept with it. */
+static int image_row_put(struct emit_run *run, struct row *row, struct err *err) {
+    if (row_put(run->sink, row, err) < 0)
+        return -1;
+    image_rows_add(&run->rows, row);
+    return 0;
+}
+
 static int image_secret_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
                              const struct layer_secret *secret, struct span location, const char *state,
                              const struct digest *layer_digest, struct err *err) {
@@ -202,11 +219,8 @@ static int image_secret_emit(struct emit_run *run, const struct planned_image *i
     row_text(row, location);
     row_text(row, span_text(state));
     row_text_or_nil(row, layer_digest == NULL ? nothing : digest_span(layer_digest, text));
-    run->totals->has_findings = true;
-    if (secret->severity > run->totals->worst && secret->confidence >= TOTALS_CONFIDENCE)
-        run->totals->worst = secret->severity;
     secret_note(run, image, secret, state, location);
-    return row_put(run->sink, row, err);
+    return image_row_put(run, row, err);
 }
 
 /* An image while its rows are written. */
@@ -241,7 +255,7 @@ static int image_layers_emit(struct emit_run *run, const struct image_view *view
         row_text(row, digest_span(diff_id, text));
         row_text(row, step == NULL ? nothing : step->created_by);
         row_bool(row, empty);
-        if (row_put(run->sink, row, err) < 0)
+        if (image_row_put(run, row, err) < 0)
             return -1;
         i += !empty;
         history++;
@@ -269,10 +283,23 @@ static void status_settle(struct plan *plan, struct image_facts *facts) {
         facts->status = SCAN_FAILED;
 }
 
+/* What the image's own row begins with: the reference. */
+static void image_row_begin(struct emit_run *run, const struct image_view *view) {
+    struct row *row = &run->row;
+    const struct planned_image *image = view->image;
+    char text[DIGEST_TEXT_SIZE];
+    row_begin(row, TABLE_IMAGE, run->options->sweep_id);
+    row_text(row, image->text);
+    row_text(row, image->registry);
+    row_text(row, image->repository);
+    row_text_or_nil(row, image->tag);
+    row_text(row, digest_span(&view->digest, text));
+    row_text(row, span_text(planned_image_kind(image)));
+}
+
 static int image_row_emit(struct emit_run *run, const struct image_view *view, struct span package_set,
                           struct err *err) {
     struct row *row = &run->row;
-    const struct planned_image *image = view->image;
     const struct image_facts *facts = view->facts;
     const struct image_config *config = &view->config;
     char text[DIGEST_TEXT_SIZE];
@@ -281,13 +308,7 @@ static int image_row_emit(struct emit_run *run, const struct image_view *view, s
         packed += run->plan->layers.data[facts->layers[i]]->summary.compressed_bytes;
         unpacked += run->plan->layers.data[facts->layers[i]]->summary.unpacked_bytes;
     }
-    row_begin(row, TABLE_IMAGE, run->options->sweep_id);
-    row_text(row, image->text);
-    row_text(row, image->registry);
-    row_text(row, image->repository);
-    row_text_or_nil(row, image->tag);
-    row_text(row, digest_span(&view->digest, text));
-    row_text(row, span_text(planned_image_kind(image)));
+    image_row_begin(run, view);
     row_text(row, facts->media_type);
     row_text(row, facts->platform.os);
     row_text(row, facts->platform.architecture);
@@ -379,6 +400,8 @@ static int image_secrets_emit(struct emit_run *run, struct image_view *view, str
         const struct composed_secret *composed = &composition->secrets.data[i];
         const struct digest *layer = layer_digest(run->plan->layers.data[view->facts->layers[composed->layer_index]]);
         view->secret_count += composed->secret->confidence >= TOTALS_CONFIDENCE;
+        image_rows_secret(&run->rows, composed->secret, composed->secret->path, secret_state_name(composed->state),
+                          false);
         if (image_secret_emit(run, view->image, &view->digest, composed->secret, composed->secret->path,
                               secret_state_name(composed->state), layer, err) < 0)
             return -1;
@@ -392,8 +415,11 @@ static int image_secrets_emit(struct emit_run *run, struct image_view *view, str
         return -1;
     for (size_t i = 0; i < count; i++) {
         view->secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
-        if (secret_emit(run, &view->facts->config_digest, &found[i].secret, err) < 0 ||
-            image_secret_emit(run, view->image, &view->digest, &found[i].secret, found[i].secret.path, found[i].state,
+        if (secret_emit(run, &view->facts->config_digest, &found[i].secret, err) < 0)
+            return -1;
+        image_rows_add(&run->rows, &run->row);
+        image_rows_secret(&run->rows, &found[i].secret, found[i].secret.path, found[i].state, true);
+        if (image_secret_emit(run, view->image, &view->digest, &found[i].secret, found[i].secret.path, found[i].state,
                               NULL, err) < 0)
             return -1;
     }
@@ -439,39 +465,118 @@ static int config_load(struct emit_run *run, struct image_view *view, struct err
     return 0;
 }
 
+/* ---- an image that was written before ---- */
+
+static struct profile_key rows_key(const struct emit_run *run, const struct image_facts *facts) {
+    return profile_key(&facts->digest, &run->options->profile);
+}
+
+/* Only what another sweep would find the same: everything there, nothing wrong. */
+static bool rows_may_be_kept(const struct image_view *view) {
+    const struct image_facts *facts = view->facts;
+    return facts->has_config && facts->status == SCAN_DONE && facts->errors.count == 0 &&
+           view->image->source->ops->tree == NULL;
+}
+
+static void rows_keep(struct emit_run *run, const struct image_view *view) {
+    struct profile_key key = rows_key(run, view->facts);
+    image_rows_end(&run->rows, &run->row);
+    if (!run->rows.bytes.failed)
+        cache_put(run->options->cache, CACHE_COMPOSITION, profile_key_span(&key), buf_span(&run->rows.bytes));
+}
+
+static int rows_write(struct emit_run *run, struct image_view *view, struct image_rows_reader *rows, struct err *err) {
+    struct row *row = &run->row;
+    struct image_rows_item item;
+    char state[16];
+    while (image_rows_next(rows, &item)) {
+        if (item.is_secret) {
+            (void)snprintf(state, sizeof state, "%.*s", SPAN_FORMAT(item.state));
+            view->secret_count += item.secret.confidence >= TOTALS_CONFIDENCE;
+            if (item.is_row)
+                secret_count(run->totals, &item.secret);
+            secret_note(run, view->image, &item.secret, state, item.secret.path);
+            continue;
+        }
+        row_begin(row, item.table, run->options->sweep_id);
+        row_encoded(row, item.columns, table_info(item.table)->column_count - 1);
+        if (row_put(run->sink, row, err) < 0)
+            return -1;
+    }
+    size_t first, count;
+    image_rows_columns(&first, &count);
+    image_row_begin(run, view);
+    row_encoded(row, rows->image_columns, count);
+    row_text(row, span_text(scan_status_name(SCAN_DONE)));
+    row_text(row, nothing);
+    row_time(row, run->options->scanned_at);
+    return row_put(run->sink, row, err);
+}
+
+/* 1 when the image's rows were kept and are written now, 0 when it has to be composed, -1 as the sink. */
+static int rows_recall(struct emit_run *run, struct image_view *view, struct package_set_outcome *set,
+                       struct err *err) {
+    struct profile_key key = rows_key(run, view->facts);
+    struct image_rows_reader rows;
+    struct span value;
+    int result = 0;
+    if (rows_may_be_kept(view) && cache_get(run->reader, CACHE_COMPOSITION, profile_key_span(&key), &value) &&
+        image_rows_open(value, &rows)) {
+        result = rows.package_set.size == 0 ? 1 : package_sets_recall(run->sets, rows.package_set, set, err);
+        if (result > 0 && cache_is_stale(value))
+            cache_put(run->options->cache, CACHE_COMPOSITION, profile_key_span(&key), value);
+        if (result > 0)
+            result = rows_write(run, view, &rows, err) < 0 ? -1 : 1;
+    }
+    cache_reader_reset(run->reader);
+    return result;
+}
+
+/* ---- one image ---- */
+
+static int image_compose(struct emit_run *run, struct image_view *view, struct package_set_outcome *set,
+                         struct err *err) {
+    struct image_facts *facts = view->facts;
+    for (size_t i = 0; i < facts->layer_count; i++) {
+        if (layer_store_get(run->options->layers, facts->layers[i], &run->layers[i], err) < 0)
+            return -1;
+    }
+    /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
+    bool is_tree = view->image->source != NULL && view->image->source->ops->manifest == NULL;
+    if (is_tree)
+        view->digest = run->layers[0]->digest;
+    if (config_load(run, view, err) < 0 ||
+        compose(run->layers, facts->layer_count, run->options->with_declared, &view->composition, err) < 0)
+        return -1;
+    if (view->composition.packages.count > 0 &&
+        package_sets_emit(run->sets, &view->composition, run->layers, set, err) < 0)
+        return -1;
+    if (view->image->source != NULL && rows_may_be_kept(view))
+        image_rows_begin(&run->rows, set->id);
+    if (image_secrets_emit(run, view, err) < 0 ||
+        (facts->status != SCAN_SKIPPED && !is_tree && image_layers_emit(run, view, err) < 0) ||
+        image_errors_emit(run, view, err) < 0 || image_row_emit(run, view, set->id, err) < 0)
+        return -1;
+    if (run->rows.open)
+        rows_keep(run, view);
+    return 0;
+}
+
 static int image_emit(struct emit_run *run, const struct planned_image *image, struct err *err) {
     static const uint64_t no_vulnerabilities[SEVERITY_COUNT] = {0};
     struct image_view view = {.image = image, .facts = image->facts, .digest = image->facts->digest};
     struct package_set_outcome set = {.id = nothing, .vulnerabilities = no_vulnerabilities};
-    struct plan *plan = run->plan;
-    int result = 0;
     arena_reset(&run->scratch);
     layer_store_release(run->options->layers);
-    for (size_t i = 0; result == 0 && i < view.facts->layer_count; i++)
-        result = layer_store_get(run->options->layers, view.facts->layers[i], &run->layers[i], err);
-    /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
-    bool is_tree = image->source != NULL && image->source->ops->manifest == NULL;
-    if (result == 0 && is_tree)
-        view.digest = run->layers[0]->digest;
-    status_settle(plan, view.facts);
+    status_settle(run->plan, view.facts);
+    run->rows.open = false;
+    int result = image->source == NULL ? 0 : rows_recall(run, &view, &set, err);
     if (result == 0)
-        result = config_load(run, &view, err);
-    if (result == 0)
-        result = compose(run->layers, view.facts->layer_count, run->options->with_declared, &view.composition, err);
-    if (result == 0 && view.composition.packages.count > 0)
-        result = package_sets_emit(run->sets, &view.composition, run->layers, &set, err);
-    if (result == 0)
-        result = image_secrets_emit(run, &view, err);
-    if (result == 0 && view.facts->status != SCAN_SKIPPED && !is_tree)
-        result = image_layers_emit(run, &view, err);
-    if (result == 0)
-        result = image_errors_emit(run, &view, err);
-    if (result == 0)
-        result = image_row_emit(run, &view, set.id, err);
-    if (result == 0) /* else not all layers may be at hand, and nobody sees the totals */
+        result = image_compose(run, &view, &set, err);
+    if (result >= 0) /* else not all layers may be at hand, and nobody sees the totals */
         image_count(run, &view, set.vulnerabilities);
     composition_release(&view.composition);
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
 static int plan_emit(struct emit_run *run, struct err *err) {
@@ -513,6 +618,7 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     struct emit_run run = {.plan = plan, .options = options, .sink = sink, .totals = &totals};
     row_init(&run.row);
     arena_init(&run.scratch, 0, 0);
+    buf_init(&run.rows.bytes, 0);
     map_init(&run.fingerprints, (uint64_t)(uintptr_t)plan);
     int result = cache_reader_new(options->cache, &run.reader, err);
     if (result == 0)
@@ -527,6 +633,7 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     cache_reader_free(run.reader);
     map_release(&run.fingerprints);
     arena_release(&run.scratch);
+    buf_release(&run.rows.bytes);
     row_release(&run.row);
     if (result == 0)
         *ret_totals = totals;

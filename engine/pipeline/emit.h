@@ -22,6 +22,7 @@ static inline int row_put(const struct row_sink *sink, struct row *row, struct e
 struct emit_options {
     struct span sweep_id;
     struct cache *cache;
+    struct hash128 profile;
     struct layer_store *layers;
     bool packages, secrets;
     bool with_declared; /* packages that lock files only declare: of folders, not of images */

@@ -37,6 +37,8 @@ struct package_sets {
     VEC(size_t) order;              /* their indexes by group, and by index within one */
     VEC(struct flaw) flaws;         /* of the match of the same index */
     struct buf ecosystem, evidence;
+    struct cache_reader *reader;
+    struct buf packed; /* a set on its way to the cache */
 };
 
 int package_sets_new(const struct emit_options *options, const struct row_sink *sink, struct totals *totals,
@@ -50,6 +52,11 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     row_init(&sets->row);
     buf_init(&sets->ecosystem, 0);
     buf_init(&sets->evidence, 0);
+    buf_init(&sets->packed, 0);
+    if (cache_reader_new(options->cache, &sets->reader, err) < 0) {
+        package_sets_free(sets);
+        return -1;
+    }
     *ret_sets = sets;
     return 0;
 }
@@ -66,6 +73,8 @@ void package_sets_free(struct package_sets *sets) {
     vec_release(&sets->flaws);
     buf_release(&sets->ecosystem);
     buf_release(&sets->evidence);
+    buf_release(&sets->packed);
+    cache_reader_free(sets->reader);
     mem_free(sets);
 }
 
@@ -340,6 +349,73 @@ static int set_emit(struct package_sets *sets, struct known_set *set, const stru
     return 0;
 }
 
+/* ---- the cache ---- */
+
+struct set_key {
+    uint8_t bytes[2 * SET_ID_BYTES + sizeof(struct hash128)];
+};
+
+/* What a package is besides what the id is made of depends on the analyser: the profile is in the key. */
+static struct set_key key_of(const struct package_sets *sets, struct span id) {
+    struct set_key key;
+    assert(id.size == 2 * SET_ID_BYTES);
+    memcpy(key.bytes, id.data, id.size);
+    memcpy(key.bytes + id.size, &sets->options->profile, sizeof sets->options->profile);
+    return key;
+}
+
+static void members_keep(struct package_sets *sets, struct span id, const struct distro *distro) {
+    struct set_key key = key_of(sets, id);
+    struct buf *packed = &sets->packed;
+    buf_reset(packed);
+    distro_pack(distro, packed);
+    buf_le32(packed, (uint32_t)sets->members.count);
+    for (size_t i = 0; i < sets->members.count; i++) {
+        const struct member *member = &sets->members.data[i];
+        text_pack(member->purl, packed);
+        digest_pack(member->layer, packed);
+        package_pack(member->package, packed);
+    }
+    if (!packed->failed)
+        cache_put(sets->options->cache, CACHE_SET, span_make(&key, sizeof key), buf_span(packed));
+}
+
+/* Fills the members; texts borrow `value`. False when it is no set, or memory is short. */
+static bool members_load(struct package_sets *sets, struct span value, struct distro *ret_distro) {
+    struct reader reader = reader_init(value);
+    arena_reset(&sets->scratch);
+    sets->members.count = 0;
+    distro_unpack(&reader, ret_distro);
+    for (uint32_t left = read_le32(&reader); left > 0 && !reader.failed; left--) {
+        struct package *package = arena_alloc(&sets->scratch, sizeof *package);
+        struct digest *layer = arena_alloc(&sets->scratch, sizeof *layer);
+        struct member member = {.purl = text_unpack(&reader), .package = package, .layer = layer};
+        if (package == NULL || layer == NULL || !digest_unpack(&reader, layer) || !package_unpack(&reader, package) ||
+            !vec_push(&sets->members, member))
+            return false;
+    }
+    return !reader.failed && reader_left(&reader) == 0;
+}
+
+/* ---- the interface ---- */
+
+/* Writes the set that the members are. */
+static int set_begin(struct package_sets *sets, struct span id, const struct distro *distro, struct known_set **ret_set,
+                     struct err *err) {
+    struct known_set *set = arena_zalloc(sets->arena, sizeof *set);
+    struct span kept = arena_copy(sets->arena, id);
+    void **place = set == NULL || kept.data == NULL ? NULL : map_put(&sets->known, kept, NULL);
+    if (place == NULL)
+        return memory_short(err);
+    set->id = kept;
+    *place = *ret_set = set;
+    return set_emit(sets, set, distro, err);
+}
+
+static struct package_set_outcome outcome_of(const struct known_set *set) {
+    return (struct package_set_outcome){.id = set->id, .vulnerabilities = set->vulnerabilities};
+}
+
 int package_sets_emit(struct package_sets *sets, struct composition *composition,
                       const struct layer_result *const *layers, struct package_set_outcome *ret_outcome,
                       struct err *err) {
@@ -348,16 +424,33 @@ int package_sets_emit(struct package_sets *sets, struct composition *composition
         return -1;
     struct known_set *set = map_get(&sets->known, span_text(id));
     if (set == NULL) {
-        set = arena_zalloc(sets->arena, sizeof *set);
-        struct span kept = arena_copy(sets->arena, span_text(id));
-        void **place = set == NULL || kept.data == NULL ? NULL : map_put(&sets->known, kept, NULL);
-        if (place == NULL)
-            return memory_short(err);
-        set->id = kept;
-        *place = set;
-        if (set_emit(sets, set, &composition->distro, err) < 0)
+        if (set_begin(sets, span_text(id), &composition->distro, &set, err) < 0)
             return -1;
+        members_keep(sets, span_text(id), &composition->distro);
     }
-    *ret_outcome = (struct package_set_outcome){.id = set->id, .vulnerabilities = set->vulnerabilities};
+    *ret_outcome = outcome_of(set);
     return 0;
+}
+
+int package_sets_recall(struct package_sets *sets, struct span id, struct package_set_outcome *ret_outcome,
+                        struct err *err) {
+    if (id.size != 2 * SET_ID_BYTES)
+        return 0;
+    struct known_set *set = map_get(&sets->known, id);
+    int result = 1;
+    if (set == NULL) {
+        struct set_key key = key_of(sets, id);
+        struct distro distro;
+        struct span value;
+        result = cache_get(sets->reader, CACHE_SET, span_make(&key, sizeof key), &value) &&
+                 members_load(sets, value, &distro);
+        if (result > 0 && cache_is_stale(value))
+            cache_put(sets->options->cache, CACHE_SET, span_make(&key, sizeof key), value);
+        if (result > 0 && set_begin(sets, id, &distro, &set, err) < 0)
+            result = -1;
+        cache_reader_reset(sets->reader);
+    }
+    if (result > 0)
+        *ret_outcome = outcome_of(set);
+    return result;
 }

@@ -23,4 +23,9 @@ int package_sets_emit(struct package_sets *sets, struct composition *composition
                       const struct layer_result *const *layers, struct package_set_outcome *ret_outcome,
                       struct err *err);
 
+/* The same for a set that is known by its id: 1 when it was written in this sweep or its packages are in the cache, 0
+ * when the image has to be composed. */
+int package_sets_recall(struct package_sets *sets, struct span id, struct package_set_outcome *ret_outcome,
+                        struct err *err);
+
 #endif

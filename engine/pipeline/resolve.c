@@ -604,7 +604,8 @@ static bool on_listing_reference(void *context, struct source *source, const str
     struct resolve *resolve = listing->resolve;
     on_reference(resolve, source, reference);
     resolve_step(resolve);
-    listing->held = resolve->waiting > WAITING_MAX;
+    /* Once it was told to hold it holds, whatever it is told of what it had already. */
+    listing->held = listing->held || resolve->waiting > WAITING_MAX;
     return !listing->held;
 }
 

@@ -501,6 +501,7 @@ int sweep_run(const struct sweep_options *options, const struct row_sink *sink, 
             progress_tell(&sweep);
         struct emit_options emit_options = {.sweep_id = options->sweep_id,
                                             .cache = options->cache,
+                                            .profile = options->profile,
                                             .layers = sweep.layers,
                                             .packages = options->packages,
                                             .secrets = options->secrets,
