@@ -65,6 +65,23 @@ bool clock_parse(struct span text, int64_t *ret_utc_s) {
     return true;
 }
 
+bool clock_parse_http(struct span text, int64_t *ret_utc_s) {
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int64_t day, year, hour, minute, second;
+    struct reader r = reader_init(text);
+    read_skip(&r, 5); /* "Sun, " */
+    if (!digits(&r, 2, 31, &day) || !separator(&r, ' '))
+        return false;
+    struct span name = read_bytes(&r, 3);
+    size_t month = name.size == 3 ? span_find(span_text(months), name, 0) : SIZE_MAX;
+    if (month == SIZE_MAX || month % 3 != 0 || day == 0 || !separator(&r, ' ') || !digits(&r, 4, 9999, &year) ||
+        !separator(&r, ' ') || !digits(&r, 2, 23, &hour) || !separator(&r, ':') || !digits(&r, 2, 59, &minute) ||
+        !separator(&r, ':') || !digits(&r, 2, 60, &second) || !span_is(span_from(text, r.offset), " GMT"))
+        return false;
+    *ret_utc_s = days_from_date(year, (int64_t)month / 3 + 1, day) * 86400 + hour * 3600 + minute * 60 + second;
+    return true;
+}
+
 const char *clock_text(int64_t utc_s, char *out) {
     time_t seconds = (time_t)(utc_s < CLOCK_TEXT_MIN   ? CLOCK_TEXT_MIN
                               : utc_s > CLOCK_TEXT_MAX ? CLOCK_TEXT_MAX

@@ -18,8 +18,12 @@
 #define LIMIT_LAYERS ((size_t)1024)          /* layers in one manifest; Docker stops at 127 */
 #define LIMIT_REDIRECTS 8L                   /* registry → blob store takes 1 or 2 */
 #define LIMIT_HTTP_PROGRESS                                                                                            \
-    LIMIT_MIB /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB                         \
-               * may break more often than a manifest, yet each break must have moved us */
+    LIMIT_MIB                  /* body bytes that make a broken transfer a new first attempt: a layer of 40 GiB        \
+                                * may break more often than a manifest, yet each break must have moved us */
+#define LIMIT_HTTP_STREAMS 64u /* requests at a time over HTTP/2 to one host; servers allow 100 to 250 a connection */
+#define LIMIT_HTTP_PAUSES_MS                                                                                           \
+    ((uint64_t)300000) /* between the attempts of one request in all, until it makes progress: a registry that is      \
+                        * down for longer is down for the night */
 #define LIMIT_HTTP_CHALLENGES                                                                                          \
     3u /* 401s that one request may answer between two progresses: no token yet, an expired one, and a race */
 #define LIMIT_HTTP_HEADER_BYTES (16 * LIMIT_KIB) /* one header value that is kept; signed URLs take 2 KiB */

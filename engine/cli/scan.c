@@ -1,16 +1,19 @@
 #include "engine/cli/scan.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/cli/progress.h"
+#include "engine/cli/retry.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/export/export.h"
 #include "engine/pipeline/profile.h"
 #include "io/source/discover.h"
+#include "io/source/reference.h"
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
@@ -52,6 +55,13 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"newest", 0, OPTION_COUNT, &scan->newest},
         {"listing-api", 0, OPTION_TEXT, &scan->listing_api},
         {"discover", 0, OPTION_LIST, &scan->discover},
+        {"mirror", 0, OPTION_LIST, &scan->mirrors},
+        {"cert-file", 0, OPTION_TEXT, &scan->cert_file},
+        {"key-file", 0, OPTION_TEXT, &scan->key_file},
+        {"connections", 0, OPTION_COUNT, &scan->connections},
+        {"rate", 0, OPTION_SIZE, &scan->rate},
+        {"requests-per-second", 0, OPTION_COUNT, &scan->requests_per_second},
+        {"retry-failed", 0, OPTION_TEXT, &scan->retry_failed},
         OPTION_END,
     };
     return options_parse(&scan->arena, scan->kind->command, options, argc, argv, &scan->operands, &scan->help, err);
@@ -125,6 +135,34 @@ static int selection_read(struct scan *scan, struct err *err) {
                        text_quote(span_text(scan->since), quoted, sizeof quoted));
     scan->sweep.selection = selection;
     scan->sweep.listing_api = scan->listing_api;
+    return 0;
+}
+
+/* A host, as references have it. */
+static bool host_is_valid(struct arena *arena, struct span host) {
+    struct reference reference;
+    struct err err = {0};
+    char *probe = arena_format(arena, "%.*s/x", SPAN_FORMAT(host));
+    return probe != NULL && reference_parse(span_text(probe), &reference, &err) == 0 &&
+           span_equal(reference.registry, host);
+}
+
+static int mirrors_read(struct scan *scan, struct err *err) {
+    struct source_mirror *mirrors = arena_array(&scan->arena, scan->mirrors.count, sizeof *mirrors);
+    char quoted[128];
+    if (mirrors == NULL)
+        return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+    for (size_t i = 0; i < scan->mirrors.count; i++) {
+        struct span rest = span_text(scan->mirrors.data[i]);
+        mirrors[i].host = text_cut(&rest, '=');
+        mirrors[i].mirror = rest;
+        if (!host_is_valid(&scan->arena, mirrors[i].host) || !host_is_valid(&scan->arena, mirrors[i].mirror))
+            return err_set(err, ERR_USAGE, 0,
+                           "option --mirror: expected HOST=HOST, such as docker.io=mirror.example:5000, found '%s'",
+                           text_quote(span_text(scan->mirrors.data[i]), quoted, sizeof quoted));
+    }
+    scan->sweep.mirrors = mirrors;
+    scan->sweep.mirror_count = scan->mirrors.count;
     return 0;
 }
 
@@ -280,12 +318,23 @@ static int targets_make(struct scan *scan, struct err *err) {
     return 0;
 }
 
+/* As many descriptors as we may have: connections, layers of layouts and shards are open at the same time. Nothing of
+ * ours uses select(2), for which the soft limit is kept low. */
+static void descriptors_raise(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* we work with what there is as well */
+}
+
 static int settings_read(struct scan *scan, struct err *err) {
     struct sweep_options *sweep = &scan->sweep;
     enum cpu_level level = CPU_SCALAR;
     char quoted[64];
+    descriptors_raise();
     scan->started_at = clock_utc_s();
-    if (scanners_read(scan, err) < 0 || platforms_read(scan, err) < 0 ||
+    if (scanners_read(scan, err) < 0 || platforms_read(scan, err) < 0 || mirrors_read(scan, err) < 0 ||
         loop_kind_parse(span_text(scan->io == NULL ? "auto" : scan->io), &sweep->loop_kind, err) < 0 ||
         cpu_level_parse(span_text(scan->simd == NULL ? "auto" : scan->simd), &level, err) < 0)
         return -1;
@@ -300,7 +349,12 @@ static int settings_read(struct scan *scan, struct err *err) {
         return err_set(err, ERR_USAGE, 0, "option --discover: only a sweep into a folder looks for targets");
     if (discover_all(scan, err) < 0)
         return -1;
-    if (scan->operands.count == 0 && scan->resume == NULL)
+    /* What goes on has its targets in its folder. */
+    bool retries = scan->retry_failed != NULL && scan->resume == NULL;
+    if (retries && retry_targets(&scan->arena, scan->retry_failed, &scan->operands, err) < 0)
+        return -1;
+    /* A sweep of which nothing failed is retried with no target at all: an empty sweep, and done. */
+    if (scan->operands.count == 0 && scan->resume == NULL && !retries)
         return err_set(err, ERR_USAGE, 0, "expected at least one target");
     if (scan->resume != NULL && !scan->kind->is_resumable)
         return err_set(err, ERR_USAGE, 0, "option --resume: only a sweep into a folder can go on");
@@ -331,6 +385,11 @@ static int settings_read(struct scan *scan, struct err *err) {
         sweep->codec_limits.ratio_max = scan->ratio_max;
     sweep->http = (struct http_options){
         .ca_file = scan->ca_file,
+        .cert_file = scan->cert_file,
+        .key_file = scan->key_file,
+        .connections_per_host = (unsigned)(scan->connections > 1000 ? 1000 : scan->connections),
+        .rate = scan->rate,
+        .requests_per_second = (unsigned)(scan->requests_per_second > 1000000 ? 1000000 : scan->requests_per_second),
         .insecure = scan->insecure,
         .stall_timeout_ms = (unsigned)(scan->timeout_s > 86400 ? 86400000 : scan->timeout_s * 1000),
         .attempts_max = (unsigned)(scan->http_attempts > 100 ? 100 : scan->http_attempts),

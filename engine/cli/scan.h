@@ -28,6 +28,9 @@ struct scan {
     const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key,
         *cache_folder, *resume;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;
+    struct text_list mirrors;
+    const char *cert_file, *key_file;
+    uint64_t connections, rate, requests_per_second;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
     struct text_list includes, excludes;
     const char *since, *listing_api, *retry_failed;

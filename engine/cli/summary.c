@@ -55,6 +55,41 @@ static void secrets_print(FILE *out, const struct totals *totals) {
     }
 }
 
+static int cause_order(const void *left, const void *right) {
+    static const int ranks[SCAN_STATUS_COUNT] = {
+        [SCAN_FAILED] = 0, [SCAN_PARTIAL] = 1, [SCAN_SKIPPED] = 2, [SCAN_DONE] = 3};
+    const struct total_cause *a = left, *b = right;
+    if (a->status != b->status)
+        return ranks[a->status] < ranks[b->status] ? -1 : 1;
+    if (a->images != b->images)
+        return a->images > b->images ? -1 : 1;
+    int order = span_compare(a->what, b->what);
+    return order != 0 ? order : span_compare(a->code, b->code);
+}
+
+/* Why images are not done, the many first: what an operator has to mend. */
+static void causes_print(FILE *out, const struct totals *totals) {
+    struct total_cause sorted[TOTALS_CAUSES_MAX];
+    if (totals->cause_count == 0)
+        return;
+    memcpy(sorted, totals->causes, totals->cause_count * sizeof *sorted);
+    qsort(sorted, totals->cause_count, sizeof *sorted, cause_order);
+    (void)fprintf(out, "\nimages that are not done, by cause\n");
+    for (size_t i = 0; i < totals->cause_count; i++) {
+        const struct total_cause *cause = &sorted[i];
+        char number[UNITS_SIZE], label[128], what[64], example[120], message[200];
+        text_quote(cause->what, what, sizeof what);
+        (void)snprintf(label, sizeof label, "%s%s%.*s", cause->what.size > 0 ? what : "other causes",
+                       cause->code.size > 0 ? ": " : "", SPAN_FORMAT(cause->code));
+        (void)fprintf(out, "  %8s %-8s %s\n", units_count(cause->images, number), scan_status_name(cause->status),
+                      label);
+        if (cause->status != SCAN_SKIPPED)
+            (void)fprintf(out, "                    such as %s: %s\n",
+                          text_quote(cause->example, example, sizeof example),
+                          text_quote(cause->message, message, sizeof message));
+    }
+}
+
 static void errors_print(FILE *out, const struct totals *totals) {
     if (totals->errors == 0)
         return;
@@ -94,6 +129,7 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
                       units_count(totals->secrets_unlikely, a), 100 * TOTALS_CONFIDENCE);
     worst_print(out, totals);
     secrets_print(out, totals);
+    causes_print(out, totals);
     errors_print(out, totals);
     if (folder != NULL)
         (void)fprintf(out, "\nrows are in %s\n", folder);

@@ -306,9 +306,31 @@ static int image_row_emit(struct emit_run *run, const struct image_view *view, s
     row_nil(row);
     row_map(row, config->labels, config->label_count);
     row_text(row, span_text(scan_status_name(facts->status)));
-    row_text(row, facts->reason);
+    row_text(row, facts->is_skipped ? manifest_artifact_text_of_tag(&run->scratch, facts->reason, view->image->tag)
+                                    : facts->reason);
     row_time(row, run->options->scanned_at);
     return row_put(run->sink, row, err);
+}
+
+/* The first thing that went wrong: with the image itself, else with a layer of it. */
+static void image_cause(struct emit_run *run, const struct image_view *view) {
+    const struct image_facts *facts = view->facts;
+    enum stage stage = STAGE_RESOLVE;
+    enum err_code code = ERR_NONE;
+    bool found = facts->errors.count > 0;
+    if (found) {
+        stage = facts->errors.data[0].stage;
+        code = facts->errors.data[0].code;
+    }
+    for (size_t i = 0; !found && i < facts->layer_count; i++) {
+        const struct layer_result *result = run->layers[i];
+        found = result->status != SCAN_DONE && result->errors.count > 0;
+        if (found) {
+            stage = result->errors.data[0].stage;
+            code = result->errors.data[0].code;
+        }
+    }
+    totals_cause(run->totals, facts->status, stage, code, view->image->text, facts->reason);
 }
 
 static void image_count(struct emit_run *run, const struct image_view *view,
@@ -320,6 +342,8 @@ static void image_count(struct emit_run *run, const struct image_view *view,
     totals->images_partial += status == SCAN_PARTIAL;
     totals->images_failed += status == SCAN_FAILED;
     totals->images_skipped += status == SCAN_SKIPPED;
+    if (status != SCAN_DONE)
+        image_cause(run, view);
     struct worst_image entry = {.reference = view->image->text,
                                 .architecture = view->facts->platform.architecture,
                                 .secrets = view->secret_count};
@@ -444,7 +468,8 @@ static int image_emit(struct emit_run *run, const struct planned_image *image, s
         result = image_errors_emit(run, &view, err);
     if (result == 0)
         result = image_row_emit(run, &view, set.id, err);
-    image_count(run, &view, set.vulnerabilities);
+    if (result == 0) /* else not all layers may be at hand, and nobody sees the totals */
+        image_count(run, &view, set.vulnerabilities);
     composition_release(&view.composition);
     return result;
 }

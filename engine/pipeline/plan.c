@@ -1,6 +1,7 @@
 #include "engine/pipeline/plan.h"
 
 #include "base/alloc.h"
+#include "base/overflow.h"
 
 void plan_init(struct plan *plan) {
     *plan = (struct plan){0};
@@ -146,6 +147,18 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
         /* Manifests may differ in what they call it; rows may not depend on which was read first. */
         if (span_compare(media_type, layer->descriptor.media_type) < 0)
             layer->descriptor.media_type = media_type;
+        /* One image that calls a layer foreign must not hide it from the others. */
+        layer->descriptor.is_foreign = layer->descriptor.is_foreign && descriptor->is_foreign;
+        /* A manifest that tells a wrong size must not fail the layer for those that tell the right one: where they
+         * differ the digest alone decides, and the smaller size stands for its place in the order. */
+        bool told = !descriptor->size_unknown, first = layer->descriptor.size_unknown && layer->descriptor.size == 0;
+        if (told && first) {
+            layer->descriptor.size = descriptor->size;
+            layer->descriptor.size_unknown = false;
+        } else if (told && descriptor->size != layer->descriptor.size) {
+            layer->descriptor.size = u64_min(descriptor->size, layer->descriptor.size);
+            layer->descriptor.size_unknown = true;
+        }
         return (uintptr_t)known - 1;
     }
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);

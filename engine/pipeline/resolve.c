@@ -449,7 +449,7 @@ static bool manifest_read(struct task *task, struct span bytes, const struct dig
         index_expand(task, &task->manifest, digest);
         return false;
     case MANIFEST_ARTIFACT:
-        reason = manifest_artifact_text(&task->arena, &task->manifest, task->reference.tag);
+        reason = manifest_artifact_text(&task->arena, &task->manifest);
         task_skip(task, digest, task->manifest.media_type, reason == NULL ? "artifact, not an image" : reason);
         return false;
     case MANIFEST_SCHEMA1:

@@ -338,6 +338,8 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                              .username = options->credentials.username,
                                              .password = options->credentials.password,
                                              .auth = sweep->auth,
+                                             .mirrors = options->mirrors,
+                                             .mirror_count = options->mirror_count,
                                              .listing_api = options->listing_api,
                                              .wants = reference_wanted,
                                              .wants_context = sweep};

@@ -36,6 +36,8 @@ struct sweep_options {
     struct http_options http;
     bool plain_http, tls;
     struct credentials_options credentials;
+    const struct source_mirror *mirrors;
+    size_t mirror_count;
     size_t jobs;           /* scan threads; 0: one for each processor */
     uint64_t memory_bytes; /* the ceiling; 0: 1 GiB */
     bool packages, secrets;

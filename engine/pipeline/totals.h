@@ -4,10 +4,12 @@
 
 #include "base/arena.h"
 #include "base/model/severity.h"
+#include "engine/image/layer_result.h"
 
 #define TOTALS_WORST_MAX ((size_t)10)
 #define TOTALS_SECRETS_MAX ((size_t)10)
 #define TOTALS_ERRORS_MAX ((size_t)20)
+#define TOTALS_CAUSES_MAX ((size_t)32) /* what is beyond is counted with the last one; real sweeps have ten */
 #define TOTALS_CONFIDENCE 0.5 /* below it a secret is in the rows, and neither counted nor named in a summary */
 
 struct worst_image {
@@ -25,6 +27,17 @@ struct total_secret {
 
 struct total_error {
     struct span target, stage, message;
+};
+
+/* Why images are not done: how many there are of the same status, stage and error code. Each image counts once, by the
+ * first thing that went wrong; of skipped ones the cause is the reason's first words, and there is no code. */
+struct total_cause {
+    enum scan_status status;
+    struct span what; /* the stage, or the reason's first words; empty for all others together */
+    struct span code; /* or empty */
+    uint64_t images;
+    struct span example; /* the first image's reference */
+    struct span message; /* and its reason */
 };
 
 struct totals {
@@ -51,7 +64,13 @@ struct totals {
     size_t top_secret_count;
     struct total_error first_errors[TOTALS_ERRORS_MAX];
     size_t first_error_count;
+    struct total_cause causes[TOTALS_CAUSES_MAX]; /* in the order in which they were met */
+    size_t cause_count;
 };
+
+/* Counts an image that is not done. `stage` and `code` do not matter for skipped ones. The texts are borrowed. */
+void totals_cause(struct totals *totals, enum scan_status status, enum stage stage, enum err_code code,
+                  struct span reference, struct span reason);
 
 /* With copies of all text in the arena; false when memory is short. */
 bool totals_copy(struct arena *arena, const struct totals *from, struct totals *ret_copy);

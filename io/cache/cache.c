@@ -171,6 +171,7 @@ static int lock_reserve(const char *folder) {
 #define NODE_HEAD_BYTES ((size_t)8)
 
 struct probe {
+    bool knows_format; /* LMDB is 0.9; of another we can only walk */
     size_t page_bytes;
     const uint8_t *map;  /* where page 0 is, going by the first page seen; NULL before */
     const uint8_t *leaf; /* the page of the last node, or NULL */
@@ -198,6 +199,8 @@ static bool leaf_is_filled(const struct probe *probe) {
 }
 
 static bool node_is_sound(struct probe *probe, struct span key, struct span value) {
+    if (!probe->knows_format)
+        return true;
     const uint8_t *node = key.data - NODE_HEAD_BYTES, *page = page_of(probe, node);
     struct reader head;
     if (page != probe->leaf) {
@@ -279,7 +282,10 @@ static int probe_child(const char *path) {
         return 1; /* cut off: its pages would be a bus error */
     if (stat.ms_entries == 0)
         return 0; /* whoever made it was killed before the first table */
-    struct probe probe = {.page_bytes = stat.ms_psize, .deadline_ns = deadline_ns};
+    int major = 0, minor = 0;
+    (void)mdb_version(&major, &minor, NULL);
+    struct probe probe = {
+        .knows_format = major == 0 && minor == 9, .page_bytes = stat.ms_psize, .deadline_ns = deadline_ns};
     uint8_t *seen = mem_zalloc((size_t)(info.me_last_pgno / 8 + 1));
     MDB_dbi names;
     if (seen == NULL || tables_open(&cache, transaction, 0) != 0 || mdb_dbi_open(transaction, NULL, 0, &names) != 0 ||

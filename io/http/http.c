@@ -2,10 +2,12 @@
 #include "io/http/http.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/overflow.h"
 #include "base/text.h"
 #include "io/http/http_internal.h"
 
@@ -14,8 +16,6 @@ struct socket_watch {
     struct http *http;
     uint64_t handle;
 };
-
-static void http_turn(struct http *http);
 
 /* ---- curl's events ---- */
 
@@ -109,6 +109,49 @@ int http_close_socket(void *context, curl_socket_t fd) {
 
 /* ---- the queue ---- */
 
+static void host_free(struct http_host *host) {
+    if (host == NULL)
+        return;
+    mem_free(host->name);
+    mem_free(host->ca_file);
+    mem_free(host->cert_file);
+    mem_free(host->key_file);
+    mem_free(host);
+}
+
+/* The file in a folder of the container engines' for this host, where it is there. False when memory is short. */
+static bool certificate_find(const char *folder, struct span host, const char *name, char **ret_path) {
+    struct buf path;
+    buf_init(&path, 0);
+    buf_format(&path, "%s/%.*s/%s", folder, SPAN_FORMAT(host), name);
+    buf_byte(&path, '\0');
+    bool ok = !path.failed;
+    if (ok && access((const char *)path.data, R_OK) == 0)
+        *ret_path = (char *)STEAL(path.data);
+    buf_release(&path);
+    return ok;
+}
+
+/* containers-certs.d(5), and Docker's "Verify repository client with certificates": the first folder that has one of
+ * the files counts. False when memory is short. */
+static bool host_certificates(struct http_host *host, struct span name) {
+    struct buf user;
+    const char *home = getenv("HOME");
+    if (memchr(name.data, '/', name.size) != NULL || span_starts(name, "."))
+        return true;
+    buf_init(&user, 0);
+    buf_format(&user, "%s/.config/containers/certs.d", home == NULL ? "/nonexistent" : home);
+    buf_byte(&user, '\0');
+    const char *const folders[] = {(const char *)user.data, "/etc/containers/certs.d", "/etc/docker/certs.d"};
+    bool ok = !user.failed;
+    for (size_t i = 0; ok && host->ca_file == NULL && host->cert_file == NULL && i < ARRAY_COUNT(folders); i++)
+        ok = certificate_find(folders[i], name, "ca.crt", &host->ca_file) &&
+             certificate_find(folders[i], name, "client.cert", &host->cert_file) &&
+             certificate_find(folders[i], name, "client.key", &host->key_file);
+    buf_release(&user);
+    return ok;
+}
+
 static int host_find(struct http *http, const char *url, struct http_host **ret_host, struct err *err) {
     struct span text = span_text(url);
     size_t scheme = span_find(text, span_text("://"), 0);
@@ -132,8 +175,9 @@ static int host_find(struct http *http, const char *url, struct http_host **ret_
     struct http_host *host = mem_zalloc(sizeof *host);
     if (host != NULL)
         host->name = mem_text(name.data, name.size);
-    if (host == NULL || host->name == NULL) {
-        mem_free(host);
+    if (host == NULL || host->name == NULL ||
+        (span_starts(name, "https://") && !host_certificates(host, span_from(name, scheme + 3)))) {
+        host_free(host);
         return err_set(err, ERR_NOMEM, 0, "http: out of memory");
     }
     host->next = http->hosts;
@@ -195,16 +239,28 @@ void http_gate_turn(struct http *http, struct http_gate *gate) {
         queue_remove(request);
         http_enqueue(request);
     }
-    http_defer(http);
+    (void)http_defer(http); /* else the next look for stalls does it, as below */
 }
 
-/* The next host in turn that has a request waiting and a connection free. */
+/* For the first that waits. */
+static bool host_has_room(const struct http_host *host) {
+    const struct http *http = host->first->http;
+    if (host->first->may_share && host->shares)
+        return host->sharing < LIMIT_HTTP_STREAMS;
+    return host->running < http->options.connections_per_host && http->running < http->options.connections_max;
+}
+
+/* The next host in turn that has a request waiting and a connection free, and has not told us to come back later. */
 static struct http_host *host_next(struct http *http) {
+    uint64_t now_ns = clock_ns();
     struct http_host *start = http->host_turn != NULL ? http->host_turn : http->hosts;
     struct http_host *host = start;
     while (host != NULL) {
         struct http_host *next = host->next != NULL ? host->next : http->hosts;
-        if (host->first != NULL && host->running < http->options.connections_per_host) {
+        bool closed = host->first != NULL && host->closed_until_ns > now_ns;
+        if (closed)
+            rate_later(http, host->closed_until_ns);
+        if (!closed && host->first != NULL && host_has_room(host)) {
             http->host_turn = next;
             return host;
         }
@@ -226,25 +282,24 @@ void http_detach(struct http_request *request) {
         request->url_final = mem_text(url, strlen(url));
     if (curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
         http->stats.connections += (uint64_t)connects;
+    long version = CURL_HTTP_VERSION_NONE;
+    if (request->may_share && curl_easy_getinfo(request->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+        version != CURL_HTTP_VERSION_NONE && request->url_final == NULL)
+        request->host->shares = version == CURL_HTTP_VERSION_2_0;
     (void)curl_multi_remove_handle(http->multi, request->easy);
-    if (http->idle_count < sizeof http->idle / sizeof http->idle[0]) {
-        curl_easy_reset(request->easy);
-        http->idle[http->idle_count++] = request->easy;
-    } else {
-        curl_easy_cleanup(request->easy);
-    }
+    easy_give(http, request->easy, request->special);
     request->easy = NULL;
-    request->host->running--;
-    http->running--;
+    if (request->sharing) {
+        request->host->sharing--;
+    } else {
+        request->host->running--;
+        http->running--;
+    }
 }
 
-static void request_cancel(struct http_request *request) {
-    struct err err = {0};
-    (void)err_set(&err, ERR_CANCELED, 0, "canceled");
+void http_dequeue(struct http_request *request) {
     if (request->state == REQUEST_QUEUED || request->state == REQUEST_WAITING)
         queue_remove(request);
-    http_detach(request);
-    request_finish(request, &err);
 }
 
 static void wish(struct http_request *request) {
@@ -254,12 +309,12 @@ static void wish(struct http_request *request) {
         request->wish_next = http->wishes;
         http->wishes = request;
     }
-    http_defer(http);
+    (void)http_defer(http);
 }
 
 static void wish_grant(struct http_request *request) {
     if (request->cancel_wanted) {
-        request_cancel(request);
+        request_drop(request, ERR_CANCELED, "canceled");
     } else if (request->resume_wanted) {
         request->resume_wanted = false;
         if (request->paused && request->easy != NULL) {
@@ -272,7 +327,7 @@ static void wish_grant(struct http_request *request) {
 
 /* Carries out what was asked for meanwhile, and starts what may be started. A request's callbacks may ask for more,
  * which then comes in the next turn: the list is taken as it is, and no request but the one at hand ends meanwhile. */
-static void http_turn(struct http *http) {
+void http_turn(struct http *http) {
     struct http_request *request = http->wishes;
     http->wishes = NULL;
     for (struct http_request *next; request != NULL; request = next) {
@@ -281,7 +336,7 @@ static void http_turn(struct http *http) {
         wish_grant(request);
     }
     struct http_host *host;
-    while (!http->closing && http->running < http->options.connections_max && (host = host_next(http)) != NULL) {
+    while (!http->closing && (host = host_next(http)) != NULL && rate_allows_request(http)) {
         request = host->first;
         queue_remove(request);
         request_attempt(request);
@@ -295,12 +350,22 @@ static void on_deferred(void *context) {
     messages_take(http);
 }
 
-void http_defer(struct http *http) {
+bool http_defer(struct http *http) {
     if (http->deferred_timer == 0 && !http->closing)
         http->deferred_timer = loop_timer(http->loop, 0, on_deferred, http);
+    return http->deferred_timer != 0 || http->closing;
 }
 
 /* ---- stalls ---- */
+
+static void on_stall_check(void *context);
+
+/* While there are requests this timer runs: what no other could be armed for is seen to by it. */
+static bool stall_watch(struct http *http) {
+    if (http->stall_timer == 0)
+        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
+    return http->stall_timer != 0;
+}
 
 static void on_stall_check(void *context) {
     struct http *http = context;
@@ -314,8 +379,11 @@ static void on_stall_check(void *context) {
             request_settle(request, CURLE_OPERATION_TIMEDOUT);
         }
     }
-    if (http->requests != NULL)
-        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
+    if (http->requests != NULL && !stall_watch(http)) {
+        /* Nobody would ever look at them again. Their callbacks may start others, which fail at once. */
+        while (http->requests != NULL)
+            request_drop(http->requests, ERR_NOMEM, "http: out of memory");
+    }
     http_turn(http);
 }
 
@@ -331,10 +399,23 @@ static char *text_or_null(const char *text) { return text == NULL ? NULL : mem_t
 
 static unsigned or_default(unsigned value, unsigned fallback) { return value == 0 ? fallback : value; }
 
+/* Half of the descriptors are for the rest of the process. */
+static unsigned connections_max(const struct http_options *options) {
+    struct rlimit limit = {.rlim_cur = 1024};
+    unsigned wanted = options->connections_max;
+    if (wanted == 0)
+        wanted = options->connections_per_host > 8 ? (unsigned)u64_min(options->connections_per_host, 8192) * 8 : 64;
+    (void)getrlimit(RLIMIT_NOFILE, &limit); /* fails for resources that do not exist */
+    uint64_t half = limit.rlim_cur / 2;
+    return (unsigned)u64_min(wanted, half < 1 ? 1 : half);
+}
+
 static int options_check(struct http *http, const struct http_options *options, struct err *err) {
     http->options = (struct http_options){
         .connections_per_host = or_default(options->connections_per_host, 8),
-        .connections_max = or_default(options->connections_max, 64),
+        .connections_max = connections_max(options),
+        .rate = options->rate,
+        .requests_per_second = options->requests_per_second,
         .insecure = options->insecure,
         .connect_timeout_ms = or_default(options->connect_timeout_ms, 15000),
         .stall_timeout_ms = or_default(options->stall_timeout_ms, 30000),
@@ -343,11 +424,22 @@ static int options_check(struct http *http, const struct http_options *options, 
         .retry_after_max_ms = or_default(options->retry_after_max_ms, 60000),
     };
     http->ca_file = text_or_null(options->ca_file);
+    http->cert_file = text_or_null(options->cert_file);
+    http->key_file = text_or_null(options->key_file);
     http->user_agent = text_or_null(options->user_agent == NULL ? "trawl/" TRAWL_VERSION : options->user_agent);
-    if (http->user_agent == NULL || (options->ca_file != NULL && http->ca_file == NULL))
+    if (http->user_agent == NULL || (options->ca_file != NULL && http->ca_file == NULL) ||
+        (options->cert_file != NULL && http->cert_file == NULL) ||
+        (options->key_file != NULL && http->key_file == NULL))
         return err_set(err, ERR_NOMEM, 0, "http: out of memory");
-    if (http->ca_file != NULL && access(http->ca_file, R_OK) != 0)
-        return err_set(err, ERR_USAGE, errno, "CA file %s: %s", http->ca_file, strerror(errno));
+    if (http->key_file != NULL && http->cert_file == NULL)
+        return err_set(err, ERR_USAGE, 0, "key file %s: expected a certificate file with it", http->key_file);
+    const struct {
+        const char *what, *path;
+    } files[] = {{"CA file", http->ca_file}, {"certificate file", http->cert_file}, {"key file", http->key_file}};
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        if (files[i].path != NULL && access(files[i].path, R_OK) != 0)
+            return err_set(err, ERR_USAGE, errno, "%s %s: %s", files[i].what, files[i].path, strerror(errno));
+    }
     return 0;
 }
 
@@ -376,7 +468,7 @@ int http_open(struct loop *loop, const struct http_options *options, struct http
     (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timeout);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->options.connections_max);
     *ret_http = http;
     return 0;
@@ -387,7 +479,7 @@ void http_close(struct http *http) {
         return;
     http->closing = true;
     while (http->requests != NULL)
-        request_cancel(http->requests);
+        request_drop(http->requests, ERR_CANCELED, "canceled");
     for (size_t i = 0; i < http->idle_count; i++)
         curl_easy_cleanup(http->idle[i]);
     if (http->multi != NULL)
@@ -395,13 +487,16 @@ void http_close(struct http *http) {
     loop_cancel(http->loop, http->curl_timer);
     loop_cancel(http->loop, http->deferred_timer);
     loop_cancel(http->loop, http->stall_timer);
+    loop_cancel(http->loop, http->later_timer);
+    loop_cancel(http->loop, http->rate_timer);
     while (http->hosts != NULL) {
         struct http_host *host = http->hosts;
         http->hosts = host->next;
-        mem_free(host->name);
-        mem_free(host);
+        host_free(host);
     }
     mem_free(http->ca_file);
+    mem_free(http->cert_file);
+    mem_free(http->key_file);
     mem_free(http->user_agent);
     mem_free(http);
 }
@@ -461,9 +556,10 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
     if (request == NULL)
         return err_set(err, ERR_NOMEM, 0, "http: out of memory");
     request->http = http;
-    request->head = spec->head;
+    request->head = request->may_share = spec->head;
     request->gate = spec->gate;
     request->bytes_max = spec->bytes_max;
+    request->delivered = request->progress_mark = spec->offset;
     request->body = spec->body;
     request->done = spec->done;
     request->context = spec->context;
@@ -487,26 +583,27 @@ static int request_new(struct http *http, const struct http_spec *spec, struct h
     return 0;
 }
 
-static void request_start(struct http_request *request, struct http_request **ret_request) {
+static int request_start(struct http_request *request, struct http_request **ret_request, struct err *err) {
     struct http *http = request->http;
+    if (!http_defer(http) || !stall_watch(http)) {
+        request_free(request);
+        return err_set(err, ERR_NOMEM, 0, "http: out of memory");
+    }
     request->next = http->requests;
     if (http->requests != NULL)
         http->requests->previous = request;
     http->requests = request;
     http_enqueue(request);
-    http_defer(http);
-    if (http->stall_timer == 0)
-        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
     if (ret_request != NULL)
         *ret_request = request;
+    return 0;
 }
 
 int http_start(struct http *http, const struct http_spec *spec, struct http_request **ret_request, struct err *err) {
     struct http_request *request = NULL;
     if (request_new(http, spec, &request, err) < 0)
         return -1;
-    request_start(request, ret_request);
-    return 0;
+    return request_start(request, ret_request, err);
 }
 
 int http_get_buffer(struct http *http, const struct http_spec *spec, http_buffer_fn done, void *context,
@@ -517,8 +614,8 @@ int http_get_buffer(struct http *http, const struct http_spec *spec, http_buffer
         return -1;
     request->buffer_done = done;
     request->context = context;
-    request_start(request, ret_request);
-    return 0;
+    request->may_share = true;
+    return request_start(request, ret_request, err);
 }
 
 void http_resume(struct http_request *request) {

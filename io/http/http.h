@@ -8,10 +8,13 @@
  * without a connection until credentials are at hand, and then goes on where it was, in the middle of a body too.
  *
  * A request is tried again, with growing jittered pauses, after connection errors, stalls, truncations, 408, 429
- * (Retry-After is honoured) and 5xx. A body that broke half way is continued with a Range request; where the server
- * sends it from the start instead, what was delivered is counted off: the consumer sees one stream without a seam.
- * Bytes are as the server sent them (no content decoding), and the connection speaks HTTP/1.1: one transfer each, so
- * that a paused consumer stops the socket, where HTTP/2 would go on filling its window in memory. */
+ * and 5xx. Retry-After is honoured, by all requests to that host. A body that broke half way is continued with a Range
+ * request; where the server sends it from the start instead, or another part, what was delivered is counted off: the
+ * consumer sees one stream without a seam. Bytes are as the server sent them (no content decoding).
+ *
+ * HEADs and buffered bodies share HTTP/2 connections where a server offers that over TLS. Streamed bodies speak
+ * HTTP/1.1, one connection each, so that a paused consumer stops the socket: a paused HTTP/2 stream goes on filling its
+ * window in memory, and its connection's, behind which the others then wait. */
 #ifndef TRAWL_HTTP_H
 #define TRAWL_HTTP_H
 
@@ -22,16 +25,24 @@
 
 /* Zero means the default. Texts are copied. */
 struct http_options {
-    unsigned connections_per_host; /* 8; counted by the host of the request's own URL, not of its redirects */
-    unsigned connections_max;      /* 64; requests beyond either limit wait in a queue of each host, hosts in turn */
+    unsigned connections_per_host; /* 8; counted by the host of the request's own URL, not of its redirects. Requests
+                                    * that share connections do not count: LIMIT_HTTP_STREAMS bounds them */
+    unsigned connections_max;      /* 64, or eight times as many as per host; never more than half of the descriptors
+                                    * that the process may open. Requests beyond either limit wait in a queue of each
+                                    * host, hosts in turn */
+    uint64_t rate;                 /* bytes of bodies a second, all requests together; 0: no limit */
+    unsigned requests_per_second;  /* all hosts together; 0: no limit */
     const char *ca_file;           /* PEM bundle instead of the system's */
+    const char *cert_file;         /* PEM of a client's certificate, for every host, and its key */
+    const char *key_file;          /* NULL: it is in the same file */
     bool insecure;                 /* do not verify the peer's certificate */
     unsigned connect_timeout_ms;   /* 15,000 */
     unsigned stall_timeout_ms;     /* 30,000 without a byte; time while paused does not count */
     const char *user_agent;        /* "trawl/VERSION" */
     unsigned attempts_max;         /* 4; starts again after LIMIT_HTTP_PROGRESS more bytes of a body came through */
-    unsigned backoff_ms;           /* 250: pause before the second attempt, doubled for each further one, up to 30 s */
-    unsigned retry_after_max_ms;   /* 60,000: no server makes us wait longer */
+    unsigned backoff_ms;         /* 250: at most so long before the second attempt, twice that before the third, and so
+                                  * on up to 30 s; how long exactly is left to chance, so that many do not come at once */
+    unsigned retry_after_max_ms; /* 60,000: no server makes us wait longer at a time, nor LIMIT_HTTP_PAUSES_MS in all */
 };
 
 struct http;
@@ -54,7 +65,7 @@ struct http_result {
     const char *location;       /* Location of the last response */
     const char *authenticate;   /* WWW-Authenticate, all of them with commas between: what a 401 asks for */
     uint64_t content_size;      /* of the whole object, from Content-Length or Content-Range; UINT64_MAX when unknown */
-    uint64_t body_bytes;        /* delivered to `body` */
+    uint64_t body_bytes;        /* delivered to `body`, and `offset` with them */
     unsigned attempts;          /* 1 when all went well; those that met a gate's challenge do not count */
     unsigned resumes;           /* attempts that continued a body */
 };
@@ -104,12 +115,15 @@ struct http_spec {
     const char *form;       /* makes it a POST of this text, application/x-www-form-urlencoded. It may hold credentials:
                              * no redirect is followed. For http_get_buffer() only */
     uint64_t bytes_max;     /* LIMIT beyond; 0 for no limit */
+    uint64_t offset;        /* the body from there on, by range or by counting off: another server gave its beginning */
     http_body_fn body;
     http_done_fn done;
     void *context;
 };
 
-/* USAGE (CA file cannot be read), UNSUPPORTED (libcurl that would resolve names in the loop's thread), NOMEM. */
+/* Hosts may have certificates of their own, as the container engines look for them: ca.crt, client.cert and client.key
+ * in the folder HOST[:PORT] of ~/.config/containers/certs.d, /etc/containers/certs.d or /etc/docker/certs.d. USAGE (a
+ * file that is named cannot be read), UNSUPPORTED (libcurl that would resolve names in the loop's thread), NOMEM. */
 int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err);
 /* Cancels all requests: their `done` is called here, with CANCELED. Not from a callback. NULL is accepted. */
 void http_close(struct http *http);

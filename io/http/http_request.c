@@ -19,7 +19,8 @@ static bool value_keep(struct http_request *request, enum header_value which, st
     struct buf *kept = &request->values[which];
     if (kept->size > 0 && which != HEADER_AUTHENTICATE)
         return true;
-    if (kept->size > 0) {
+    size_t before = kept->size;
+    if (before > 0) {
         kept->size--; /* the NUL */
         buf_text(kept, ", ");
     }
@@ -28,10 +29,9 @@ static bool value_keep(struct http_request *request, enum header_value which, st
     if (!kept->failed)
         return true;
     buf_reset(kept);
-    bool large = value.size >= LIMIT_HTTP_HEADER_BYTES || which == HEADER_AUTHENTICATE;
-    if (large)
+    if (value.size + before >= LIMIT_HTTP_HEADER_BYTES)
         (void)err_set(&request->failure, ERR_LIMIT, 0, "header %s: expected fewer than %zu bytes, found %zu",
-                      value_names[which], LIMIT_HTTP_HEADER_BYTES, value.size);
+                      value_names[which], LIMIT_HTTP_HEADER_BYTES, value.size + before);
     else
         (void)err_set(&request->failure, ERR_NOMEM, 0, "http: out of memory");
     request->failure_final = true;
@@ -73,16 +73,19 @@ static uint64_t total_of(const struct http_request *request) {
     return request->status == 206 || request->status == 416 ? request->range_total : request->content_length;
 }
 
-/* Seconds, or a date: then we wait as long as we ever would. */
+/* Seconds or a date (RFC 9110 §10.2.3). What is neither, or past, says nothing. */
 static void retry_after_read(struct http_request *request, struct span value) {
-    uint64_t seconds, max_ms = request->http->options.retry_after_max_ms;
-    if (!text_u64(value, 10, 1000000, &seconds))
-        request->retry_after_ms = max_ms;
-    else
-        request->retry_after_ms = seconds * 1000 < max_ms ? seconds * 1000 : max_ms;
+    uint64_t seconds = 0;
+    int64_t date_s;
+    if (!text_u64(value, 10, UINT64_MAX, &seconds) && clock_parse_http(value, &date_s)) {
+        int64_t left_s = date_s - clock_utc_s();
+        seconds = left_s > 0 ? (uint64_t)left_s : 0;
+    }
+    request->retry_after_ms = u64_min(seconds, 1000000) * 1000;
+    request->retry_after_ms = u64_min(request->retry_after_ms, request->http->options.retry_after_max_ms);
 }
 
-static size_t on_header(char *data, size_t size, size_t count, void *context) {
+size_t request_on_header(char *data, size_t size, size_t count, void *context) {
     struct http_request *request = context;
     struct span line = text_trim(span_make(data, size * count));
     request->activity_ns = clock_ns();
@@ -139,17 +142,25 @@ static bool body_begin(struct http_request *request) {
     if (request->range_first == request->delivered)
         return true;
     (void)err_set(&request->failure, ERR_NET, 0, "the server continued the body at another offset than asked");
+    request->range_refused = true; /* the next attempt starts from zero, and what is delivered is counted off */
     return false;
 }
 
-static size_t on_body(char *data, size_t item, size_t count, void *context) {
+size_t request_on_body(char *data, size_t item, size_t count, void *context) {
     struct http_request *request = context;
     size_t total = item * count;
     struct span bytes = span_make(data, total);
     request->activity_ns = clock_ns();
-    request->http->stats.body_bytes += total - size_min((size_t)request->taken, total);
     if (request->cancel_wanted)
         return body_fail(request, ERR_CANCELED, "canceled");
+    if (!rate_allows(request)) {
+        request->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    uint64_t known_piece = u64_min(request->counted, total);
+    request->counted -= known_piece;
+    request->http->stats.body_bytes += total - known_piece;
+    rate_count(request->http, total - known_piece);
     if (request->status < 200 || request->status > 299) {
         /* An error page: read to its end so that the connection can be used again, unless it has none. */
         request->error_bytes += total;
@@ -194,62 +205,12 @@ static size_t on_body(char *data, size_t item, size_t count, void *context) {
         return total;
     /* Curl delivers the whole piece again, so remember how much of it is done. */
     request->taken = total - bytes.size + taken;
+    request->counted = total;
     request->paused = true;
     return CURL_WRITEFUNC_PAUSE;
 }
 
 /* ---- attempts ---- */
-
-static bool easy_prepare(struct http_request *request) {
-    const struct http_options *options = &request->http->options;
-    CURL *easy = request->easy;
-    char range[32];
-    bool ok = true;
-#define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
-    SET(CURLOPT_URL, request->url);
-    SET(CURLOPT_PRIVATE, request);
-    SET(CURLOPT_ERRORBUFFER, request->curl_error);
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_NOPROGRESS, 1L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_FOLLOWLOCATION, request->form == NULL ? 1L : 0L);
-    SET(CURLOPT_MAXREDIRS, LIMIT_REDIRECTS);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
-    SET(CURLOPT_USERAGENT, request->http->user_agent);
-    SET(CURLOPT_HTTPHEADER, request->auth != NULL ? &request->auth->line : request->headers);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
-    SET(CURLOPT_HEADERDATA, request);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, request);
-    SET(CURLOPT_CLOSESOCKETFUNCTION, http_close_socket);
-    if (request->head)
-        SET(CURLOPT_NOBODY, 1L);
-    if (request->form != NULL)
-        SET(CURLOPT_POSTFIELDS, request->form);
-    if (options->insecure) {
-        SET(CURLOPT_SSL_VERIFYPEER, 0L);
-        SET(CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    if (request->http->ca_file != NULL)
-        SET(CURLOPT_CAINFO, request->http->ca_file);
-    if (request->username != NULL) {
-        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-        SET(CURLOPT_USERNAME, request->username);
-        SET(CURLOPT_PASSWORD, request->password == NULL ? "" : request->password);
-    }
-    if (request->delivered > 0) {
-        (void)snprintf(range, sizeof range, "%" PRIu64 "-", request->delivered);
-        SET(CURLOPT_RANGE, range);
-    }
-#undef SET
-    /* A handle whose last transfer failed early may keep its buffer and refuse another size: it has this one already.
-     */
-    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024L);
-    return ok;
-}
 
 /* The URL for messages: without its query, which may carry signatures. */
 static int url_size(const struct http_request *request) { return (int)size_min(strcspn(request->url, "?"), 140); }
@@ -277,10 +238,10 @@ void request_attempt(struct http_request *request) {
     struct err err = {0};
     if (!gate_pass(request))
         return;
-    request->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : curl_easy_init();
+    request->easy = easy_take(http);
     request->status = 0;
     request->content_length = request->range_first = request->range_total = UINT64_MAX;
-    request->taken = 0;
+    request->taken = request->counted = 0;
     request->error_bytes = 0;
     request->retry_after_ms = 0;
     request->skip = UINT64_MAX; /* told by the response */
@@ -293,7 +254,7 @@ void request_attempt(struct http_request *request) {
     request->attempts_since_progress++;
     http->stats.attempts++;
     http->stats.retries += request->attempts > 1;
-    if (request->delivered > 0) {
+    if (request->delivered > 0 && !request->range_refused) {
         request->resumes++;
         http->stats.resumes++;
     }
@@ -307,8 +268,13 @@ void request_attempt(struct http_request *request) {
         return;
     }
     request->state = REQUEST_RUNNING;
-    request->host->running++;
-    http->running++;
+    request->sharing = request->may_share && request->host->shares;
+    if (request->sharing) {
+        request->host->sharing++;
+    } else {
+        request->host->running++;
+        http->running++;
+    }
 }
 
 static const char *status_advice(long status) {
@@ -378,9 +344,10 @@ static uint64_t random_next(struct http *http) {
 
 static void on_backoff(void *context) {
     struct http_request *request = context;
+    struct http *http = request->http;
     request->timer = 0;
     http_enqueue(request);
-    http_defer(request->http);
+    http_turn(http);
 }
 
 static void progress_count(struct http_request *request) {
@@ -389,6 +356,14 @@ static void progress_count(struct http_request *request) {
     request->progress_mark = request->delivered;
     request->attempts_since_progress = 1;
     request->challenges_since_progress = 0;
+    request->pauses_ms = 0;
+}
+
+/* Whether the last response came from the host that credentials are for. */
+static bool is_own_host(const struct http_request *request) {
+    size_t size = strlen(request->host->name);
+    return request->url_final == NULL || (strncmp(request->url_final, request->host->name, size) == 0 &&
+                                          strchr("/?#", request->url_final[size]) != NULL);
 }
 
 static bool attempt_again(struct http_request *request) {
@@ -399,19 +374,20 @@ static bool attempt_again(struct http_request *request) {
     uint64_t pause_ms = (uint64_t)http->options.backoff_ms << size_min(request->attempts_since_progress - 1, 16);
     if (pause_ms > BACKOFF_MAX_MS)
         pause_ms = BACKOFF_MAX_MS;
-    pause_ms = pause_ms / 2 + random_next(http) % (pause_ms / 2 + 1);
-    if (request->retry_after_ms > pause_ms)
-        pause_ms = request->retry_after_ms;
+    pause_ms = random_next(http) % (pause_ms + 1);
+    /* All that wait for this host come back at the same time: the limits of connections keep them apart. */
+    if (request->retry_after_ms > 0 && (request->status == 429 || request->status == 503) && is_own_host(request)) {
+        uint64_t until_ns = clock_ns() + request->retry_after_ms * 1000000;
+        if (until_ns > request->host->closed_until_ns)
+            request->host->closed_until_ns = until_ns;
+    }
+    pause_ms = pause_ms > request->retry_after_ms ? pause_ms : request->retry_after_ms;
+    request->pauses_ms += pause_ms;
+    if (request->pauses_ms > LIMIT_HTTP_PAUSES_MS)
+        return false;
     request->timer = loop_timer(http->loop, pause_ms, on_backoff, request);
     request->state = REQUEST_BACKOFF;
     return request->timer != 0;
-}
-
-/* Whether the last response came from the host that credentials are for. */
-static bool is_own_host(const struct http_request *request) {
-    size_t size = strlen(request->host->name);
-    return request->url_final == NULL || (strncmp(request->url_final, request->host->name, size) == 0 &&
-                                          strchr("/?#", request->url_final[size]) != NULL);
 }
 
 /* A 401 of the request's own host, where a gate may help. The handle is detached. `*err` is set only when the gate
@@ -428,14 +404,14 @@ static bool gate_challenge(struct http_request *request, struct err *err) {
     if (!request->gate->challenge(request->gate, request->generation, value_text(request, HEADER_AUTHENTICATE), &why)) {
         if (why.code != ERR_NONE) {
             *err = why;
-            (void)err_wrap(err, "%.*s", url_size(request), request->url);
+            (void)err_wrap(err, "%.*s: status 401", url_size(request), request->url);
         }
         return false;
     }
     request->attempts--;
     request->attempts_since_progress--;
     http_enqueue(request);
-    http_defer(request->http);
+    (void)http_defer(request->http);
     return true;
 }
 
@@ -461,8 +437,12 @@ void request_settle(struct http_request *request, CURLcode code) {
     }
     bool retry = failure_of(request, code, &err) && !request->cancel_wanted;
     http_detach(request);
+    if (code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM)
+        request->may_share = false; /* some proxies speak it badly: the next attempt has a connection of its own */
     if (gate_challenge(request, &err) || (retry && attempt_again(request)))
         return;
+    if (request->cancel_wanted) /* whatever else went wrong meanwhile */
+        (void)err_set(&err, ERR_CANCELED, 0, "canceled");
     if (request->attempts > 1 && err_is_retryable(err.code)) {
         char text[sizeof err.text];
         memcpy(text, err.text, sizeof text);
@@ -489,8 +469,17 @@ void request_free(struct http_request *request) {
     mem_free(request);
 }
 
+void request_drop(struct http_request *request, enum err_code code, const char *text) {
+    struct err err = {0};
+    (void)err_set(&err, code, 0, "%s", text);
+    http_dequeue(request);
+    http_detach(request);
+    request_finish(request, &err);
+}
+
 void request_finish(struct http_request *request, const struct err *err) {
     struct http *http = request->http;
+    rate_forget(request);
     request->state = REQUEST_FINISHED;
     loop_cancel(http->loop, request->timer);
     if (request->previous != NULL)

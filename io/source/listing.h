@@ -34,7 +34,9 @@ struct listing_chain {
 /* One listing API. */
 struct listing_kind {
     const char *name;
-    bool token;                 /* the password is a bearer token, not one half of Basic */
+    bool token;        /* the password is a bearer token, not one half of Basic */
+    bool shares_login; /* who may log in at the registry may ask the API: what configuration files say holds. Not
+                        * of those where a robot that may pull is refused what anybody is told */
     const char *const *headers; /* or NULL */
     /* Checks host and path of the target and adds the first chain. USAGE, NOMEM. */
     int (*start)(struct listing *listing, struct err *err);

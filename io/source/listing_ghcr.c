@@ -88,6 +88,7 @@ static const char *const headers[] = {"Accept: application/vnd.github+json", "X-
 const struct listing_kind listing_ghcr = {
     .name = "ghcr",
     .token = true,
+    .shares_login = true,
     .headers = headers,
     .start = ghcr_start,
     .page = ghcr_page,

@@ -78,6 +78,7 @@ static int harbor_page(struct listing *listing, struct listing_chain *chain, con
 
 const struct listing_kind listing_harbor = {
     .name = "harbor",
+    .shares_login = true,
     .start = harbor_start,
     .page = harbor_page,
 };

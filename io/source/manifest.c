@@ -160,19 +160,27 @@ struct digest manifest_tag_subject(struct span tag) {
     return digest_parse(span_make(text, tag.size), &digest, NULL) < 0 ? none : digest;
 }
 
-char *manifest_artifact_text(struct arena *arena, const struct manifest *manifest, struct span tag) {
-    const char *name = artifact_names[manifest->artifact];
-    struct digest subject = manifest->subject.algorithm == DIGEST_NONE ? manifest_tag_subject(tag) : manifest->subject;
-    char digest[DIGEST_TEXT_SIZE], quoted[128];
-    if (subject.algorithm != DIGEST_NONE && manifest->artifact == ARTIFACT_OTHER && manifest->artifact_type.size > 0)
-        return arena_format(arena, "artifact of type %s, of %s",
-                            text_quote(manifest->artifact_type, quoted, sizeof quoted), digest_text(&subject, digest));
-    if (subject.algorithm != DIGEST_NONE)
-        return arena_format(arena, "%s of %s", name, digest_text(&subject, digest));
+#define NO_IMAGE ", not an image"
+
+char *manifest_artifact_text(struct arena *arena, const struct manifest *manifest) {
+    char digest[DIGEST_TEXT_SIZE], quoted[128], name[sizeof quoted + 32];
+    (void)snprintf(name, sizeof name, "%s", artifact_names[manifest->artifact]);
     if (manifest->artifact == ARTIFACT_OTHER && manifest->artifact_type.size > 0)
-        return arena_format(arena, "artifact of type %s, not an image",
-                            text_quote(manifest->artifact_type, quoted, sizeof quoted));
-    return arena_format(arena, "%s, not an image", name);
+        (void)snprintf(name, sizeof name, "artifact with type %s",
+                       text_quote(manifest->artifact_type, quoted, sizeof quoted));
+    if (manifest->subject.algorithm == DIGEST_NONE)
+        return arena_format(arena, "%s" NO_IMAGE, name);
+    return arena_format(arena, "%s of %s", name, digest_text(&manifest->subject, digest));
+}
+
+struct span manifest_artifact_text_of_tag(struct arena *arena, struct span text, struct span tag) {
+    struct digest subject = manifest_tag_subject(tag);
+    char digest[DIGEST_TEXT_SIZE];
+    if (subject.algorithm == DIGEST_NONE || !span_ends(text, NO_IMAGE))
+        return text;
+    char *whole = arena_format(arena, "%.*s of %s", SPAN_FORMAT(span_slice(text, 0, text.size - strlen(NO_IMAGE))),
+                               digest_text(&subject, digest));
+    return whole == NULL ? text : span_text(whole);
 }
 
 /* ---- manifests ---- */

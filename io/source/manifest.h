@@ -66,9 +66,13 @@ int manifest_parse(struct arena *arena, struct span json, struct manifest *ret_m
  * name an image so. */
 struct digest manifest_tag_subject(struct span tag);
 
-/* Why an artifact is not scanned: "signature of sha256:…", "Helm chart, not an image". The subject comes from the
- * manifest, else from the tag. NULL when memory is short. */
-char *manifest_artifact_text(struct arena *arena, const struct manifest *manifest, struct span tag);
+/* Why an artifact is not scanned: "signature of sha256:…" where the manifest has a subject, else "Helm chart, not an
+ * image". NULL when memory is short. */
+char *manifest_artifact_text(struct arena *arena, const struct manifest *manifest);
+/* The same text for a reference with that tag: "signature, not an image" under the tag sha256-HEX.sig is "signature of
+ * sha256:HEX". Apart, as all references to one digest share the first text. The text itself where the tag tells nothing
+ * or memory is short. */
+struct span manifest_artifact_text_of_tag(struct arena *arena, struct span text, struct span tag);
 
 struct history_entry {
     struct span created_by;

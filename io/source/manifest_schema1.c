@@ -1,6 +1,6 @@
 #include "io/source/manifest_schema1.h"
 
-#include "base/buf.h"
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -99,33 +99,16 @@ int manifest_schema1_read(struct arena *arena, const struct doc *root, struct ma
 
 /* ---- signatures ---- */
 
-static int base64url_value(uint8_t c) {
-    if (text_is_upper(c))
-        return c - 'A';
-    if (text_is_lower(c))
-        return c - 'a' + 26;
-    if (text_is_digit(c))
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* RFC 4648 §5 without padding, as RFC 7515 has it. False when it is not that or memory is short. */
+/* RFC 4648 §5 without padding, as RFC 7515 has it: two signs differ from base64's. False when it is not that or memory
+ * is short. */
 static bool base64url_decode(struct span text, struct buf *out) {
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        int value = base64url_value(text.data[i]);
-        if (value < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            buf_byte(out, (uint8_t)(bits >> count));
-            bits &= (1U << count) - 1;
-        }
-    }
-    return count < 6 && !out->failed;
+    struct buf plain;
+    buf_init(&plain, LIMIT_MANIFEST_BYTES);
+    for (size_t i = 0; i < text.size; i++)
+        buf_byte(&plain, text.data[i] == '-' ? '+' : text.data[i] == '_' ? '/' : text.data[i]);
+    bool ok = !plain.failed && base64_decode(out, buf_span(&plain)) && !out->failed;
+    buf_release(&plain);
+    return ok;
 }
 
 /* `protected` of the first signature says where the signatures were put in and how the bytes went on before that. */

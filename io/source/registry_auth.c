@@ -48,6 +48,7 @@ struct scope {
     char *authorization; /* "Bearer …" or "Basic …", or NULL */
     unsigned generation; /* of the authorization; 0 before the first one */
     uint64_t fresh_until_ns;
+    bool asked_by_name;    /* the last one was, with credentials */
     bool asking;           /* a token is on its way */
     bool sends_configured; /* the configuration's own bearer token */
     struct err *failure;   /* why there is no token, or NULL */
@@ -165,7 +166,7 @@ static int token_read(struct scope *scope, struct span body, struct err *err) {
     struct arena arena;
     struct doc *root = NULL;
     struct err why = {.code = ERR_NONE};
-    arena_init(&arena, 0, 16 * LIMIT_TOKEN_REPLY_BYTES);
+    arena_init(&arena, 0, 128 * LIMIT_TOKEN_REPLY_BYTES); /* a tree is some fifty times its text at worst */
     int result = json_parse(&arena, body, doc_limits_default(), &root, &why);
     struct span token = doc_text(doc_get_last(root, "token"));
     int64_t seconds = TOKEN_SECONDS;
@@ -173,7 +174,9 @@ static int token_read(struct scope *scope, struct span body, struct err *err) {
         token = doc_text(doc_get_last(root, "access_token"));
     if (!doc_i64(doc_get_last(root, "expires_in"), &seconds) || seconds <= 0)
         seconds = TOKEN_SECONDS;
-    if (result < 0 || token.size == 0)
+    if (why.code == ERR_NOMEM)
+        result = nomem(err);
+    else if (result < 0 || token.size == 0)
         result = err_set(err, ERR_FORMAT, 0, "expected a JSON object with a token, found something else");
     else if (token.size > LIMIT_TOKEN_BYTES)
         result = err_set(err, ERR_LIMIT, 0, "expected a token of at most %zu bytes, found %zu", LIMIT_TOKEN_BYTES,
@@ -213,7 +216,7 @@ static void on_token(void *context, const struct http_result *result, struct spa
         login->refusals = 0;
         token_keep(scope);
     } else {
-        login->refusals += result->status == 401;
+        login->refusals += result->status == 401 && scope->asked_by_name;
         bool refused = err.code == ERR_AUTH || err.code == ERR_FORMAT || err.code == ERR_LIMIT;
         (void)err_wrap(&err, "token service");
         fail(scope, &err, refused ? REFUSAL_NS : FAILURE_NS);
@@ -258,6 +261,7 @@ static int token_ask(struct scope *scope, struct err *err) {
     buf_release(&query);
     buf_release(&url);
     scope->asking = result == 0;
+    scope->asked_by_name = credential.username != NULL || post;
     return result;
 }
 
@@ -335,7 +339,7 @@ static int realm_check(const struct registry_login *login, struct span realm, st
     char quoted[128];
     bool plain = span_starts(realm, "http://"), safe = span_starts(realm, "https://");
     if (!plain && !safe)
-        return err_set(err, ERR_FORMAT, 0, "challenge: realm '%s': expected a http or https URL",
+        return err_set(err, ERR_AUTH, 0, "challenge: realm '%s': expected a http or https URL",
                        text_quote(realm, quoted, sizeof quoted));
     if (plain && !login->plain)
         return err_set(err, ERR_AUTH, 0,
@@ -404,6 +408,8 @@ static bool on_challenge(struct http_gate *gate, unsigned generation, const char
     /* Another request has met the same and it is mended, or about to be. */
     if (generation != scope->generation || scope->asking)
         return true;
+    if (authenticate[0] == '\0')
+        return false; /* nothing to answer: the status says it all */
     if (scope->sends_configured)
         return err_set(err, ERR_AUTH, 0, "the registry refused the configuration's registrytoken; log in again") == 0;
     if (authenticate[0] == '\0')
@@ -418,9 +424,10 @@ static bool on_challenge(struct http_gate *gate, unsigned generation, const char
         else if (challenge.basic)
             goes_on = challenge_basic(scope, basic_again, err);
         else
-            (void)err_set(err, ERR_UNSUPPORTED, 0, "expected a challenge for Basic or Bearer, found '%s'",
+            (void)err_set(err, ERR_AUTH, 0, "expected a challenge for Basic or Bearer, found '%s'",
                           text_quote(challenge.other, quoted, sizeof quoted));
-    }
+    } else if (err->code == ERR_FORMAT)
+        err->code = ERR_AUTH; /* no login can be made of it: that is what the caller branches on */
     arena_release(&arena);
     if (goes_on)
         text_wipe(&scope->authorization);
@@ -480,6 +487,10 @@ int registry_auth_login(struct registry_auth *auth, struct span host, bool plain
     }
     *ret_login = login;
     return 0;
+}
+
+int registry_login_credential(struct registry_login *login, struct credential *ret_credential, struct err *err) {
+    return credentials_find(login->auth->credentials, login->host, (struct span){NULL, 0}, ret_credential, err);
 }
 
 static void login_release(struct registry_login *login) {

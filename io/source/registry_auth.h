@@ -32,4 +32,7 @@ int registry_auth_login(struct registry_auth *auth, struct span host, bool plain
  * time; it lives as long as `auth`. NULL when memory is short. */
 struct http_gate *registry_login_gate(struct registry_login *login, struct span repository);
 
+/* The credentials themselves, for an API that stands beside the registry: as credentials_find(). */
+int registry_login_credential(struct registry_login *login, struct credential *ret_credential, struct err *err);
+
 #endif

@@ -13,6 +13,11 @@
 #include "io/source/registry_auth.h"
 #include "io/source/stream.h"
 
+/* Another registry that has the same contents. */
+struct source_mirror {
+    struct span host, mirror;
+};
+
 /* What all sources share; constant during the run. */
 struct source_context {
     struct loop *loop;
@@ -21,7 +26,11 @@ struct source_context {
     bool plain_http;     /* http instead of https for every registry; loopback registries are plain unless `tls` */
     bool tls;
     struct registry_auth *auth; /* NULL: every registry is asked without credentials */
-    const char *username;       /* of the command line, for listing APIs; or NULL */
+    /* Asked in this order for manifests and blobs of their host, before the host itself, which is asked for what none
+     * of them gives. It alone lists, and references keep its name. */
+    const struct source_mirror *mirrors;
+    size_t mirror_count;
+    const char *username; /* of the command line, for listing APIs; or NULL */
     const char *password;
     const char *listing_api; /* the base URL of a listing API in place of the one that its kind means; or NULL */
     /* Whether a registry's image is wanted at all, asked before anything of it is fetched; with an empty tag: whether

@@ -17,6 +17,7 @@ struct listing_source {
     struct span path;
     char *base; /* of the API */
     struct listing *listing;
+    struct registry_login *login; /* at the host; or NULL */
     struct {
         struct span host;
         struct source *source;
@@ -91,49 +92,8 @@ static int location_read(struct listing_source *self, struct span target, struct
     return 0;
 }
 
-static int listing_source_open(const struct source_context *context, struct span target, struct span location,
-                               struct source **ret_source, struct err *err) {
-    struct listing_source *self = mem_zalloc(sizeof *self);
-    if (self == NULL)
-        return err_set(err, ERR_NOMEM, 0, "listing: out of memory");
-    self->source = (struct source){&source_listing_ops, context};
-    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-        if (span_starts(target, kinds[i].prefix))
-            self->kind = kinds[i].kind;
-    }
-    assert(self->kind != NULL);
-    if (location_read(self, target, location, err) < 0) {
-        listing_source_close(&self->source);
-        return -1;
-    }
-    *ret_source = &self->source;
-    return 0;
-}
-
-/* GitLab, Quay and GitHub take the token with which one logs in to their registry, as a bearer token. */
-static int page_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
-    struct listing_source *self = owner;
-    const struct source_context *shared = self->source.context;
-    struct http_spec spec = {.url = chain->url, .headers = self->kind->headers, .bytes_max = LIMIT_PAGE_BYTES};
-    AUTO_FREE char *bearer = NULL;
-    size_t size = 0;
-    if (shared->username != NULL && !self->kind->token) {
-        spec.username = shared->username;
-        spec.password = shared->password;
-    } else if (shared->password != NULL && self->kind->token) {
-        size = strlen("Bearer ") + strlen(shared->password) + 1;
-        bearer = mem_alloc(size);
-        if (bearer == NULL)
-            return err_set(err, ERR_NOMEM, 0, "listing: out of memory");
-        (void)snprintf(bearer, size, "Bearer %s", shared->password);
-        spec.authorization = bearer;
-    }
-    int result = http_get_buffer(shared->http, &spec, done, chain, NULL, err);
-    if (bearer != NULL)
-        explicit_bzero(bearer, size);
-    return result;
-}
-
+/* Opens what a reply names: most often the target's own host, which is open already; else a helper that the user's
+ * configuration names for the other host may hold up the listing, and nothing but that. */
 static struct source *source_of(void *owner, struct span host, struct err *err) {
     struct listing_source *self = owner;
     const struct source_context *context = self->source.context;
@@ -154,6 +114,70 @@ static struct source *source_of(void *owner, struct span host, struct err *err) 
     self->registries[self->registry_count].host = span_from(text, strlen("registry://"));
     self->registries[self->registry_count++].source = source;
     return source;
+}
+
+/* The registry's own source, and its login, while nothing waits for us yet. */
+static int login_open(struct listing_source *self, struct err *err) {
+    const struct source_context *context = self->source.context;
+    if (source_of(self, self->host, err) == NULL)
+        return -1;
+    bool plain = strcmp(source_scheme(context, self->host), "http") == 0;
+    return context->auth == NULL ? 0 : registry_auth_login(context->auth, self->host, plain, &self->login, err);
+}
+
+static int listing_source_open(const struct source_context *context, struct span target, struct span location,
+                               struct source **ret_source, struct err *err) {
+    struct listing_source *self = mem_zalloc(sizeof *self);
+    if (self == NULL)
+        return err_set(err, ERR_NOMEM, 0, "listing: out of memory");
+    self->source = (struct source){&source_listing_ops, context};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        if (span_starts(target, kinds[i].prefix))
+            self->kind = kinds[i].kind;
+    }
+    assert(self->kind != NULL);
+    if (location_read(self, target, location, err) < 0 || login_open(self, err) < 0) {
+        listing_source_close(&self->source);
+        return -1;
+    }
+    *ret_source = &self->source;
+    return 0;
+}
+
+/* The command line's login, else that of the registry where the API takes the same. */
+static int credential_find(const struct listing_source *self, struct credential *ret_credential, struct err *err) {
+    const struct source_context *context = self->source.context;
+    if (context->username != NULL)
+        *ret_credential = (struct credential){.username = context->username, .password = context->password};
+    else if (self->kind->shares_login && self->login != NULL)
+        return registry_login_credential(self->login, ret_credential, err) < 0 ? -1 : 0;
+    return 0;
+}
+
+/* GitLab, Quay and GitHub take the token with which one logs in to their registry, as a bearer token. */
+static int page_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
+    struct listing_source *self = owner;
+    struct http_spec spec = {.url = chain->url, .headers = self->kind->headers, .bytes_max = LIMIT_PAGE_BYTES};
+    struct credential credential = {0};
+    AUTO_FREE char *bearer = NULL;
+    size_t size = 0;
+    if (credential_find(self, &credential, err) < 0)
+        return -1;
+    if (credential.password != NULL && self->kind->token) {
+        size = strlen("Bearer ") + strlen(credential.password) + 1;
+        bearer = mem_alloc(size);
+        if (bearer == NULL)
+            return err_set(err, ERR_NOMEM, 0, "listing: out of memory");
+        (void)snprintf(bearer, size, "Bearer %s", credential.password);
+        spec.authorization = bearer;
+    } else if (credential.username != NULL && !self->kind->token) {
+        spec.username = credential.username;
+        spec.password = credential.password;
+    }
+    int result = http_get_buffer(self->source.context->http, &spec, done, chain, NULL, err);
+    if (bearer != NULL)
+        explicit_bzero(bearer, size);
+    return result;
 }
 
 static void listing_source_list(struct source *source, source_list_fn each, source_done_fn done, void *context) {

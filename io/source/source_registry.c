@@ -8,14 +8,21 @@
 #include "io/source/reference.h"
 #include "io/source/source.h"
 
+/* A registry that is asked: a mirror, or the one that the reference names. */
+struct endpoint {
+    const char *base;             /* "https://host/v2/" */
+    struct registry_login *login; /* or NULL */
+};
+
 struct registry_source {
     struct source source;
     struct span host;
     struct reference reference; /* the one image, unless `whole` */
     bool whole;
-    char *base;                   /* "https://host/v2/" */
-    struct listing *listing;      /* while `whole` is listed and after it; or NULL */
-    struct registry_login *login; /* or NULL */
+    struct endpoint *endpoints; /* the mirrors, then the registry itself */
+    size_t endpoint_count;
+    const struct endpoint *origin; /* the last of them */
+    struct listing *listing;       /* while `whole` is listed and after it; or NULL */
 };
 
 static const char *const manifest_headers[] = {
@@ -30,6 +37,39 @@ static const char *const manifest_headers[] = {
 static void registry_close(struct source *source) {
     listing_free(((struct registry_source *)source)->listing);
     mem_free(source);
+}
+
+static int endpoint_open(const struct source_context *context, struct span host, struct endpoint *ret_endpoint,
+                         struct err *err) {
+    bool docker_hub = span_is(host, "docker.io");
+    bool plain = !docker_hub && strcmp(source_scheme(context, host), "http") == 0;
+    struct span name = docker_hub ? span_text("registry-1.docker.io") : host;
+    struct endpoint endpoint = {
+        .base = arena_format(context->arena, "%s://%.*s/v2/", plain ? "http" : "https", SPAN_FORMAT(name))};
+    if (endpoint.base == NULL)
+        return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    if (context->auth != NULL && registry_auth_login(context->auth, host, plain, &endpoint.login, err) < 0)
+        return -1;
+    *ret_endpoint = endpoint;
+    return 0;
+}
+
+/* The registry itself and its mirrors. */
+static int endpoints_open(struct registry_source *registry, struct err *err) {
+    const struct source_context *context = registry->source.context;
+    size_t count = 0;
+    registry->endpoints = arena_array(context->arena, context->mirror_count + 1, sizeof *registry->endpoints);
+    if (registry->endpoints == NULL)
+        return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    for (size_t i = 0; i < context->mirror_count; i++) {
+        const struct source_mirror *mirror = &context->mirrors[i];
+        if (span_equal(mirror->host, registry->host) &&
+            endpoint_open(context, mirror->mirror, &registry->endpoints[count++], err) < 0)
+            return err_wrap(err, "mirror %.*s", SPAN_FORMAT(mirror->mirror));
+    }
+    registry->origin = &registry->endpoints[count];
+    registry->endpoint_count = count + 1;
+    return endpoint_open(context, registry->host, &registry->endpoints[count], err);
 }
 
 static int registry_open(const struct source_context *context, struct span target, struct span location,
@@ -60,16 +100,7 @@ static int registry_open(const struct source_context *context, struct span targe
             char *library = arena_format(context->arena, "library/%.*s", SPAN_FORMAT(registry->reference.repository));
             registry->reference.repository = span_text(library == NULL ? "" : library);
         }
-        const char *host = docker_hub ? "registry-1.docker.io" : NULL;
-        registry->base = host != NULL
-                             ? arena_format(context->arena, "https://%s/v2/", host)
-                             : arena_format(context->arena, "%s://%.*s/v2/", source_scheme(context, registry->host),
-                                            SPAN_FORMAT(registry->host));
-        if (registry->base == NULL)
-            result = err_set(err, ERR_NOMEM, 0, "registry: out of memory");
-        else if (context->auth != NULL)
-            result = registry_auth_login(context->auth, registry->host, span_starts(span_text(registry->base), "http:"),
-                                         &registry->login, err);
+        result = endpoints_open(registry, err);
     }
     if (result < 0) {
         registry_close(&registry->source);
@@ -79,19 +110,24 @@ static int registry_open(const struct source_context *context, struct span targe
     return 0;
 }
 
-/* A request about a repository, or about the registry itself where that is empty. */
-static struct http_spec spec_make(const struct registry_source *registry, struct span repository, const char *url,
-                                  size_t bytes_max) {
-    struct registry_login *login = registry->login;
-    return (struct http_spec){
-        .url = url, .bytes_max = bytes_max, .gate = login == NULL ? NULL : registry_login_gate(login, repository)};
+/* A request about a repository, or about the registry itself where that is empty. NOMEM. */
+static int spec_make(const struct endpoint *endpoint, struct span repository, const char *url, size_t bytes_max,
+                     struct http_spec *ret_spec, struct err *err) {
+    struct http_gate *gate = NULL;
+    if (endpoint->login != NULL && (gate = registry_login_gate(endpoint->login, repository)) == NULL)
+        return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    *ret_spec = (struct http_spec){.url = url, .bytes_max = bytes_max, .gate = gate};
+    return 0;
 }
 
 /* ---- listing ---- */
 
 static void list_one(struct registry_source *registry, source_list_fn each, source_done_fn done, void *context) {
     struct err err = {0};
-    char *text = reference_text(registry->source.context->arena, &registry->reference);
+    /* HOST/REPOSITORY:TAG@DIGEST is the tag as it was when somebody looked: rows have the name with the tag. */
+    struct reference named = registry->reference;
+    named.by_digest = named.tag.size == 0;
+    char *text = reference_text(registry->source.context->arena, &named);
     if (text == NULL) {
         done(context, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
         return;
@@ -110,7 +146,9 @@ static void list_one(struct registry_source *registry, source_list_fn each, sour
 static int page_get(void *owner, struct listing_chain *chain, http_buffer_fn done, struct err *err) {
     const struct registry_source *registry = owner;
     struct span repository = span_text(chain->level == 0 ? "" : chain->name);
-    struct http_spec spec = spec_make(registry, repository, chain->url, LIMIT_PAGE_BYTES);
+    struct http_spec spec = {0};
+    if (spec_make(registry->origin, repository, chain->url, LIMIT_PAGE_BYTES, &spec, err) < 0)
+        return -1;
     return http_get_buffer(registry->source.context->http, &spec, done, chain, NULL, err);
 }
 
@@ -127,8 +165,8 @@ static void registry_list(struct source *source, source_list_fn each, source_don
         list_one(registry, each, done, context);
         return;
     }
-    char *base =
-        arena_text(source->context->arena, span_slice(span_text(registry->base), 0, strlen(registry->base) - 4));
+    char *base = arena_text(source->context->arena,
+                            span_slice(span_text(registry->origin->base), 0, strlen(registry->origin->base) - 4));
     if (base == NULL) {
         done(context, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
         return;
@@ -147,14 +185,97 @@ static void registry_list(struct source *source, source_list_fn each, source_don
 
 static void registry_list_resume(struct source *source) { listing_resume(((struct registry_source *)source)->listing); }
 
-/* ---- manifests and small blobs ---- */
+/* ---- manifests and blobs ---- */
 
+/* One object, asked for at one registry after another. */
 struct fetch {
+    struct registry_source *registry;
+    size_t endpoint; /* which is asked now */
+    struct span repository;
+    const char *kind; /* "manifests" or "blobs" */
+    char name[DIGEST_TEXT_SIZE];
     struct descriptor descriptor; /* digest DIGEST_NONE: whatever the server says it is */
-    bool is_manifest;
-    source_bytes_fn fn;
-    void *context;
+    size_t bytes_max;
+    /* What is made of it: one of the three. */
+    source_bytes_fn bytes_fn;
+    source_head_fn head_fn;
+    struct stream *stream;
+    void *context;  /* of the functions */
+    uint64_t taken; /* of a layer: bytes that the stream has */
 };
+
+static void on_bytes(void *context, const struct http_result *result, struct span body);
+static void on_head(void *context, const struct http_result *result);
+static enum http_flow on_layer_bytes(void *context, struct span bytes, size_t *ret_taken, struct err *err);
+static void on_layer_done(void *context, const struct http_result *result);
+
+static void layer_resume(void *context) { http_resume(context); }
+
+static void layer_cancel(void *context) { http_cancel(context); }
+
+/* Asks the endpoint. The answer ends in one of the callbacks above. */
+static int fetch_ask(struct fetch *fetch, struct err *err) {
+    const struct endpoint *endpoint = &fetch->registry->endpoints[fetch->endpoint];
+    struct http *http = fetch->registry->source.context->http;
+    struct http_request *request = NULL;
+    struct buf url;
+    buf_init(&url, 0);
+    buf_format(&url, "%s%.*s/%s/%s", endpoint->base, SPAN_FORMAT(fetch->repository), fetch->kind, fetch->name);
+    buf_byte(&url, '\0');
+    if (url.failed) {
+        buf_release(&url);
+        return err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+    }
+    struct http_spec spec = {0};
+    if (spec_make(endpoint, fetch->repository, (const char *)url.data, fetch->bytes_max, &spec, err) < 0) {
+        buf_release(&url);
+        return -1;
+    }
+    if (strcmp(fetch->kind, "manifests") == 0)
+        spec.headers = manifest_headers;
+    spec.context = fetch;
+    spec.head = fetch->head_fn != NULL;
+    spec.offset = fetch->taken;
+    spec.body = on_layer_bytes;
+    spec.done = fetch->head_fn != NULL ? on_head : on_layer_done;
+    int result = fetch->bytes_fn != NULL ? http_get_buffer(http, &spec, on_bytes, fetch, NULL, err)
+                                         : http_start(http, &spec, &request, err);
+    if (result == 0 && fetch->stream != NULL)
+        stream_attach(fetch->stream, layer_resume, layer_cancel, request);
+    buf_release(&url);
+    return result;
+}
+
+/* After a failure: whether another registry has been asked. What a mirror does not have, or has wrong, is its own
+ * affair; of a layer it may have sent the beginning. */
+static bool fetch_elsewhere(struct fetch *fetch, const struct err *err) {
+    struct err ignored = {0};
+    if (err->code == ERR_CANCELED || err->code == ERR_NOMEM)
+        return false;
+    while (fetch->endpoint + 1 < fetch->registry->endpoint_count) {
+        fetch->endpoint++;
+        if (fetch_ask(fetch, &ignored) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The last word about an object that could not be had. */
+static void fail(const struct fetch *fetch, const struct err *err) {
+    if (fetch->bytes_fn != NULL)
+        fetch->bytes_fn(fetch->context, (struct span){NULL, 0}, NULL, err);
+    else if (fetch->head_fn != NULL)
+        fetch->head_fn(fetch->context, NULL, err);
+    else
+        stream_end(fetch->stream, err);
+}
+
+static void fetch_fail(struct fetch *fetch, const struct err *err) {
+    if (fetch_elsewhere(fetch, err))
+        return;
+    fail(fetch, err);
+    mem_free(fetch);
+}
 
 /* A tag names no digest, so nothing but the server's own word tells a manifest that was damaged on its way from
  * another. The digest of a signed schema 1 manifest is not that of its bytes: it leaves the signatures out. */
@@ -177,154 +298,113 @@ static void on_bytes(void *context, const struct http_result *result, struct spa
     struct digest digest = fetch->descriptor.digest;
     struct arena arena;
     arena_init(&arena, 0, 16 * LIMIT_MANIFEST_BYTES);
-    if (err.code == ERR_NONE && fetch->is_manifest)
+    if (err.code == ERR_NONE && strcmp(fetch->kind, "manifests") == 0)
         body = manifest_signed_part(&arena, body);
     if (err.code == ERR_NONE && digest.algorithm == DIGEST_NONE)
         (void)named_by_server(result, body, &digest, &err);
     else if (err.code == ERR_NONE)
         (void)source_verify(&fetch->descriptor, body, &err);
-    if (err.code == ERR_NONE)
-        fetch->fn(fetch->context, body, &digest, NULL);
-    else
-        fetch->fn(fetch->context, (struct span){NULL, 0}, NULL, &err);
+    if (err.code == ERR_NONE) {
+        fetch->bytes_fn(fetch->context, body, &digest, NULL);
+        mem_free(fetch);
+    } else {
+        fetch_fail(fetch, &err);
+    }
     arena_release(&arena);
+}
+
+static void on_head(void *context, const struct http_result *result) {
+    struct fetch *fetch = context;
+    struct digest digest = {.algorithm = DIGEST_NONE};
+    struct err unreadable = {0};
+    /* A server that knows no HEAD, or whose digest we cannot read: the manifest itself will tell. */
+    if (result->err.code != ERR_NONE && result->status != 405) {
+        fetch_fail(fetch, &result->err);
+        return;
+    }
+    if (digest_parse(span_text(result->content_digest), &digest, &unreadable) < 0)
+        digest.algorithm = DIGEST_NONE;
+    fetch->head_fn(fetch->context, &digest, NULL);
     mem_free(fetch);
 }
 
-static void fetch_start(struct registry_source *registry, const struct http_spec *spec,
-                        const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
-    struct err err = {0};
-    struct fetch *fetch = mem_zalloc(sizeof *fetch);
-    if (fetch == NULL) {
-        fn(context, (struct span){NULL, 0}, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
-        return;
-    }
-    *fetch = (struct fetch){.is_manifest = spec->headers == manifest_headers, .fn = fn, .context = context};
-    if (descriptor != NULL)
-        fetch->descriptor = *descriptor;
-    if (http_get_buffer(registry->source.context->http, spec, on_bytes, fetch, NULL, &err) < 0) {
-        mem_free(fetch);
-        fn(context, (struct span){NULL, 0}, NULL, &err);
-    }
-}
-
-/* "https://host/v2/REPOSITORY/KIND/NAME"; freed by the caller. */
-static char *object_url(const struct registry_source *registry, const struct source_reference *reference,
-                        const char *kind, const char *name) {
-    struct buf url;
-    buf_init(&url, 0);
-    buf_format(&url, "%s%.*s/%s/%s", registry->base, SPAN_FORMAT(reference->repository), kind, name);
-    char *text = url.failed ? NULL : mem_text(url.data, url.size);
-    buf_release(&url);
-    return text;
-}
-
-/* The URL of a reference's manifest, by digest where one is known; freed by the caller. */
-static char *manifest_url(const struct registry_source *registry, const struct source_reference *reference,
-                          const struct digest *digest) {
-    char name[DIGEST_TEXT_SIZE];
-    if (digest != NULL)
-        digest_text(digest, name);
-    else
-        (void)snprintf(name, sizeof name, "%.*s", SPAN_FORMAT(reference->tag));
-    return object_url(registry, reference, "manifests", name);
-}
-
-static void registry_manifest(struct source *source, const struct source_reference *reference,
-                              const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
-    struct registry_source *registry = (struct registry_source *)source;
-    struct descriptor named = {.digest = reference->digest};
-    if (descriptor == NULL && reference->has_digest)
-        descriptor = &named;
-    AUTO_FREE char *url = manifest_url(registry, reference, descriptor == NULL ? NULL : &descriptor->digest);
-    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, LIMIT_MANIFEST_BYTES);
-    spec.headers = manifest_headers;
-    fetch_start(registry, &spec, descriptor, fn, context);
-}
-
-struct head {
-    source_head_fn fn;
-    void *context;
-};
-
-static void on_head(void *context, const struct http_result *result) {
-    struct head *head = context;
-    struct digest digest = {.algorithm = DIGEST_NONE};
-    struct err err = result->err, unreadable = {0};
-    /* A server that knows no HEAD, or whose digest we cannot read: the manifest itself will tell. */
-    if (result->status == 405)
-        err.code = ERR_NONE;
-    if (err.code == ERR_NONE && digest_parse(span_text(result->content_digest), &digest, &unreadable) < 0)
-        digest.algorithm = DIGEST_NONE;
-    head->fn(head->context, err.code == ERR_NONE ? &digest : NULL, err.code == ERR_NONE ? NULL : &err);
-    mem_free(head);
-}
-
-static void registry_head(struct source *source, const struct source_reference *reference, source_head_fn fn,
-                          void *context) {
-    struct registry_source *registry = (struct registry_source *)source;
-    struct err err = {0};
-    struct head *head = mem_zalloc(sizeof *head);
-    AUTO_FREE char *url = manifest_url(registry, reference, reference->has_digest ? &reference->digest : NULL);
-    if (head == NULL || url == NULL) {
-        mem_free(head);
-        fn(context, NULL, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
-        return;
-    }
-    *head = (struct head){fn, context};
-    struct http_spec spec = spec_make(registry, reference->repository, url, 0);
-    spec.head = true;
-    spec.headers = manifest_headers;
-    spec.done = on_head;
-    spec.context = head;
-    if (http_start(source->context->http, &spec, NULL, &err) < 0) {
-        mem_free(head);
-        fn(context, NULL, &err);
-    }
-}
-
-static void registry_blob(struct source *source, const struct source_reference *reference,
-                          const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn, void *context) {
-    struct registry_source *registry = (struct registry_source *)source;
-    char name[DIGEST_TEXT_SIZE];
-    AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
-    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, bytes_max);
-    fetch_start(registry, &spec, descriptor, fn, context);
-}
-
-/* ---- layers ---- */
-
 static enum http_flow on_layer_bytes(void *context, struct span bytes, size_t *ret_taken, struct err *err) {
+    struct fetch *fetch = context;
     (void)err;
-    *ret_taken = stream_put(context, bytes);
+    *ret_taken = stream_put(fetch->stream, bytes);
+    fetch->taken += *ret_taken;
     return *ret_taken == bytes.size ? HTTP_CONTINUE : HTTP_PAUSE;
 }
 
 static void on_layer_done(void *context, const struct http_result *result) {
-    struct stream *stream = context;
-    stream_attach(stream, NULL, NULL, NULL); /* the request's handle dies here */
-    stream_end(stream, result->err.code == ERR_NONE ? NULL : &result->err);
+    struct fetch *fetch = context;
+    stream_attach(fetch->stream, NULL, NULL, NULL); /* the request's handle dies here */
+    if (result->err.code != ERR_NONE) {
+        fetch_fail(fetch, &result->err);
+        return;
+    }
+    stream_end(fetch->stream, NULL);
+    mem_free(fetch);
 }
 
-static void layer_resume(void *context) { http_resume(context); }
+/* Starts what `wanted` describes; the name is the digest, or the reference's tag where that is NULL. */
+static void fetch_start(const struct fetch *wanted, const struct source_reference *reference,
+                        const struct digest *digest) {
+    struct err err = {0};
+    struct fetch *fetch = mem_alloc(sizeof *fetch);
+    if (fetch == NULL) {
+        fail(wanted, (err_set(&err, ERR_NOMEM, 0, "registry: out of memory"), &err));
+        return;
+    }
+    *fetch = *wanted;
+    fetch->repository = reference->repository;
+    if (digest != NULL)
+        digest_text(digest, fetch->name);
+    else
+        (void)snprintf(fetch->name, sizeof fetch->name, "%.*s", SPAN_FORMAT(reference->tag));
+    if (fetch_ask(fetch, &err) < 0)
+        fetch_fail(fetch, &err);
+}
 
-static void layer_cancel(void *context) { http_cancel(context); }
+static void registry_manifest(struct source *source, const struct source_reference *reference,
+                              const struct descriptor *descriptor, source_bytes_fn fn, void *context) {
+    struct fetch wanted = {.registry = (struct registry_source *)source,
+                           .kind = "manifests",
+                           .bytes_max = LIMIT_MANIFEST_BYTES,
+                           .bytes_fn = fn,
+                           .context = context};
+    if (descriptor != NULL)
+        wanted.descriptor = *descriptor;
+    else if (reference->has_digest)
+        wanted.descriptor.digest = reference->digest;
+    bool named = descriptor != NULL || reference->has_digest;
+    fetch_start(&wanted, reference, named ? &wanted.descriptor.digest : NULL);
+}
+
+static void registry_head(struct source *source, const struct source_reference *reference, source_head_fn fn,
+                          void *context) {
+    struct fetch wanted = {
+        .registry = (struct registry_source *)source, .kind = "manifests", .head_fn = fn, .context = context};
+    fetch_start(&wanted, reference, reference->has_digest ? &reference->digest : NULL);
+}
+
+static void registry_blob(struct source *source, const struct source_reference *reference,
+                          const struct descriptor *descriptor, size_t bytes_max, source_bytes_fn fn, void *context) {
+    struct fetch wanted = {.registry = (struct registry_source *)source,
+                           .kind = "blobs",
+                           .descriptor = *descriptor,
+                           .bytes_max = bytes_max,
+                           .bytes_fn = fn,
+                           .context = context};
+    fetch_start(&wanted, reference, &descriptor->digest);
+}
+
+/* ---- layers ---- */
 
 static void registry_stream(struct source *source, const struct source_reference *reference,
                             const struct descriptor *descriptor, struct stream *stream) {
-    struct registry_source *registry = (struct registry_source *)source;
-    char name[DIGEST_TEXT_SIZE];
-    struct err err = {0};
-    struct http_request *request = NULL;
-    AUTO_FREE char *url = object_url(registry, reference, "blobs", digest_text(&descriptor->digest, name));
-    struct http_spec spec = spec_make(registry, reference->repository, url == NULL ? "" : url, 0);
-    spec.body = on_layer_bytes;
-    spec.done = on_layer_done;
-    spec.context = stream;
-    if (http_start(source->context->http, &spec, &request, &err) < 0)
-        stream_end(stream, &err);
-    else
-        stream_attach(stream, layer_resume, layer_cancel, request);
+    struct fetch wanted = {.registry = (struct registry_source *)source, .kind = "blobs", .stream = stream};
+    fetch_start(&wanted, reference, &descriptor->digest);
 }
 
 static const char *const prefixes[] = {"registry://", "registry:", NULL};

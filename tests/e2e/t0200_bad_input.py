@@ -185,8 +185,10 @@ with http_server(lambda h: h.reply(404)) as (host, asked):
     expect("manifest answered by 404", f"{host}/team/app:1", "NOTFOUND", "manifest", ["found 404"], image_status=("failed",))
 with http_server(lambda h: h.reply(200, b"<html>")) as (host, asked):
     expect("manifest that is a page", f"{host}/team/app:1", "FORMAT", "manifest", ["json"], image_status=("failed",))
-with http_server(lambda h: h.reply(401, WWW_Authenticate='Bearer realm="x"')) as (host, asked):
+with http_server(lambda h: h.reply(401, WWW_Authenticate='Basic realm="x"')) as (host, asked):
     expect("credentials wanted", f"{host}/team/app:1", "AUTH", "manifest", ["401", "--username"], image_status=("failed",))
+with http_server(lambda h: h.reply(401, WWW_Authenticate='Bearer realm="x"')) as (host, asked):
+    expect("a token service without a URL", f"{host}/team/app:1", "AUTH", "manifest", ["401", "realm 'x'"], image_status=("failed",))
 with http_server(lambda h: h.reply(200, b'{"repositories":["a"]}', Link='</v2/_catalog?n=1000>; rel="next"')) as (host, asked):
     run, out = sweep("registry://" + host, quiet=False)
     check(run.status in (3, 4) and any("page" in r["message"] for r in rows_of(out, "error")), "a listing whose next page is itself")

@@ -103,14 +103,15 @@ class Tokens:
 
 
 @contextlib.contextmanager
-def registry(name, auth, tls=True):
+def registry(name, auth, tls=True, more=""):
     """docker-registry on the shared storage; yields HOST:PORT."""
     port, config = free_port(), folder(name + ".yml")
-    secure = f", tls: {{certificate: {CERT}, key: {KEY}}}" if tls else ""
+    secure = f", tls: {{certificate: {CERT}, key: {KEY}{more}}}" if tls else ""
     with open(config, "w", encoding="utf-8") as file:
         file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder('storage')}}}}}\n"
                    f"http: {{addr: 127.0.0.1:{port}{secure}}}\n{auth}")
-    server = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(folder(name + ".log"), "wb") as log:
+        server = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: connects(port), "the registry to listen")
         yield f"127.0.0.1:{port}"
@@ -213,6 +214,23 @@ with registry("token", TOKEN_AUTH) as host:
     run = image(f"{host}/public/app:one")
     equal((run.status, packages(run)), (0, ["openssl"]), f"an anonymous token: {run.err}")
 
+    # Small objects share connections over HTTP/2; layers have theirs, over HTTP/1.1. The registry offers both.
+    layers = [base["digest"], more["digest"]]
+    with open(folder("token.log"), encoding="utf-8") as file:
+        served = [line.split('"')[1].split() for line in file if '" 200 ' in line]
+    check(any("/manifests/" in path for _, path, _ in served), "the registry keeps a log")
+    equal({protocol for _, path, protocol in served if not any(x in path for x in layers)}, {"HTTP/2.0"}, "manifests, configurations, listings")
+    equal({protocol for _, path, protocol in served if any(x in path for x in layers)}, {"HTTP/1.1"}, "layers")
+
+    # A mirror gives what the registry itself, which is not even there, does not; names and rows stay the registry's.
+    gone = f"127.0.0.1:{free_port()}"
+    run = image(f"{gone}/public/app:one", "--mirror", f"{gone}={host}")
+    equal((run.status, packages(run), run.rows("image")[0]["registry"]), (0, ["openssl"], gone), f"a mirror: {run.err}")
+    run = image(f"{host}/public/app:one", "--mirror", f"{host}={gone}", "--http-attempts", "1")
+    equal((run.status, packages(run)), (0, ["openssl"]), f"a mirror that is not there: {run.err}")
+    for wrong in ("mirror.example", "=mirror.example", "docker.io=", "docker.io=mirror.example/path"):
+        equal(image(f"{host}/public/app:one", "--mirror", wrong).status, 2, f"--mirror {wrong}")
+
     # Tokens that live for a second: the layers come all the same.
     tokens.take()
     tokens.seconds = 1
@@ -232,4 +250,17 @@ if line is not None:
         check(run.status in (3, 4) and "--username" in run.err, f"Basic without a login: {run.err}")
 else:
     print("SKIP Basic: there is no perl with bcrypt")
+
+# Client certificates, by option and out of the container engines' folders.
+with registry("mutual", "", more=f", clientcas: [{CERT}]") as host:
+    run = image(f"{host}/team/app:one", "--cert-file", CERT, "--key-file", KEY)
+    equal((run.status, packages(run)), (0, ["openssl"]), f"a client certificate: {run.err}")
+    run = image(f"{host}/team/app:one", "--http-attempts", "1")
+    check(run.status in (3, 4), f"without a client certificate: {run.out}")
+    certificates = folder(f"home/.config/containers/certs.d/{host}")
+    os.makedirs(certificates)
+    for source, name in ((CERT, "ca.crt"), (CERT, "client.cert"), (KEY, "client.key")):
+        shutil.copy(source, os.path.join(certificates, name))
+    run = Run("image", f"{host}/team/app:one", "--format", "ndjson", "--insecure", "--scanners", "package", environment={**NOBODY, "HOME": folder("home")})
+    equal((run.status, packages(run)), (0, ["openssl"]), f"a folder of certificates: {run.err}")
 done()

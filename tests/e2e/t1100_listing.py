@@ -107,6 +107,13 @@ check(all(DIGEST in p for p in asked if "/manifests/" in p), f"manifests are ask
 basic = "Basic " + base64.b64encode(f"robot:{MADE_UP_TOKEN}".encode()).decode()
 check((True, basic) in harbor_auth and (True, None) not in harbor_auth, f"Harbor's API takes Basic: {harbor_auth}")
 expect_listed("harbor://{host}/library/", harbor, EVERYTHING[:3])
+harbor_auth.clear()
+with http_server(harbor) as (host, asked):
+    auth_file = folder("auth.json")
+    with open(auth_file, "w", encoding="utf-8") as file:
+        json.dump({"auths": {host: {"auth": base64.b64encode(f"robot:{MADE_UP_TOKEN}".encode()).decode()}}}, file)
+    run = Run("sweep", "harbor://" + host, "-o", next(outs), "--quiet", environment={"REGISTRY_AUTH_FILE": auth_file})
+    equal((run.status, (True, basic) in harbor_auth, (True, None) in harbor_auth), (0, True, False), f"the login of a file: {run.err}")
 expect_listed("harbor://{host}", harbor, EVERYTHING[:2], "--include", "library/*")
 asked = expect_listed("harbor://{host}", harbor, EVERYTHING[2:], "--exclude", "library/app")
 check(not any("/app/artifacts" in p for p in asked), "what is excluded is not listed further")
@@ -365,6 +372,33 @@ with http_server(others) as (host, asked):
     OTHERS[schema1(True)[1]] = (OTHERS["old-signed"][0].replace(b"make", b"fake"),)
     run, out = sweep(f"{host}/all@{schema1(True)[1]}")
     equal([r["code"] for r in rows_of(out, "error")], ["DIGEST"], "a signed manifest with another payload")
+
+# ---- the newest, and those since a day, by what the images say of themselves ----
+
+aged = {}
+for tag, created in {"1.9": "2024-01-01T00:00:00Z", "1.10": "2024-01-01T00:00:00Z", "2": "2024-03-01T00:00:00Z", "3": "2023-01-01T00:00:00Z", "ageless": None}.items():
+    body = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [json.loads(blob(CONFIG["digest"]))["rootfs"]["diff_ids"][0]]}}
+    if created:
+        body["created"] = created
+    aged[tag] = manifest(config={"mediaType": CONFIG["mediaType"], **layout.blob(json.dumps(body).encode())}, layers=LAYERS)
+
+
+def ages(handler):
+    path = urlparse(handler.path).path
+    if path == "/v2/_catalog":
+        reply(handler, {"repositories": ["app", "other"]})
+    elif path.endswith("/tags/list"):
+        reply(handler, {"tags": sorted(aged) if "/app/" in path else ["3"]})
+    elif "/manifests/" in path:
+        handler.reply(200, aged[path.rsplit("/", 1)[1]], Content_Type=OCI_MANIFEST)
+    else:
+        registry_part(handler, path)
+
+
+expect_listed("registry://{host}", ages, ["{host}/app:2", "{host}/app:1.10", "{host}/other:3"], "--newest", "2")
+expect_listed("registry://{host}", ages, ["{host}/app:2", "{host}/other:3"], "--newest", "1")
+expect_listed("registry://{host}", ages, ["{host}/app:2", "{host}/app:1.10", "{host}/app:1.9", "{host}/app:ageless"], "--since", "2024-01-01")
+expect_listed("registry://{host}", ages, ["{host}/app:2"], "--since", "2024-01-01T00:00:01Z", "--newest", "2", "--exclude", "**:ageless")
 
 # A catalogue of ten million names: what is kept does not grow with it. The pages are large, so that the test is about trawl and not about Python.
 NAMES, PAGE = 10_000_000, 50_000

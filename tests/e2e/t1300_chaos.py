@@ -17,8 +17,9 @@ from lab import TRAWL, check, done, equal, folder, is_sanitized, registry, skip
 
 SEEDS, FIRST = int(os.environ.get("SEEDS", "12")), int(os.environ.get("FIRST_SEED", "1"))
 LIMIT_S = 120 if is_sanitized() else 60  # of one sweep: all pauses and stalls of a seed together are below 20 s
-TOKENS = has("REGISTRY_AUTH_FILE") or has("--cert-file")  # this trawl speaks the token protocol
-UNCACHED = ["--no-cache"] if has("--no-cache") else []
+TOKENS = has("REGISTRY_AUTH_FILE")  # this trawl speaks the token protocol
+DATES = has("--requests-per-second")  # and reads dates in Retry-After: one that does not waits a minute
+CACHE = has("--cache")
 
 if shutil.which("openssl") is None:
     skip("openssl is not installed")
@@ -38,10 +39,11 @@ class Outcome:
         return condition
 
 
-def trawl(proxy, out, db):
+def trawl(proxy, out, db, cache=None):
     """(status or None when it hung, stderr, rows or None)"""
     arguments = [TRAWL, "sweep", "registry://" + proxy.host, "--ca-file", proxy.certificates.ca, "--username", USERNAME, "--password-stdin", "--db", db,
-                 "--timeout", "1", "--http-backoff-ms", "4", "--quiet", "-o", out, *UNCACHED]
+                 "--timeout", "1", "--http-backoff-ms", "4", "--quiet", "-o", out,
+                 *([] if not CACHE else ["--no-cache"] if cache is None else ["--cache", cache])]
     try:
         run = subprocess.run(arguments, input=PASSWORD.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False,
                              env={**os.environ, "HOME": out, "XDG_CONFIG_HOME": out, "XDG_RUNTIME_DIR": out})
@@ -133,10 +135,10 @@ def judge(outcome, found, calm, injected):
 def run_seed(proxy, seed, calm, db):
     outcome = Outcome(seed)
     out = folder(f"chaos-{seed}")
-    # A date in Retry-After has whole seconds: a client that reads it right waits up to one; one that does not, a minute.
-    proxy.begin(seed, (0.08, 0.15, 0.3, 0.5)[seed % 4], without=() if TOKENS else ("429-date", "range-elsewhere"))
+    proxy.begin(seed, (0.08, 0.15, 0.3, 0.5)[seed % 4], without=() if DATES else ("429-date", "range-elsewhere"))
     begin = time.monotonic()
-    status, err, found = trawl(proxy, out, db)
+    cache = folder(f"cache-{seed}") if CACHE and seed % 3 == 0 else None
+    status, err, found = trawl(proxy, out, db, cache)
     outcome.seconds = time.monotonic() - begin
     injected = list(proxy.injected)
     outcome.injected.update(f.kind for f in injected)
@@ -157,7 +159,16 @@ def run_seed(proxy, seed, calm, db):
         text = err + "".join(map(key, found))
         outcome.expect(SIGNATURE not in text and PASSWORD not in text, "a signature or a password is in what trawl says")
         judge(outcome, found, calm, injected)
-    shutil.rmtree(out, ignore_errors=True)
+    if cache is not None:
+        # What broke is not what the cache remembers: the next night is calm, and so are its rows.
+        proxy.begin()
+        status, err, found = trawl(proxy, out + "-next", db, cache)
+        text = difference(found or [], calm)
+        outcome.expect(status == 0 and not text, f"the next sweep with the same cache: {status} {err} {text}; injected before {injected}")
+        outcome.counts["remembered"] += len(table(calm, "layer")) - sum(proxy.complete[r["layer_digest"]] for r in table(calm, "layer"))
+        outcome.counts["again_calm"] += 1
+    for path in (out, out + "-next", cache or out):
+        shutil.rmtree(path, ignore_errors=True)
     return outcome
 
 
@@ -170,7 +181,7 @@ def worker(upstream, certificates, login, seeds, db, results):
     results.put(("end",))
 
 
-def report(outcomes):
+def report(outcomes, layers):
     total, injected, causes = collections.Counter(), collections.Counter(), collections.Counter()
     for outcome in outcomes:
         total.update(outcome.counts)
@@ -180,6 +191,8 @@ def report(outcomes):
     print(f"{len(outcomes)} seeds, login by {'token' if TOKENS else 'password'}; {seconds[len(seconds) // 2]:.2f} s a sweep (median), {seconds[-1]:.2f} s the longest")
     print(f"  requests {total['requests']}, of them again {total['again']}, to blob hosts {total['redirected']} without a credential")
     print(f"  images   {total['done']} done, {total['partial']} partial, {total['failed']} failed, {total['unlisted']} not listed")
+    if total["again_calm"]:
+        print(f"  {total['again_calm']} calm sweeps with the cache of a broken one had the rows of the calm run; of {total['again_calm'] * layers} layers they knew {total['remembered']}")
     print("  kind              injected  images it cost")
     for kind in KINDS:
         if injected[kind] or causes[kind]:
@@ -217,6 +230,6 @@ with registry(small_fleet(), registry_token_config(certificates) if TOKENS else 
         for fault in outcome.faults:
             check(False, fault[:3000])
     if outcomes:
-        report(outcomes)
+        report(outcomes, len(table(calms[0], "layer")))
 sys.stdout.flush()
 done()

@@ -125,7 +125,7 @@ suffer("its beginning zeroed", overwrite(0, 0.3, b"\0"), True)
 suffer("its middle zeroed", overwrite(0.3, 0.7, b"\0"), False)
 suffer("its middle all ones", overwrite(0.3, 0.7, b"\xff"), False)
 suffer("its end noise", overwrite(0.6, 1, b"made-up noise of a test"), False)
-print(f"{noticed} of {FLIPS} flipped bytes were noticed; the others touched nothing that was read")
+print(f"{noticed} of {FLIPS} flipped bytes were noticed when the cache was opened; the others cost at most a value")
 
 # ---- a cache that cannot be used at all costs the cache and not the sweep ----
 

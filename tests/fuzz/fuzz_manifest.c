@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; manifest.converted != NULL && i < manifest.converted->history_count; i++)
             touch(manifest.converted->history[i].created_by);
         if (manifest.kind == MANIFEST_ARTIFACT)
-            touch(span_text(manifest_artifact_text(&arena, &manifest, input)));
+            touch(manifest_artifact_text_of_tag(&arena, span_text(manifest_artifact_text(&arena, &manifest)), input));
     }
     touch(manifest_signed_part(&arena, input));
     if (image_config_parse(&arena, input, &config, &err) == 0) {

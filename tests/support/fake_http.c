@@ -21,9 +21,10 @@ struct fake_http {
     bool stopping;
     struct buf heads; /* of all requests, one behind the other */
     unsigned requests, connections, connections_max, threads;
+    enum fake_http_lack lack;
     unsigned tokens, token_uses; /* uses of the newest one, the only one that is good */
     struct {
-        char path[64];
+        char path[128];
         unsigned count;
     } visits[FLAKY_MAX];
     size_t visit_count;
@@ -138,25 +139,6 @@ static bool answer_stall(struct fake_http *server, int fd) {
     return false;
 }
 
-static bool answer_registry(int fd, struct span rest, bool head) {
-    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled",
-                                        "/manifests/flipped", "/manifests/signed"};
-    static const char *const headers[] = {
-        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "", "Docker-Content-Digest: md5:0\r\n",
-        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n",
-        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX
-        "\r\nContent-Type: application/vnd.docker.distribution.manifest.v1+prettyjws\r\n"};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (span_ends(rest, names[i]))
-            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", headers[i],
-                             head    ? ""
-                             : i < 3 ? "{}"
-                                     : "[]");
-    }
-    const char *status = span_ends(rest, "headless") ? "405 No" : "404 Not Found";
-    return send_text(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
-}
-
 /* One more use of a token; false when it is not the newest, or used up. */
 static bool token_use(struct fake_http *server, const char *authorization, uint64_t uses) {
     char wanted[64];
@@ -189,7 +171,7 @@ static bool answer_token(struct fake_http *server, int fd, struct span how) {
         buf_format(&body, "{\"%s\":\"made-up-token-%u", span_is(how, "access") ? "access_token" : "token", number);
     if (span_is(how, "huge"))
         buf_fill(&body, 'x', 1 << 20);
-    if (body.data[body.size - 1] != '}' && !span_is(how, "garbage"))
+    if (!body.failed && body.data[body.size - 1] != '}' && !span_is(how, "garbage"))
         buf_format(&body, "\",\"expires_in\":%d}", span_is(how, "short") ? 1 : 300);
     bool ok = !body.failed && send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body.size) &&
               send_all(fd, body.data, body.size);
@@ -221,6 +203,34 @@ struct asked {
     uint64_t range;
     bool head;
 };
+
+static bool answer_registry(struct fake_http *server, int fd, const struct asked *asked, struct span rest) {
+    static const char *const names[] = {"/manifests/told", "/manifests/untold", "/manifests/garbled",
+                                        "/manifests/flipped", "/manifests/signed"};
+    bool head = asked->head;
+    (void)pthread_mutex_lock(&server->lock);
+    enum fake_http_lack lack = server->lack;
+    (void)pthread_mutex_unlock(&server->lock);
+    if (span_find(rest, span_text("/blobs/"), 0) != SIZE_MAX && lack != FAKE_HTTP_ALL) {
+        if (lack == FAKE_HTTP_BLOB_ENDS && visit(server, asked->path) > 0)
+            return false;
+        return send_body(fd, 1000000, asked->range, lack == FAKE_HTTP_BLOB_ENDS ? 300000 : UINT64_MAX, asked->range);
+    }
+    static const char *const digests[] = {
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "", "Docker-Content-Digest: md5:0\r\n",
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n",
+        "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX
+        "\r\nContent-Type: application/vnd.docker.distribution.manifest.v1+prettyjws\r\n"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (span_ends(rest, names[i]) && lack != FAKE_HTTP_ALL)
+            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s", digests[i],
+                             head    ? ""
+                             : i < 3 ? "{}"
+                                     : "[]");
+    }
+    const char *status = span_ends(rest, "headless") ? "405 No" : "404 Not Found";
+    return send_text(fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
+}
 
 /* One request; false ends the connection. */
 static bool answer(struct fake_http *server, int fd, const struct asked *asked) {
@@ -289,6 +299,14 @@ static bool answer(struct fake_http *server, int fd, const struct asked *asked) 
             part_number(&rest));
     if (span_is(kind, "flaky"))
         return answer_flaky(server, fd, path, rest);
+    if (span_is(kind, "later")) {
+        struct span when = text_cut(&rest, '/');
+        if (visit(server, path) > 0)
+            return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n") && send_pattern(fd, 0, 10);
+        if (span_is(when, "past"))
+            when = span_text("Sun, 06 Nov 1994 08:49:37 GMT");
+        return send_text(fd, "HTTP/1.1 429 No\r\nRetry-After: %.*s\r\nContent-Length: 0\r\n\r\n", SPAN_FORMAT(when));
+    }
     if (span_is(kind, "endless")) {
         bool ok = send_text(fd, "HTTP/1.1 %" PRIu64 " No\r\n\r\n", part_number(&rest));
         while (ok)
@@ -317,7 +335,7 @@ static bool answer(struct fake_http *server, int fd, const struct asked *asked) 
     if (span_is(kind, "chunked"))
         return send_text(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n");
     if (span_is(kind, "v2"))
-        return answer_registry(fd, rest, head);
+        return answer_registry(server, fd, asked, rest);
     return false; /* /drop and whatever else */
 }
 
@@ -463,6 +481,12 @@ void fake_http_stop(struct fake_http *server) {
     buf_release(&server->heads);
     (void)pthread_mutex_destroy(&server->lock);
     mem_free(server);
+}
+
+void fake_http_lacks(struct fake_http *server, enum fake_http_lack lack) {
+    (void)pthread_mutex_lock(&server->lock);
+    server->lack = lack;
+    (void)pthread_mutex_unlock(&server->lock);
 }
 
 unsigned fake_http_port(const struct fake_http *server) { return server->port; }

@@ -11,6 +11,7 @@
  *   /status/CODE            that status, with a body
  *   /endless/CODE           that status, with a body that has no end
  *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes
+ *   /later/WHEN/NAME        once 429 with a Retry-After: a number, "past" (a date of 1994) or "soon"; then ten bytes
  *   /drop                   closes at once
  *   /stall                  ten bytes of a hundred, then silence
  *   /drip/SIZE              a byte every 5 ms
@@ -23,6 +24,8 @@
  *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
  *                           named), garbled (one that is none), headless (405),
  *                           flipped and signed (other bytes than FAKE_HTTP_HEX, the latter as schema 1 has them)
+ *
+ *   /v2/REPOSITORY/blobs/DIGEST  a million bytes of the pattern
  *
  * Out of memory or sockets ends the test. */
 #ifndef TRAWL_FAKE_HTTP_H
@@ -39,6 +42,9 @@
 struct fake_http;
 
 struct fake_http *fake_http_start(void);
+/* What a registry lacks: everything, or all blobs beyond a first part of 300,000 bytes, which it sends once. */
+enum fake_http_lack { FAKE_HTTP_NOTHING, FAKE_HTTP_ALL, FAKE_HTTP_BLOB_ENDS };
+void fake_http_lacks(struct fake_http *server, enum fake_http_lack lack);
 void fake_http_stop(struct fake_http *server); /* waits for its threads */
 unsigned fake_http_port(const struct fake_http *server);
 

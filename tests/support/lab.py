@@ -157,7 +157,7 @@ class Layout:
 class Run:
     def __init__(self, *arguments, stdin=None, environment=None, timeout=300, cwd=None):
         done_ = subprocess.run([TRAWL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, input=stdin, timeout=timeout, check=False,
-                               cwd=cwd, env={**os.environ, **(environment or {})})
+                               cwd=cwd, env={**os.environ, "REGISTRY_AUTH_FILE": os.devnull, **(environment or {})})
         self.status, self.out, self.err = done_.returncode, done_.stdout.decode("utf-8", "replace"), done_.stderr.decode("utf-8", "replace")
 
     def rows(self, table=None):

@@ -29,6 +29,29 @@ static void test_both_ways(void **state) {
     }
 }
 
+static void test_http_dates(void **state) {
+    (void)state;
+    int64_t utc_s = 0;
+    assert_true(clock_parse_http(span_text("Sun, 06 Nov 1994 08:49:37 GMT"), &utc_s));
+    assert_true(utc_s == 784111777);
+    assert_true(clock_parse_http(span_text("Thu, 29 Feb 2024 23:59:60 GMT"), &utc_s));
+    assert_true(utc_s == 1709251200);
+    static const char *const bad[] = {"",
+                                      "Sun",
+                                      "Sun, 06 Nov 1994 08:49:37",
+                                      "Sun, 06 Nov 1994 08:49:37 CET",
+                                      "Sun, 06 Nov 1994 08:49:37 GMT ",
+                                      "Sun, 00 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 anF 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 94 08:49:37 GMT",
+                                      "Sunday, 06-Nov-94 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 24:49:37 GMT"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (clock_parse_http(span_text(bad[i]), &utc_s))
+            fail_msg("'%s' passed", bad[i]);
+    }
+}
+
 static void test_edges(void **state) {
     (void)state;
     char text[CLOCK_TEXT_SIZE];
@@ -48,6 +71,7 @@ static void test_edges(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_http_dates),
         cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,9 +177,10 @@ static void resumption(void **state) {
     assert_int_equal(story.err.code, ERR_NONE);
     assert_int_equal(story.received, 200000);
     story = fetch(f, "/badrange/200000/70000", (struct story){0});
-    assert_int_equal(story.err.code, ERR_NET);
-    assert_int_equal(story.received, 70000); /* nothing wrong was delivered */
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 200000); /* from zero, since it cannot continue */
     assert_int_equal(story.attempts, 3);
+    assert_int_equal(story.resumes, 1);
 }
 
 /* What comes after the break is not what was there before it: nothing may be made up of the two. */
@@ -452,7 +453,7 @@ static void gates_refuse(void **state) {
     start(f, &story, (struct http_spec){.url = url_of(f, "/auth/ok/9/ok/10"), .gate = &gate.gate});
     turn_until(f, &story.done, 1);
     assert_int_equal(story.err.code, ERR_AUTH);
-    assert_non_null(strstr(story.err.text, "/auth/ok/9/ok/10: not with me"));
+    assert_non_null(strstr(story.err.text, "/auth/ok/9/ok/10: status 401: not with me"));
     story = (struct story){0};
     gate.token = 1;
     start(f, &story, (struct http_spec){.url = url_of(f, "/ok/10"), .gate = &gate.gate});
@@ -481,6 +482,115 @@ static void gates_refuse(void **state) {
     turn_until(f, &waiting.done, 1);
     assert_int_equal(waiting.err.code, ERR_CANCELED);
     assert_null(gate.gate.first);
+}
+
+static void http_again(struct fixture *f, struct http_options options) {
+    struct err err = {0};
+    http_close(f->http);
+    assert_int_equal(http_open(f->loop, &options, &f->http, &err), 0);
+}
+
+/* What a 429 says about the time is good for all requests to its host. */
+static void retry_after(void **state) {
+    struct fixture *f = *state;
+    struct story first = {0}, second = {0};
+    http_again(f, (struct http_options){.connections_per_host = 1, .backoff_ms = 1, .retry_after_max_ms = 80});
+    uint64_t start_ns = clock_ns();
+    start(f, &first, (struct http_spec){.url = url_of(f, "/later/1/a")}); /* a second, of which we wait 80 ms */
+    start(f, &second, (struct http_spec){.url = url_of(f, "/ok/10")});
+    turn_until(f, &second.done, 1);
+    assert_true(clock_ns() - start_ns >= 80000000);
+    turn_until(f, &first.done, 1);
+    assert_true(first.err.code == ERR_NONE && first.attempts == 2);
+    /* One host's wait is not another's. */
+    struct fake_http *other = fake_http_start();
+    struct story closed[2] = {{0}, {0}};
+    static struct story open_[16];
+    char path[64];
+    memset(open_, 0, sizeof open_);
+    http_again(f, (struct http_options){.requests_per_second = 50, .connections_per_host = 1});
+    start(f, &closed[0], (struct http_spec){.url = url_of(f, "/later/60/d")});
+    start(f, &closed[1], (struct http_spec){.url = url_of(f, "/ok/10")});
+    unsigned before = fake_http_requests(f->server);
+    for (struct err err = {0}; fake_http_requests(f->server) == before || http_stats(f->http).body_bytes > 0;)
+        assert_int_equal(loop_turn(f->loop, 10, &err), 0);
+    (void)snprintf(path, sizeof path, "http://127.0.0.1:%u/ok/10", fake_http_port(other));
+    for (size_t i = 0; i < ARRAY_COUNT(open_); i++)
+        start(f, &open_[i], (struct http_spec){.url = path});
+    for (size_t i = 0; i < ARRAY_COUNT(open_); i++) {
+        turn_until(f, &open_[i].done, 1);
+        assert_int_equal(open_[i].err.code, ERR_NONE);
+    }
+    assert_int_equal(closed[0].done + closed[1].done, 0);
+    http_again(f, (struct http_options){.backoff_ms = 2, .attempts_max = 3}); /* cancels the two */
+    assert_int_equal(closed[0].done + closed[1].done, 2);
+    fake_http_stop(other);
+    /* A date that is past, and one that is none, say nothing. */
+    struct story story = fetch(f, "/later/past/b", (struct story){0});
+    assert_true(story.err.code == ERR_NONE && story.attempts == 2);
+    story = fetch(f, "/later/soon/c", (struct story){0});
+    assert_true(story.err.code == ERR_NONE && story.attempts == 2);
+}
+
+static void rates(void **state) {
+    struct fixture *f = *state;
+    struct story story[2] = {{.take = 100000}, {0}};
+    http_again(f, (struct http_options){.rate = 4000000});
+    uint64_t start_ns = clock_ns();
+    for (size_t i = 0; i < 2; i++)
+        start(f, &story[i], (struct http_spec){.url = url_of(f, "/ok/1000000")});
+    for (size_t i = 0; i < 2; i++) {
+        turn_until(f, &story[i].done, 1);
+        assert_true(story[i].err.code == ERR_NONE && story[i].received == 1000000 && !story[i].wrong);
+    }
+    /* Two megabytes at four a second, a tenth of a second and a last piece in advance. */
+    uint64_t took_ns = clock_ns() - start_ns;
+    assert_true(took_ns >= 300000000 && took_ns < 3000000000);
+    assert_int_equal(http_stats(f->http).body_bytes, 2000000);
+    http_again(f, (struct http_options){.requests_per_second = 50});
+    static struct story many[16];
+    memset(many, 0, sizeof many);
+    start_ns = clock_ns();
+    for (size_t i = 0; i < ARRAY_COUNT(many); i++)
+        start(f, &many[i], (struct http_spec){.url = url_of(f, "/ok/10")});
+    for (size_t i = 0; i < ARRAY_COUNT(many); i++)
+        turn_until(f, &many[i].done, 1);
+    assert_true(clock_ns() - start_ns >= 190000000); /* sixteen at one in 20 ms, five in advance */
+}
+
+/* Where memory is short a request is refused or ends; none waits for ever. */
+static void short_memory(void **state) {
+    struct fixture *f = *state;
+    unsigned refused = 0;
+    for (uint64_t countdown = 1; countdown < 40; countdown++) {
+        struct story story = {.f = f};
+        struct err err = {0};
+        struct http_spec spec = {.url = url_of(f, "/ok/10"), .body = on_body, .done = on_done, .context = &story};
+        mem_fail_after(countdown, false);
+        int result = http_start(f->http, &spec, &story.request, &err);
+        if (result == 0)
+            turn_until(f, &story.done, 1);
+        mem_fail_after(0, false);
+        refused += result < 0;
+        assert_true(result == 0 || err.code == ERR_NOMEM);
+        assert_true(result < 0 || story.err.code == ERR_NONE || story.err.code == ERR_NOMEM ||
+                    story.err.code == ERR_NET);
+    }
+    assert_true(refused >= 3);
+}
+
+static void certificate_files(void **state) {
+    struct fixture *f = *state;
+    static const struct http_options cases[] = {{.cert_file = "/nonexistent/cert.pem"},
+                                                {.cert_file = "/etc/passwd", .key_file = "/nonexistent/key.pem"},
+                                                {.key_file = "/etc/passwd"},
+                                                {.ca_file = "/nonexistent/ca.pem"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct http *http = NULL;
+        struct err err = {0};
+        assert_int_equal(http_open(f->loop, &cases[i], &http, &err), -1);
+        assert_int_equal(err.code, ERR_USAGE);
+    }
 }
 
 static struct span posted_body;
@@ -597,10 +707,10 @@ static void cancels(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(bodies),       TEST(pausing),  TEST(resumption), TEST(changed_objects),  TEST(long_headers),
-        TEST(retries),      TEST(refusals), TEST(ceilings),   TEST(credentials_stay), TEST(buffered),
-        TEST(many_at_once), TEST(cancels),  TEST(gates),      TEST(expiry),           TEST(gates_refuse),
-        TEST(forms)};
+        TEST(bodies),       TEST(pausing),     TEST(resumption), TEST(changed_objects),  TEST(long_headers),
+        TEST(retries),      TEST(refusals),    TEST(ceilings),   TEST(credentials_stay), TEST(buffered),
+        TEST(many_at_once), TEST(cancels),     TEST(gates),      TEST(expiry),           TEST(gates_refuse),
+        TEST(forms),        TEST(retry_after), TEST(rates),      TEST(short_memory),     TEST(certificate_files)};
     int failed = 0;
     for (kind = LOOP_URING; kind <= LOOP_SYNC; kind++) {
         struct loop *loop = NULL;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "io/source/listing.h"
@@ -245,7 +246,7 @@ static bool page_parrot(struct fake *fake, struct span path, struct buf *body, s
 /* Ever new URLs and empty pages: nothing but the number of pages tells. */
 static bool page_empty(struct fake *fake, struct span path, struct buf *body, struct buf *link) {
     buf_text(body, "{\"repositories\":[]}");
-    if (fake->requests < 50)
+    if (fake->requests < fake->names)
         buf_format(link, "</v2/_catalog?last=%zu>; rel=next", fake->requests);
     return span_starts(path, "/v2/_catalog");
 }
@@ -263,10 +264,23 @@ static void circles(void **state) {
     assert_non_null(strstr(parrot.err.text, "round in circles"));
     assert_int_equal(parrot.requests, 2);
 
-    struct fake empty = {.page = page_empty};
+    struct fake empty = {.page = page_empty, .names = 50};
     fake_run(&empty, &listing_catalog, "");
     assert_int_equal(empty.err.code, ERR_NONE);
     assert_int_equal(empty.requests, 50);
+}
+
+static void page_limit(void **state) {
+    (void)state;
+    struct fake most = {.page = page_empty, .names = LIMIT_PAGES};
+    fake_run(&most, &listing_catalog, "");
+    assert_int_equal(most.err.code, ERR_NONE);
+    assert_int_equal(most.requests, LIMIT_PAGES);
+    struct fake more = {.page = page_empty, .names = LIMIT_PAGES + 1};
+    fake_run(&more, &listing_catalog, "");
+    assert_int_equal(more.err.code, ERR_LIMIT);
+    assert_non_null(strstr(more.err.text, "100000 pages"));
+    assert_int_equal(more.requests, LIMIT_PAGES);
 }
 
 static bool page_faulty(struct fake *fake, struct span path, struct buf *body, struct buf *link) {
@@ -360,9 +374,15 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(link_next),       cmocka_unit_test(pages_seen),    cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(hold_and_resume), cmocka_unit_test(circles),       cmocka_unit_test(faults_do_not_end_it),
-        cmocka_unit_test(refused),         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(link_next),
+        cmocka_unit_test(pages_seen),
+        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(hold_and_resume),
+        cmocka_unit_test(circles),
+        cmocka_unit_test(page_limit),
+        cmocka_unit_test(faults_do_not_end_it),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

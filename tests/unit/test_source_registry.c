@@ -25,7 +25,7 @@ static char auth_file[128];  /* what it reads otherwise */
 static int begin(void **state) {
     static struct fixture f;
     struct err err = {0};
-    struct http_options options = {.attempts_max = 2, .backoff_ms = 2};
+    struct http_options options = {.attempts_max = 2, .backoff_ms = 2, .stall_timeout_ms = 400};
     f = (struct fixture){0};
     arena_init(&f.arena, 0, 0);
     assert_int_equal(loop_open(LOOP_EPOLL, &f.loop, &err), 0);
@@ -66,6 +66,11 @@ static bool on_reference(void *context, struct source *source, const struct sour
 static void on_listed(void *context, const struct err *err) {
     (void)context;
     assert_null(err);
+}
+
+static void on_listed_or_not(void *context, const struct err *err) {
+    (void)context;
+    (void)err;
 }
 
 static void on_head(void *context, const struct digest *digest, const struct err *err) {
@@ -306,10 +311,11 @@ static void realms(void **state) {
         enum err_code code;
     } cases[] = {{"Bearer realm=\"https://auth.example/token\"", true, true, ERR_NONE},
                  {"Bearer realm=\"http://auth.example/token\"", false, true, ERR_AUTH},
-                 {"Bearer realm=\"file:///etc/passwd\"", false, false, ERR_FORMAT},
-                 {"Bearer realm=\"/token\"", false, false, ERR_FORMAT},
-                 {"Bearer", false, false, ERR_FORMAT},
-                 {"Negotiate", false, false, ERR_UNSUPPORTED},
+                 {"Bearer realm=\"file:///etc/passwd\"", false, false, ERR_AUTH},
+                 {"Bearer realm=\"/token\"", false, false, ERR_AUTH},
+                 {"Bearer", false, false, ERR_AUTH},
+                 {"Negotiate", false, false, ERR_AUTH},
+                 {"Bearer realm=\"x", false, false, ERR_AUTH},
                  {"", false, false, ERR_NONE}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct registry_login *const logins[] = {safe, plain};
@@ -328,6 +334,118 @@ static void realms(void **state) {
     assert_true(gate->challenge(gate, 0, "Bearer realm=\"https://a.example\",scope=\"s\"", &err));
     assert_int_equal(registry_auth_login(f->auth, span_text("safe.example"), false, &plain, &err), 0);
     assert_ptr_equal(plain, safe);
+}
+
+/* Each allocation of a login fails once: the answer comes all the same, an error or not. The server's threads are hit
+ * too, which costs a connection. */
+static void short_memory(void **state) {
+    struct fixture *f = *state;
+    static const char *const names[] = {"auth/ok/99/app:told", "auth/basic/0/app:told"};
+    unsigned failed = 0;
+    for (uint64_t countdown = 1; countdown < 60; countdown++) {
+        struct err err = {0};
+        struct registry_auth *auth = NULL;
+        struct credentials_options options = {.username = username, .password = "made-up"};
+        struct source_context context = f->context;
+        struct source *source = NULL;
+        struct answer answer = {0};
+        uint64_t end_ns = clock_ns() + 20000000000U;
+        char *target = arena_format(&f->arena, "127.0.0.1:%u/%s", fake_http_port(f->server), names[countdown % 2]);
+        mem_fail_after(countdown, false);
+        if (registry_auth_open(f->http, &options, &auth, &err) == 0) {
+            context.auth = auth;
+            if (source_open(&context, span_text(target), &source, &err) == 0) {
+                source->ops->list(source, on_reference, on_listed_or_not, &answer);
+                if (answer.reference.text.size > 0)
+                    source->ops->head(source, &answer.reference, on_head, &answer);
+                while (answer.reference.text.size > 0 && answer.count == 0 && clock_ns() < end_ns)
+                    assert_int_equal(loop_turn(f->loop, 50, &(struct err){0}), 0);
+                assert_true(answer.reference.text.size == 0 || answer.count == 1);
+                err = answer.err;
+                source_close(source);
+            }
+        }
+        mem_fail_after(0, false);
+        failed += err.code == ERR_NOMEM;
+        if (err.code != ERR_NONE && err.code != ERR_NOMEM && err.code != ERR_NET)
+            fail_msg("allocation %" PRIu64 ": %s", countdown, err.text);
+        registry_auth_close(auth); /* no request is left that could use it */
+    }
+    assert_true(failed > 10);
+}
+
+/* ---- mirrors ---- */
+
+static void mirror_by(struct fixture *f, unsigned port) {
+    static struct source_mirror mirrors[1];
+    mirrors[0].host = span_text(arena_format(&f->arena, "127.0.0.1:%u", fake_http_port(f->server)));
+    mirrors[0].mirror = span_text(arena_format(&f->arena, "127.0.0.1:%u", port));
+    f->context.mirrors = mirrors;
+    f->context.mirror_count = 1;
+}
+
+/* Nothing to do: the stream has room for all of it. */
+static void on_wake(void *context) { (void)context; }
+
+/* A blob through a stream; how many bytes came, all right. */
+static uint64_t blob(struct fixture *f, struct err *ret_err) {
+    struct answer answer = {0};
+    struct err err = {0};
+    struct descriptor descriptor = {.digest = {.algorithm = DIGEST_SHA256}, .size = 1000000};
+    struct chunk_pool pool;
+    struct stream stream;
+    struct span bytes;
+    uint64_t total = 0, end_ns = clock_ns() + 5000000000U;
+    chunk_pool_init(&pool);
+    assert_int_equal(stream_init(&stream, &pool, 8, on_wake, NULL, &err), 0);
+    struct source *source = open_source(f, "team/app:told");
+    source->ops->list(source, on_reference, on_listed, &answer);
+    source->ops->stream(source, &answer.reference, &descriptor, &stream);
+    while (!stream_has_ended(&stream) && clock_ns() < end_ns)
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+    assert_true(stream_has_ended(&stream));
+    int more;
+    while ((more = stream_read(&stream, &bytes, &err)) > 0) {
+        for (size_t i = 0; i < bytes.size; i++)
+            assert_int_equal(bytes.data[i], fake_http_pattern(total + i));
+        total += bytes.size;
+    }
+    if (more < 0)
+        *ret_err = err;
+    stream_release(&stream);
+    chunk_pool_release(&pool);
+    source_close(source);
+    return total;
+}
+
+static void mirrors(void **state) {
+    struct fixture *f = *state;
+    struct fake_http *mirror = fake_http_start();
+    struct err err = {0};
+    mirror_by(f, fake_http_port(mirror));
+    struct answer answer = head(f, "team/app:told");
+    expect_told(&answer);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(fake_http_requests(f->server), 0); /* all of it from the mirror */
+    assert_int_equal(fake_http_requests(mirror), 2);
+    /* One that has nothing, one that breaks off for good, and one that is not there. */
+    fake_http_lacks(mirror, FAKE_HTTP_ALL);
+    answer = head(f, "team/app:told");
+    expect_told(&answer);
+    assert_int_equal(fake_http_requests(f->server), 1);
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_ENDS);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
+    assert_true(fake_http_saw(f->server, "Range: bytes=300000-"));
+    fake_http_stop(mirror);
+    answer = head(f, "team/app:told");
+    expect_told(&answer);
+    /* What nobody has is the registry's error. */
+    answer = head(f, "team/app:missing");
+    assert_int_equal(answer.err.code, ERR_NOTFOUND);
+    fake_http_lacks(f->server, FAKE_HTTP_ALL);
+    assert_int_equal(blob(f, &err), 0);
+    assert_int_equal(err.code, ERR_NOTFOUND);
 }
 
 static int begin_as(void **state, const char *name) {
@@ -349,7 +467,9 @@ int main(void) {
                                        cmocka_unit_test_setup_teardown(basic_refused, begin_nobody, end),
                                        cmocka_unit_test_setup_teardown(anonymous, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(identity_tokens, begin_anonymous, end),
-                                       cmocka_unit_test_setup_teardown(realms, begin_anonymous, end)};
+                                       cmocka_unit_test_setup_teardown(realms, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(mirrors, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(short_memory, begin_somebody, end)};
     (void)snprintf(auth_file, sizeof auth_file, "/tmp/trawl-auth-%d.json", (int)getpid());
     auth_file_put("");
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
