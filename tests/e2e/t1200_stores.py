@@ -69,9 +69,9 @@ def run(*command, **more):
 
 
 def unmount(*folders):
-    """containers/storage binds the folder of overlay onto itself."""
+    """containers/storage binds the folder of overlay onto itself, which looks like no mount: it is tried until it fails."""
     for path in folders:
-        while os.path.ismount(path) and run("umount", path).returncode == 0:
+        while run("umount", path).returncode == 0:
             pass
 
 
@@ -316,6 +316,35 @@ def docker_cases():
     case("repositories.json leads out", "symbolic link", lambda r: link_out(f"{r}/image/overlay2/repositories.json"), ())
 
 
+def dockerd_cases():
+    """A store that Docker itself fills, and an image that it builds on overlay: where it is installed."""
+    root, socket_ = folder("dockerd"), "unix://" + folder("dockerd.sock")
+    with open(folder("dockerd.log"), "wb") as log:
+        daemon = subprocess.Popen(["dockerd", "-H", socket_, "--data-root", root, "--exec-root", folder("dockerd-exec"), "-p", folder("dockerd.pid"), "--bridge=none", "--iptables=false",
+                                   "--ip6tables=false", "--ip-forward=false", "--storage-driver", "overlay2"], stdout=log, stderr=log)
+    try:
+        try:
+            wait_for(lambda: run("docker", "-H", socket_, "version").returncode == 0 or daemon.poll() is not None, "dockerd")
+        except TimeoutError:
+            pass
+        archive = folder("for-dockerd.tar")
+        run("skopeo", "copy", "-q", f"oci:{layout.path}:app", f"docker-archive:{archive}:team/app:1")
+        loaded = run("docker", "-H", socket_, "load", "-i", archive)
+        context = tar({"Dockerfile": "FROM team/app:1\nCOPY key /srv/built\nLABEL a=b\n", "key": token("built")})
+        make = run("docker", "-H", socket_, "build", "-q", "-t", "built", "-", input=context, env={**os.environ, "DOCKER_BUILDKIT": "0"})
+        if loaded.returncode != 0 or make.returncode != 0:
+            print("SKIP dockerd does not work here:", (loaded.stdout + make.stdout).decode().strip()[-200:])
+            return
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        unmount(*(os.path.join(root, x) for x in (os.listdir(root) if os.path.isdir(root) else ())))
+    same("dockerd", f"docker:[{root}]team/app:1", "docker")
+    out = swept(f"docker:{root}")
+    equal({r["reference"] for r in rows_of(out, "image")}, {f"docker:[{root}]{x}" for x in ("team/app:1", "built:latest")}, "dockerd: the step between is nobody's image")
+    equal({r["location"] for r in rows_of(out, "image_secret")} - {x[1] for x in EXPECTED[1]}, {"srv/built"}, "docker build")
+
+
 # ---- containerd ----
 
 def content_store(root, blobs=None):
@@ -518,6 +547,12 @@ def discover_cases():
         refused, _ = sweep("--discover", where)
         equal((refused.status, text in refused.err), (status_, True), f"--discover {where}: {refused.err}")
     equal(Run("fs", "--discover", disk).status, 2, "only for sweep")
+    for depth in (127, 128):  # the last one that is looked into, and one more
+        deep = folder(f"deep-{depth}")
+        os.makedirs(deep + "/d" * (depth - 1))
+        run("cp", "-a", layout.path, deep + "/d" * (depth - 1) + "/layout")
+        found, out = sweep("--discover", deep, quiet=False)
+        equal((found.status, "too many folders" in found.err), (0, False) if depth == 127 else (4, True), f"--discover, {depth} folders deep: {found.err}")
     inside = Run("sweep", "--discover", "a/b", "-o", folder("relative"), "--quiet", cwd=disk)
     equal((inside.status, {r["reference"] for r in rows_of(folder("relative"), "image")}),
           (0, {"oci:./a/b/layout:app", "oci:./a/b/layout:base", "docker-archive:./a/b/docker.bin:a:1"}), f"--discover of a relative folder: {inside.err}")
@@ -526,6 +561,8 @@ def discover_cases():
 archive_cases()
 docker_cases()
 containerd_written_cases()
+if not absent("dockerd", "docker", "skopeo"):
+    dockerd_cases()
 if not absent("containerd", "ctr"):
     containerd_cases()
 if not absent("skopeo"):
