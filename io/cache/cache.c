@@ -47,7 +47,8 @@ const char *cache_table_name(enum cache_table table) { return table_names[table]
 
 struct cache {
     char *path; /* of the data file */
-    int users;  /* users.lock */
+    int users;  /* users.lock: holds a byte while somebody uses the cache, and after a user that died */
+    bool died;  /* the last user did */
     MDB_env *env;
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
@@ -266,13 +267,13 @@ static bool table_is_sound(struct probe *probe, MDB_txn *transaction, MDB_dbi ha
 
 /* Walks the tables in a child process: LMDB trusts its own pages, and a damaged one may end the process that reads it.
  * 0 when nothing was found. */
-static int probe_child(const char *path) {
+static int probe_child(const char *path, bool thorough) {
     struct cache cache = {0};
     MDB_txn *transaction = NULL;
     MDB_envinfo info;
     MDB_stat stat;
     struct stat file;
-    uint64_t deadline_ns = clock_ns() + PROBE_MS * 1000000;
+    uint64_t deadline_ns = thorough ? UINT64_MAX : clock_ns() + PROBE_MS * 1000000;
     /* The transaction first: what the file says of itself afterwards is not older than what it sees. */
     if (environment_make(&cache.env, path, MDB_RDONLY) != 0 ||
         mdb_txn_begin(cache.env, NULL, MDB_RDONLY, &transaction) != 0 || mdb_env_info(cache.env, &info) != 0 ||
@@ -300,7 +301,7 @@ static int probe_child(const char *path) {
     return 0;
 }
 
-static bool is_damaged(const char *path) {
+static bool is_damaged(const char *path, bool thorough) {
     struct stat file;
     int status = 0;
     if (lstat(path, &file) != 0)
@@ -317,7 +318,7 @@ static bool is_damaged(const char *path) {
         (void)signal(SIGABRT, SIG_DFL);
         int quiet = open("/dev/null", O_RDWR | O_CLOEXEC);
         (void)dup2(quiet, STDERR_FILENO);
-        _exit(probe_child(path));
+        _exit(probe_child(path, thorough));
     }
     if (child < 0)
         return false; /* no process to spare: open it unseen */
@@ -370,8 +371,15 @@ static int users_lock(struct cache *cache, const char *folder, struct err *err) 
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/users.lock", folder);
     cache->users = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    /* Damage beyond what is looked at in a short time would end one sweep after another. Whoever comes after one that
+     * died, and is alone, looks at all of it. */
+    struct stat file;
+    if (cache->users >= 0 && flock(cache->users, LOCK_EX | LOCK_NB) == 0)
+        cache->died = fstat(cache->users, &file) == 0 && file.st_size > 0;
     if (cache->users < 0 || flock(cache->users, LOCK_SH) != 0)
         return err_set(err, ERR_IO, errno, "cache %s: %s", path, strerror(errno));
+    ssize_t written = pwrite(cache->users, "1", 1, 0);
+    (void)written; /* on a full disk the mark is missing, which costs a thorough look and nothing else */
     return 0;
 }
 
@@ -384,7 +392,7 @@ static int open_all(struct cache *cache, const char *folder, const struct cache_
     if (file_make_folder(folder, err) < 0 || users_lock(cache, folder, err) < 0)
         return -1;
     int code = lock_reserve(folder);
-    if (code == 0 && is_damaged(cache->path)) {
+    if (code == 0 && is_damaged(cache->path, cache->died)) {
         if (set_aside(cache, folder, err) < 0)
             return -1;
         *ret_set_aside = true;
@@ -447,8 +455,12 @@ void cache_close(struct cache *cache) {
     }
     if (cache->env != NULL)
         mdb_env_close(cache->env);
-    if (cache->users >= 0)
+    if (cache->users >= 0) {
+        bool last = cache->writer_started && flock(cache->users, LOCK_EX | LOCK_NB) == 0;
+        if (last && ftruncate(cache->users, 0) != 0)
+            (void)0; /* the next one looks longer than it needs to */
         (void)close(cache->users);
+    }
     buf_release(&cache->pending);
     (void)pthread_cond_destroy(&cache->work);
     (void)pthread_cond_destroy(&cache->done);
