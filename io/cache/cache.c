@@ -70,7 +70,8 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
-    size_t resident; /* bytes looked at since pages were last given back */
+    size_t resident;           /* bytes looked at since pages were last given back */
+    uintptr_t lowest, highest; /* between these addresses */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -505,18 +506,13 @@ void cache_reader_free(struct cache_reader *reader) {
     mem_free(reader);
 }
 
-/* Pages of the map that were looked at count as the process' memory until they are given back. */
+/* Pages of the map that were looked at count as the process' memory until they are given back. LMDB tells where its map
+ * is only when that is fixed, so it goes by the values seen. Others may read there meanwhile: they just fetch again. */
 static void pages_give_back(struct cache_reader *reader) {
-    MDB_envinfo info;
-    MDB_stat stat;
-    reader->resident = 0;
-    if (mdb_env_info(reader->cache->env, &info) != 0 || mdb_env_stat(reader->cache->env, &stat) != 0)
-        return;
-    void *start = info.me_mapaddr;
-    if (start == NULL && mdb_env_info(reader->cache->env, &info) == 0)
-        start = info.me_mapaddr;
-    if (start != NULL)
-        (void)madvise(start, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED); /* a failure costs memory alone */
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = reader->lowest - reader->lowest % page;
+    (void)madvise((void *)first, reader->highest - first, MADV_DONTNEED); /* a failure costs memory alone */
+    reader->resident = reader->lowest = reader->highest = 0;
 }
 
 void cache_reader_reset(struct cache_reader *reader) {
@@ -535,8 +531,13 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     reader->active = true;
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
+    if (!value_check(table, key, span_of(value), ret_value))
+        return false;
+    uintptr_t at = (uintptr_t)value.mv_data;
     reader->resident += size_max(value.mv_size, 4096);
-    return value_check(table, key, span_of(value), ret_value);
+    reader->lowest = reader->lowest == 0 || at < reader->lowest ? at : reader->lowest;
+    reader->highest = at + value.mv_size > reader->highest ? at + value.mv_size : reader->highest;
+    return true;
 }
 
 /* ---- writing ---- */
