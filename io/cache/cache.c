@@ -17,6 +17,7 @@
 #include "base/overflow.h"
 #include "base/reader.h"
 #include "base/vec.h"
+#include "io/cache/cache_probe.h"
 #include "io/file/file.h"
 
 #define FORMAT "1"
@@ -164,108 +165,6 @@ static int lock_reserve(const char *folder) {
     return fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_BYTES);
 }
 
-/* LMDB believes what its pages say of themselves and would spread a mistake in one with the next write. What can be
- * seen from outside is held against it, by the format of LMDB 0.9: a page begins with its number u64, two bytes, flags
- * u16, and, of a leaf, where its list of offsets ends u16 and its nodes begin u16; an overflow has its count of pages
- * u32 there. A leaf's nodes are eight bytes, the key, and the value or the number of its overflow, to an even size;
- * they fill the page to its end. */
-#define PAGE_HEAD_BYTES ((size_t)16)
-#define NODE_HEAD_BYTES ((size_t)8)
-
-struct probe {
-    bool knows_format; /* LMDB is 0.9; of another we can only walk */
-    size_t page_bytes;
-    const uint8_t *map;  /* where page 0 is, going by the first page seen; NULL before */
-    const uint8_t *leaf; /* the page of the last node, or NULL */
-    size_t leaf_used;    /* bytes of its nodes so far */
-    uint64_t deadline_ns;
-};
-
-static const uint8_t *page_of(const struct probe *probe, const uint8_t *at) {
-    return at - (uintptr_t)at % probe->page_bytes; /* the map begins at a page */
-}
-
-/* The page's head behind its number, when the number is that of its place. */
-static bool page_open(struct probe *probe, const uint8_t *page, struct reader *ret_head) {
-    *ret_head = reader_init(span_make(page, PAGE_HEAD_BYTES));
-    uint64_t number = read_le64(ret_head);
-    if (probe->map == NULL)
-        probe->map = page - number * probe->page_bytes;
-    return page == probe->map + number * probe->page_bytes;
-}
-
-static bool leaf_is_filled(const struct probe *probe) {
-    struct reader head = reader_init(span_make(probe->leaf, PAGE_HEAD_BYTES));
-    (void)read_bytes(&head, 14);
-    return probe->leaf_used == probe->page_bytes - read_le16(&head);
-}
-
-static bool node_is_sound(struct probe *probe, struct span key, struct span value) {
-    if (!probe->knows_format)
-        return true;
-    const uint8_t *node = key.data - NODE_HEAD_BYTES, *page = page_of(probe, node);
-    struct reader head;
-    if (page != probe->leaf) {
-        if ((probe->leaf != NULL && !leaf_is_filled(probe)) || !page_open(probe, page, &head))
-            return false;
-        probe->leaf = page;
-        probe->leaf_used = 0;
-    }
-    bool inside = value.data == key.data + key.size;
-    size_t bytes = NODE_HEAD_BYTES + key.size + (inside ? value.size : sizeof(uint64_t));
-    probe->leaf_used += bytes + bytes % 2;
-    if (inside)
-        return probe->leaf_used <= probe->page_bytes;
-    page = value.data - PAGE_HEAD_BYTES;
-    if (page != page_of(probe, page) || !page_open(probe, page, &head))
-        return false;
-    (void)read_bytes(&head, 4);
-    return read_le32(&head) == (PAGE_HEAD_BYTES + value.size + probe->page_bytes - 1) / probe->page_bytes;
-}
-
-/* One entry of the table of free pages: within the file, each once, in their order. A page that is handed out wrongly
- * would be written over something that is in use. */
-static bool free_pages_are_sound(struct span pages, uint64_t last_page, uint8_t *seen) {
-    struct reader list = reader_init(pages);
-    uint64_t count = read_le64(&list), above = last_page + 1;
-    if (count > reader_left(&list) / sizeof count)
-        return false;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t page = read_le64(&list);
-        if (page < 2 || page >= above || (seen[page / 8] >> page % 8 & 1) != 0)
-            return false;
-        seen[page / 8] |= (uint8_t)(1U << page % 8);
-        above = page;
-    }
-    return true;
-}
-
-/* Values are checked when they are read: one that is damaged costs itself alone. `free_seen` of the table of free
- * pages, a bit a page; NULL for all others. */
-static bool table_is_sound(struct probe *probe, MDB_txn *transaction, MDB_dbi handle, uint64_t last_page,
-                           uint8_t *free_seen) {
-    MDB_cursor *cursor = NULL;
-    MDB_val key, value;
-    struct span before = {NULL, 0};
-    uint64_t count = 0;
-    int code = mdb_cursor_open(transaction, handle, &cursor);
-    probe->leaf = NULL;
-    while (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        struct span name = span_of(key);
-        if (name.size == 0 || name.size > CACHE_KEY_MAX || !node_is_sound(probe, name, span_of(value)))
-            return false;
-        if (free_seen != NULL && !free_pages_are_sound(span_of(value), last_page, free_seen))
-            return false;
-        /* Free pages are by number and not by text. */
-        if (free_seen == NULL && before.size > 0 && span_compare(before, name) >= 0)
-            return false;
-        before = name;
-        if (++count % 1024 == 0 && clock_ns() > probe->deadline_ns)
-            return true;
-    }
-    return code == MDB_NOTFOUND && (probe->leaf == NULL || leaf_is_filled(probe));
-}
-
 /* Walks the tables in a child process: LMDB trusts its own pages, and a damaged one may end the process that reads it.
  * 0 when nothing was found. */
 static int probe_child(const char *path, bool thorough) {
@@ -286,17 +185,17 @@ static int probe_child(const char *path, bool thorough) {
         return 0; /* whoever made it was killed before the first table */
     int major = 0, minor = 0;
     (void)mdb_version(&major, &minor, NULL);
-    struct probe probe = {
+    struct cache_probe probe = {
         .knows_format = major == 0 && minor == 9, .page_bytes = stat.ms_psize, .deadline_ns = deadline_ns};
     uint8_t *seen = mem_zalloc((size_t)(info.me_last_pgno / 8 + 1));
     MDB_dbi names;
     if (seen == NULL || tables_open(&cache, transaction, 0) != 0 || mdb_dbi_open(transaction, NULL, 0, &names) != 0 ||
-        !table_is_sound(&probe, transaction, 0, info.me_last_pgno, seen) || /* that of free pages has no name */
-        !table_is_sound(&probe, transaction, names, info.me_last_pgno, NULL) ||
-        !table_is_sound(&probe, transaction, cache.meta, info.me_last_pgno, NULL))
+        !cache_probe_table(&probe, transaction, 0, info.me_last_pgno, seen) || /* that of free pages has no name */
+        !cache_probe_table(&probe, transaction, names, info.me_last_pgno, NULL) ||
+        !cache_probe_table(&probe, transaction, cache.meta, info.me_last_pgno, NULL))
         return 1;
     for (size_t i = 0; i < CACHE_TABLE_COUNT; i++) {
-        if (!table_is_sound(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
+        if (!cache_probe_table(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
             return 1;
     }
     return 0;
