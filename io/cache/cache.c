@@ -17,6 +17,7 @@
 #include "base/overflow.h"
 #include "base/reader.h"
 #include "base/vec.h"
+#include "io/cache/cache_probe.h"
 #include "io/file/file.h"
 
 #define FORMAT "1"
@@ -47,7 +48,8 @@ const char *cache_table_name(enum cache_table table) { return table_names[table]
 
 struct cache {
     char *path; /* of the data file */
-    int users;  /* users.lock */
+    int users;  /* users.lock: holds a byte while somebody uses the cache, and after a user that died */
+    bool died;  /* the last user did */
     MDB_env *env;
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
@@ -69,7 +71,8 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
-    size_t resident; /* bytes looked at since pages were last given back */
+    size_t resident;           /* bytes looked at since pages were last given back */
+    uintptr_t lowest, highest; /* between these addresses */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -162,117 +165,15 @@ static int lock_reserve(const char *folder) {
     return fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_BYTES);
 }
 
-/* LMDB believes what its pages say of themselves and would spread a mistake in one with the next write. What can be
- * seen from outside is held against it, by the format of LMDB 0.9: a page begins with its number u64, two bytes, flags
- * u16, and, of a leaf, where its list of offsets ends u16 and its nodes begin u16; an overflow has its count of pages
- * u32 there. A leaf's nodes are eight bytes, the key, and the value or the number of its overflow, to an even size;
- * they fill the page to its end. */
-#define PAGE_HEAD_BYTES ((size_t)16)
-#define NODE_HEAD_BYTES ((size_t)8)
-
-struct probe {
-    bool knows_format; /* LMDB is 0.9; of another we can only walk */
-    size_t page_bytes;
-    const uint8_t *map;  /* where page 0 is, going by the first page seen; NULL before */
-    const uint8_t *leaf; /* the page of the last node, or NULL */
-    size_t leaf_used;    /* bytes of its nodes so far */
-    uint64_t deadline_ns;
-};
-
-static const uint8_t *page_of(const struct probe *probe, const uint8_t *at) {
-    return at - (uintptr_t)at % probe->page_bytes; /* the map begins at a page */
-}
-
-/* The page's head behind its number, when the number is that of its place. */
-static bool page_open(struct probe *probe, const uint8_t *page, struct reader *ret_head) {
-    *ret_head = reader_init(span_make(page, PAGE_HEAD_BYTES));
-    uint64_t number = read_le64(ret_head);
-    if (probe->map == NULL)
-        probe->map = page - number * probe->page_bytes;
-    return page == probe->map + number * probe->page_bytes;
-}
-
-static bool leaf_is_filled(const struct probe *probe) {
-    struct reader head = reader_init(span_make(probe->leaf, PAGE_HEAD_BYTES));
-    (void)read_bytes(&head, 14);
-    return probe->leaf_used == probe->page_bytes - read_le16(&head);
-}
-
-static bool node_is_sound(struct probe *probe, struct span key, struct span value) {
-    if (!probe->knows_format)
-        return true;
-    const uint8_t *node = key.data - NODE_HEAD_BYTES, *page = page_of(probe, node);
-    struct reader head;
-    if (page != probe->leaf) {
-        if ((probe->leaf != NULL && !leaf_is_filled(probe)) || !page_open(probe, page, &head))
-            return false;
-        probe->leaf = page;
-        probe->leaf_used = 0;
-    }
-    bool inside = value.data == key.data + key.size;
-    size_t bytes = NODE_HEAD_BYTES + key.size + (inside ? value.size : sizeof(uint64_t));
-    probe->leaf_used += bytes + bytes % 2;
-    if (inside)
-        return probe->leaf_used <= probe->page_bytes;
-    page = value.data - PAGE_HEAD_BYTES;
-    if (page != page_of(probe, page) || !page_open(probe, page, &head))
-        return false;
-    (void)read_bytes(&head, 4);
-    return read_le32(&head) == (PAGE_HEAD_BYTES + value.size + probe->page_bytes - 1) / probe->page_bytes;
-}
-
-/* One entry of the table of free pages: within the file, each once, in their order. A page that is handed out wrongly
- * would be written over something that is in use. */
-static bool free_pages_are_sound(struct span pages, uint64_t last_page, uint8_t *seen) {
-    struct reader list = reader_init(pages);
-    uint64_t count = read_le64(&list), above = last_page + 1;
-    if (count > reader_left(&list) / sizeof count)
-        return false;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t page = read_le64(&list);
-        if (page < 2 || page >= above || (seen[page / 8] >> page % 8 & 1) != 0)
-            return false;
-        seen[page / 8] |= (uint8_t)(1U << page % 8);
-        above = page;
-    }
-    return true;
-}
-
-/* Values are checked when they are read: one that is damaged costs itself alone. `free_seen` of the table of free
- * pages, a bit a page; NULL for all others. */
-static bool table_is_sound(struct probe *probe, MDB_txn *transaction, MDB_dbi handle, uint64_t last_page,
-                           uint8_t *free_seen) {
-    MDB_cursor *cursor = NULL;
-    MDB_val key, value;
-    struct span before = {NULL, 0};
-    uint64_t count = 0;
-    int code = mdb_cursor_open(transaction, handle, &cursor);
-    probe->leaf = NULL;
-    while (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        struct span name = span_of(key);
-        if (name.size == 0 || name.size > CACHE_KEY_MAX || !node_is_sound(probe, name, span_of(value)))
-            return false;
-        if (free_seen != NULL && !free_pages_are_sound(span_of(value), last_page, free_seen))
-            return false;
-        /* Free pages are by number and not by text. */
-        if (free_seen == NULL && before.size > 0 && span_compare(before, name) >= 0)
-            return false;
-        before = name;
-        if (++count % 1024 == 0 && clock_ns() > probe->deadline_ns)
-            return true;
-    }
-    return code == MDB_NOTFOUND && (probe->leaf == NULL || leaf_is_filled(probe));
-}
-
 /* Walks the tables in a child process: LMDB trusts its own pages, and a damaged one may end the process that reads it.
  * 0 when nothing was found. */
-static int probe_child(const char *path) {
+static int probe_child(const char *path, bool thorough) {
     struct cache cache = {0};
     MDB_txn *transaction = NULL;
     MDB_envinfo info;
     MDB_stat stat;
     struct stat file;
-    uint64_t deadline_ns = clock_ns() + PROBE_MS * 1000000;
+    uint64_t deadline_ns = thorough ? UINT64_MAX : clock_ns() + PROBE_MS * 1000000;
     /* The transaction first: what the file says of itself afterwards is not older than what it sees. */
     if (environment_make(&cache.env, path, MDB_RDONLY) != 0 ||
         mdb_txn_begin(cache.env, NULL, MDB_RDONLY, &transaction) != 0 || mdb_env_info(cache.env, &info) != 0 ||
@@ -284,23 +185,23 @@ static int probe_child(const char *path) {
         return 0; /* whoever made it was killed before the first table */
     int major = 0, minor = 0;
     (void)mdb_version(&major, &minor, NULL);
-    struct probe probe = {
+    struct cache_probe probe = {
         .knows_format = major == 0 && minor == 9, .page_bytes = stat.ms_psize, .deadline_ns = deadline_ns};
     uint8_t *seen = mem_zalloc((size_t)(info.me_last_pgno / 8 + 1));
     MDB_dbi names;
     if (seen == NULL || tables_open(&cache, transaction, 0) != 0 || mdb_dbi_open(transaction, NULL, 0, &names) != 0 ||
-        !table_is_sound(&probe, transaction, 0, info.me_last_pgno, seen) || /* that of free pages has no name */
-        !table_is_sound(&probe, transaction, names, info.me_last_pgno, NULL) ||
-        !table_is_sound(&probe, transaction, cache.meta, info.me_last_pgno, NULL))
+        !cache_probe_table(&probe, transaction, 0, info.me_last_pgno, seen) || /* that of free pages has no name */
+        !cache_probe_table(&probe, transaction, names, info.me_last_pgno, NULL) ||
+        !cache_probe_table(&probe, transaction, cache.meta, info.me_last_pgno, NULL))
         return 1;
     for (size_t i = 0; i < CACHE_TABLE_COUNT; i++) {
-        if (!table_is_sound(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
+        if (!cache_probe_table(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
             return 1;
     }
     return 0;
 }
 
-static bool is_damaged(const char *path) {
+static bool is_damaged(const char *path, bool thorough) {
     struct stat file;
     int status = 0;
     if (lstat(path, &file) != 0)
@@ -317,7 +218,7 @@ static bool is_damaged(const char *path) {
         (void)signal(SIGABRT, SIG_DFL);
         int quiet = open("/dev/null", O_RDWR | O_CLOEXEC);
         (void)dup2(quiet, STDERR_FILENO);
-        _exit(probe_child(path));
+        _exit(probe_child(path, thorough));
     }
     if (child < 0)
         return false; /* no process to spare: open it unseen */
@@ -370,8 +271,15 @@ static int users_lock(struct cache *cache, const char *folder, struct err *err) 
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/users.lock", folder);
     cache->users = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    /* Damage beyond what is looked at in a short time would end one sweep after another. Whoever comes after one that
+     * died, and is alone, looks at all of it. */
+    struct stat file;
+    if (cache->users >= 0 && flock(cache->users, LOCK_EX | LOCK_NB) == 0)
+        cache->died = fstat(cache->users, &file) == 0 && file.st_size > 0;
     if (cache->users < 0 || flock(cache->users, LOCK_SH) != 0)
         return err_set(err, ERR_IO, errno, "cache %s: %s", path, strerror(errno));
+    ssize_t written = pwrite(cache->users, "1", 1, 0);
+    (void)written; /* on a full disk the mark is missing, which costs a thorough look and nothing else */
     return 0;
 }
 
@@ -384,7 +292,7 @@ static int open_all(struct cache *cache, const char *folder, const struct cache_
     if (file_make_folder(folder, err) < 0 || users_lock(cache, folder, err) < 0)
         return -1;
     int code = lock_reserve(folder);
-    if (code == 0 && is_damaged(cache->path)) {
+    if (code == 0 && is_damaged(cache->path, cache->died)) {
         if (set_aside(cache, folder, err) < 0)
             return -1;
         *ret_set_aside = true;
@@ -447,8 +355,12 @@ void cache_close(struct cache *cache) {
     }
     if (cache->env != NULL)
         mdb_env_close(cache->env);
-    if (cache->users >= 0)
+    if (cache->users >= 0) {
+        bool last = cache->writer_started && flock(cache->users, LOCK_EX | LOCK_NB) == 0;
+        if (last && ftruncate(cache->users, 0) != 0)
+            (void)0; /* the next one looks longer than it needs to */
         (void)close(cache->users);
+    }
     buf_release(&cache->pending);
     (void)pthread_cond_destroy(&cache->work);
     (void)pthread_cond_destroy(&cache->done);
@@ -493,18 +405,13 @@ void cache_reader_free(struct cache_reader *reader) {
     mem_free(reader);
 }
 
-/* Pages of the map that were looked at count as the process' memory until they are given back. */
+/* Pages of the map that were looked at count as the process' memory until they are given back. LMDB tells where its map
+ * is only when that is fixed, so it goes by the values seen. Others may read there meanwhile: they just fetch again. */
 static void pages_give_back(struct cache_reader *reader) {
-    MDB_envinfo info;
-    MDB_stat stat;
-    reader->resident = 0;
-    if (mdb_env_info(reader->cache->env, &info) != 0 || mdb_env_stat(reader->cache->env, &stat) != 0)
-        return;
-    void *start = info.me_mapaddr;
-    if (start == NULL && mdb_env_info(reader->cache->env, &info) == 0)
-        start = info.me_mapaddr;
-    if (start != NULL)
-        (void)madvise(start, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED); /* a failure costs memory alone */
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = reader->lowest - reader->lowest % page;
+    (void)madvise((void *)first, reader->highest - first, MADV_DONTNEED); /* a failure costs memory alone */
+    reader->resident = reader->lowest = reader->highest = 0;
 }
 
 void cache_reader_reset(struct cache_reader *reader) {
@@ -523,8 +430,13 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     reader->active = true;
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
+    if (!value_check(table, key, span_of(value), ret_value))
+        return false;
+    uintptr_t at = (uintptr_t)value.mv_data;
     reader->resident += size_max(value.mv_size, 4096);
-    return value_check(table, key, span_of(value), ret_value);
+    reader->lowest = reader->lowest == 0 || at < reader->lowest ? at : reader->lowest;
+    reader->highest = at + value.mv_size > reader->highest ? at + value.mv_size : reader->highest;
+    return true;
 }
 
 /* ---- writing ---- */

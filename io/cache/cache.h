@@ -4,8 +4,8 @@
  * loses at most the last batch, and what is there is whole. Every value carries a checksum over table, key and bytes,
  * so that a damaged one is told from a good one; a damaged file is set aside when it is opened and a new one begun.
  *
- * Folder: data-1.mdb and lock-1.mdb (LMDB's own formats; the number is FORMAT below), users.lock (flock: shared by
- * whoever has it open, exclusive while it is compacted). */
+ * Folder: data-1.mdb and data-1.mdb-lock (LMDB's own formats; the number is FORMAT in cache.c), users.lock (flock:
+ * shared by whoever has it open, exclusive while it is compacted; not empty when the last of them died). */
 #ifndef TRAWL_CACHE_H
 #define TRAWL_CACHE_H
 

@@ -39,9 +39,9 @@ class Outcome:
         return condition
 
 
-def trawl(proxy, out, db, cache=None):
+def trawl(proxy, out, db, cache=None, targets=None):
     """(status or None when it hung, stderr, rows or None)"""
-    arguments = [TRAWL, "sweep", "registry://" + proxy.host, "--ca-file", proxy.certificates.ca, "--username", USERNAME, "--password-stdin", "--db", db,
+    arguments = [TRAWL, "sweep", *(targets or ["registry://" + proxy.host]), "--ca-file", proxy.certificates.ca, "--username", USERNAME, "--password-stdin", "--db", db,
                  "--timeout", "1", "--http-backoff-ms", "4", "--quiet", "-o", out,
                  *([] if not CACHE else ["--no-cache"] if cache is None else ["--cache", cache])]
     try:
@@ -132,6 +132,24 @@ def judge(outcome, found, calm, injected):
     outcome.expect(not text, f"layer: {text}")
 
 
+def retry(outcome, proxy, out, db, found, calm):
+    """What failed is swept again on a calm day: those images and no others, with the rows of the calm run."""
+    bad = [row for row in table(found, "image") if row["status"] != "done"]
+    expected = set()
+    for row in bad:
+        expected |= {row["image_digest"]} if row["image_digest"] else {r["image_digest"] for r in table(calm, "image") if r["reference"] == row["reference"]}
+    proxy.begin()
+    status, err, again = trawl(proxy, out + "-next", db, targets=["--retry-failed", out])
+    again = again or []
+    outcome.expect(status == 0 and {r["image_digest"] for r in table(again, "image")} == expected, f"--retry-failed: {status} {err} {table(again, 'image')} for {expected}")
+    for name, column, of in [("image_layer", "image_digest", "image_digest"), ("image_secret", "image_digest", "image_digest"),
+                             ("package", "package_set", "package_set"), ("vulnerability", "package_set", "package_set")]:
+        mine = {r[of] for r in table(calm, "image") if r["image_digest"] in expected}
+        text = difference(table(again, name), [r for r in table(calm, name) if r[column] in mine])
+        outcome.expect(not text, f"--retry-failed: {name}: {text}")
+    outcome.counts["retried"] += len(expected)
+
+
 def run_seed(proxy, seed, calm, db):
     outcome = Outcome(seed)
     out = folder(f"chaos-{seed}")
@@ -167,6 +185,8 @@ def run_seed(proxy, seed, calm, db):
         outcome.expect(status == 0 and not text, f"the next sweep with the same cache: {status} {err} {text}; injected before {injected}")
         outcome.counts["remembered"] += len(table(calm, "layer")) - sum(proxy.complete[r["layer_digest"]] for r in table(calm, "layer"))
         outcome.counts["again_calm"] += 1
+    if seed % 3 == 1 and has("--retry-failed") and any(row["status"] != "done" for row in table(found or [], "image")):
+        retry(outcome, proxy, out, db, found, calm)
     for path in (out, out + "-next", cache or out):
         shutil.rmtree(path, ignore_errors=True)
     return outcome
@@ -193,6 +213,8 @@ def report(outcomes, layers):
     print(f"  images   {total['done']} done, {total['partial']} partial, {total['failed']} failed, {total['unlisted']} not listed")
     if total["again_calm"]:
         print(f"  {total['again_calm']} calm sweeps with the cache of a broken one had the rows of the calm run; of {total['again_calm'] * layers} layers they knew {total['remembered']}")
+    if total["retried"]:
+        print(f"  {total['retried']} images that failed were swept again by --retry-failed, with the rows of the calm run")
     print("  kind              injected  images it cost")
     for kind in KINDS:
         if injected[kind] or causes[kind]:

@@ -10,7 +10,7 @@ import stat
 import subprocess
 
 from fleet import database, difference, has, rows, start, wide_fleet
-from lab import TRAWL, Run, check, done, equal, folder, is_sanitized, skip
+from lab import TRAWL, Run, check, done, equal, folder, skip, wait_for
 
 FLIPS = int(os.environ.get("FLIPS", "12"))
 NOBODY = 65534
@@ -161,6 +161,18 @@ else:
         equal((run.returncode, sum("cache" in line for line in err.splitlines()), cache in err), (0, 1, True), "a cache of somebody else's: " + err)
         text = difference(rows(out), reference)
         check(not text, "a cache of somebody else's: " + text)
+
+# ---- one that died leaves a mark, for the next one to look at all of the file and not only at its beginning ----
+
+cache = folder("died")
+process = start("sweep", target, "-o", folder("out-died"), "--db", db, "--no-progress", "--cache", cache)
+wait_for(lambda: os.path.exists(os.path.join(cache, "users.lock")) and os.path.getsize(os.path.join(cache, "users.lock")) > 0 or process.poll() is not None,
+         "a user of the cache")
+process.kill()
+process.communicate()
+equal((process.returncode, os.path.getsize(os.path.join(cache, "users.lock"))), (-9, 1), "the mark of one that died")
+run = begin(folder("after-died"), cache)
+equal((run.status, complaints(run), os.path.getsize(os.path.join(cache, "users.lock"))), (0, [], 0), "and of one that did not: " + run.err)
 
 # ---- several at once ----
 

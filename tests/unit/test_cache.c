@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "io/cache/cache.h"
 
 #define TEMPLATE "/tmp/trawl-cache-XXXXXX"
@@ -251,8 +252,51 @@ static void none_there(void **state) {
     assert_int_equal(err.code, ERR_IO);
 }
 
+/* MiB of files that are in this process' memory. */
+static uint64_t resident_mib(void) {
+    char text[4096];
+    FILE *file = fopen("/proc/self/status", "re");
+    size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    assert_true(size > 0);
+    (void)fclose(file);
+    struct span rest = span_make(text, size);
+    size_t at = span_find(rest, span_text("RssFile:"), 0);
+    assert_true(at != SIZE_MAX);
+    uint64_t kib = 0;
+    rest = text_trim(span_from(rest, at + 8));
+    assert_true(text_u64(text_cut(&rest, ' '), 10, UINT64_MAX, &kib));
+    return kib / 1024;
+}
+
+/* What was looked at is no memory of the process for ever. */
+static void memory_is_given_back(void **state) {
+    const struct fixture *fixture = *state;
+    struct err err = {0};
+    struct cache *cache = open_it(fixture, false);
+    struct cache_reader *reader = NULL;
+    struct span value;
+    char *large = calloc(1, LIMIT_MIB);
+    assert_non_null(large);
+    for (uint32_t i = 0; i < 160; i++)
+        cache_put(cache, CACHE_LAYER, span_make(&i, sizeof i), span_make(large, LIMIT_MIB));
+    free(large);
+    assert_int_equal(cache_flush(cache, &err), 0);
+    assert_int_equal(cache_reader_new(cache, &reader, &err), 0);
+    uint64_t before = resident_mib(), most = 0;
+    for (uint32_t i = 0; i < 160; i++) {
+        assert_true(cache_get(reader, CACHE_LAYER, span_make(&i, sizeof i), &value));
+        cache_reader_reset(reader);
+        most = resident_mib() > most ? resident_mib() : most;
+    }
+    if (most > before + 90)
+        fail_msg("%" PRIu64 " MiB before, %" PRIu64 " MiB while 160 MiB were read", before, most);
+    cache_reader_free(reader);
+    cache_close(cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(memory_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(put_and_get, set_up, tear_down),
         cmocka_unit_test_setup_teardown(snapshots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_from_two_threads, set_up, tear_down),
