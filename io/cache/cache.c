@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "base/reader.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "io/cache/cache_probe.h"
 #include "io/file/file.h"
@@ -35,8 +36,10 @@
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
-#define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
-#define RESIDENT_BYTES (64 * LIMIT_MIB) /* of the map, before its pages are given back to the page cache */
+#define PROBE_MS ((uint64_t)2000)    /* of a huge cache only as much is looked at before it is opened */
+#define LOOK_BYTES (64 * LIMIT_KIB)  /* of neighbours that come into memory with a page of the map */
+#define LOOKS_MAX ((size_t)256)      /* of one reader, before its pages are given back to the page cache: 16 MiB */
+#define WRITES_BYTES (8 * LIMIT_MIB) /* likewise of the writer, which reads where it writes */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
@@ -51,6 +54,8 @@ struct cache {
     int users;  /* users.lock: holds a byte while somebody uses the cache, and after a user that died */
     bool died;  /* the last user did */
     MDB_env *env;
+    void *map; /* where LMDB has the file; NULL: not found, then its pages stay */
+    size_t map_bytes;
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
     struct hash_key secret;
@@ -71,8 +76,7 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
-    size_t resident;           /* bytes looked at since pages were last given back */
-    uintptr_t lowest, highest; /* between these addresses */
+    size_t looks; /* since pages were last given back */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -285,6 +289,29 @@ static int users_lock(struct cache *cache, const char *folder, struct err *err) 
 
 static void *writer_thread(void *context);
 
+/* LMDB tells where its map is only when that is fixed; the kernel always does. */
+static void map_find(struct cache *cache) {
+    struct stat file;
+    AUTO_FILE FILE *maps = fopen("/proc/self/maps", "re");
+    char line[PATH_MAX + 128];
+    while (maps != NULL && stat(cache->path, &file) == 0 && fgets(line, sizeof line, maps) != NULL) {
+        /* "7f0000000000-7f0000001000 r--s 00000000 08:01 1234 PATH" */
+        struct span rest = span_text(line);
+        struct span range = text_cut(&rest, ' ');
+        (void)text_cut(&rest, ' ');
+        (void)text_cut(&rest, ' ');
+        (void)text_cut(&rest, ' ');
+        uint64_t first, end, inode;
+        struct span low = text_cut(&range, '-');
+        if (text_u64(text_cut(&rest, ' '), 10, UINT64_MAX, &inode) && inode == file.st_ino &&
+            text_u64(low, 16, UINT64_MAX, &first) && text_u64(range, 16, UINT64_MAX, &end) && end > first &&
+            end - first >= MAP_BYTES_LEAST) {
+            cache->map = (void *)(uintptr_t)first;
+            cache->map_bytes = (size_t)(end - first);
+        }
+    }
+}
+
 static int open_all(struct cache *cache, const char *folder, const struct cache_options *options, bool *ret_set_aside,
                     struct err *err) {
     if (access(cache->path, F_OK) != 0 && options->existing)
@@ -305,6 +332,7 @@ static int open_all(struct cache *cache, const char *folder, const struct cache_
         code = mdb_reader_check(cache->env, &dead);
     if (code == 0)
         code = contents_open(cache);
+    map_find(cache);
     if (code == 0)
         code = pthread_create(&cache->writer, NULL, writer_thread, cache);
     if (code != 0)
@@ -405,13 +433,12 @@ void cache_reader_free(struct cache_reader *reader) {
     mem_free(reader);
 }
 
-/* Pages of the map that were looked at count as the process' memory until they are given back. LMDB tells where its map
- * is only when that is fixed, so it goes by the values seen. Others may read there meanwhile: they just fetch again. */
-static void pages_give_back(struct cache_reader *reader) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t first = reader->lowest - reader->lowest % page;
-    (void)madvise((void *)first, reader->highest - first, MADV_DONTNEED); /* a failure costs memory alone */
-    reader->resident = reader->lowest = reader->highest = 0;
+/* Pages of the map that were looked at count as the process' memory until they are given back. Others may read there
+ * meanwhile: they just fetch again. A failure costs memory alone. */
+static void pages_give_back(const struct cache *cache) {
+    struct stat file;
+    if (cache->map != NULL && stat(cache->path, &file) == 0 && (uint64_t)file.st_size <= cache->map_bytes)
+        (void)madvise(cache->map, (size_t)file.st_size, MADV_DONTNEED);
 }
 
 void cache_reader_reset(struct cache_reader *reader) {
@@ -419,8 +446,10 @@ void cache_reader_reset(struct cache_reader *reader) {
         return;
     mdb_txn_reset(reader->transaction);
     reader->active = false;
-    if (reader->resident > RESIDENT_BYTES)
-        pages_give_back(reader);
+    if (reader->looks > LOOKS_MAX) {
+        pages_give_back(reader->cache);
+        reader->looks = 0;
+    }
 }
 
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value) {
@@ -428,15 +457,11 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     if (!reader->active && mdb_txn_renew(reader->transaction) != 0)
         return false;
     reader->active = true;
+    reader->looks++;
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
-    if (!value_check(table, key, span_of(value), ret_value))
-        return false;
-    uintptr_t at = (uintptr_t)value.mv_data;
-    reader->resident += size_max(value.mv_size, 4096);
-    reader->lowest = reader->lowest == 0 || at < reader->lowest ? at : reader->lowest;
-    reader->highest = at + value.mv_size > reader->highest ? at + value.mv_size : reader->highest;
-    return true;
+    reader->looks += value.mv_size / LOOK_BYTES;
+    return value_check(table, key, span_of(value), ret_value);
 }
 
 /* ---- writing ---- */
@@ -512,6 +537,7 @@ static void work_wait(struct cache *cache) {
 static void *writer_thread(void *context) {
     struct cache *cache = context;
     struct buf batch;
+    size_t looked = 0;
     buf_init(&batch, 0);
     (void)pthread_mutex_lock(&cache->lock);
     while (!cache->closing || cache->pending.size > 0) {
@@ -525,6 +551,11 @@ static void *writer_thread(void *context) {
         if (batch.size > 0 && cache->failure.code == ERR_NONE) {
             (void)pthread_mutex_unlock(&cache->lock);
             code = batch_write(cache, buf_span(&batch), &count);
+            looked += batch.size;
+            if (looked > WRITES_BYTES) {
+                pages_give_back(cache);
+                looked = 0;
+            }
             (void)pthread_mutex_lock(&cache->lock);
         }
         buf_reset(&batch);
