@@ -229,6 +229,7 @@ struct image_view {
     struct image_facts *facts;
     struct digest digest;       /* the manifest's, or what stands for it */
     struct image_config config; /* empty when it has none */
+    struct digest config_digest;
     struct composition composition;
     uint64_t secret_count;
 };
@@ -310,10 +311,10 @@ static int image_row_emit(struct emit_run *run, const struct image_view *view, s
     }
     image_row_begin(run, view);
     row_text(row, facts->media_type);
-    row_text(row, facts->platform.os);
-    row_text(row, facts->platform.architecture);
-    row_text(row, facts->platform.variant);
-    row_text(row, digest_span(&facts->config_digest, text));
+    row_text(row, facts->platform->os);
+    row_text(row, facts->platform->architecture);
+    row_text(row, facts->platform->variant);
+    row_text(row, digest_span(&view->config_digest, text));
     /* Reproducible builds write year 1 or 0; warehouses' times begin in 1970. */
     if (facts->created >= 0)
         row_time(row, facts->created);
@@ -366,7 +367,7 @@ static void image_count(struct emit_run *run, const struct image_view *view,
     if (status != SCAN_DONE)
         image_cause(run, view);
     struct worst_image entry = {.reference = view->image->text,
-                                .architecture = view->facts->platform.architecture,
+                                .architecture = view->facts->platform->architecture,
                                 .secrets = view->secret_count};
     uint64_t weight = view->secret_count;
     for (size_t s = 0; s < SEVERITY_COUNT; s++) {
@@ -415,7 +416,7 @@ static int image_secrets_emit(struct emit_run *run, struct image_view *view, str
         return -1;
     for (size_t i = 0; i < count; i++) {
         view->secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
-        if (secret_emit(run, &view->facts->config_digest, &found[i].secret, err) < 0)
+        if (secret_emit(run, &view->config_digest, &found[i].secret, err) < 0)
             return -1;
         image_rows_add(&run->rows, &run->row);
         image_rows_secret(&run->rows, &found[i].secret, found[i].secret.path, found[i].state, true);
@@ -445,12 +446,15 @@ static int config_load(struct emit_run *run, struct image_view *view, struct err
     struct profile_key key = profile_key(&view->facts->digest, NULL);
     struct image_record record;
     struct span value;
+    if (view->facts->config_digest != NULL)
+        view->config_digest = *view->facts->config_digest;
     if (!view->facts->has_config)
         return 0;
     if (!cache_get(run->reader, CACHE_IMAGE, profile_key_span(&key), &value) ||
         !image_record_unpack(&run->scratch, value, &record))
         return err_set(err, ERR_IO, 0, "%.*s: the cache lost it since this sweep put it there; run again with --resume",
                        SPAN_FORMAT(view->image->text));
+    view->config_digest = record.config_digest;
     struct span config = arena_copy(&run->scratch, record.config); /* texts of the configuration may borrow it */
     cache_reader_reset(run->reader);
     if (config.data == NULL)

@@ -9,6 +9,7 @@ void plan_init(struct plan *plan) {
     map_init(&plan->facts_by_digest, 0);
     map_init(&plan->layers_by_digest, 0);
     map_init(&plan->texts, (uint64_t)(uintptr_t)plan);
+    map_init(&plan->platforms, (uint64_t)(uintptr_t)plan);
 }
 
 void plan_release(struct plan *plan) {
@@ -26,6 +27,7 @@ void plan_release(struct plan *plan) {
     map_release(&plan->facts_by_digest);
     map_release(&plan->layers_by_digest);
     map_release(&plan->texts);
+    map_release(&plan->platforms);
     arena_release(&plan->arena);
 }
 
@@ -47,12 +49,27 @@ struct span plan_intern(struct plan *plan, struct span text) {
     return copy;
 }
 
-bool plan_intern_platform(struct plan *plan, const struct platform *platform, struct platform *ret_platform) {
-    ret_platform->os = plan_intern(plan, platform->os);
-    ret_platform->architecture = plan_intern(plan, platform->architecture);
-    ret_platform->variant = plan_intern(plan, platform->variant);
-    return ret_platform->os.data != NULL && ret_platform->architecture.data != NULL &&
-           ret_platform->variant.data != NULL;
+const struct platform *plan_intern_platform(struct plan *plan, const struct platform *platform) {
+    const struct span parts[] = {platform->os, platform->architecture, platform->variant};
+    struct buf key;
+    buf_init(&key, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        buf_add(&key, parts[i]);
+        buf_byte(&key, '\0');
+    }
+    struct platform *known = key.failed ? NULL : map_get(&plan->platforms, buf_span(&key));
+    if (known == NULL && !key.failed) {
+        struct span name = arena_copy(&plan->arena, buf_span(&key));
+        struct platform *kept = arena_alloc(&plan->arena, sizeof *kept);
+        void **place = name.data == NULL || kept == NULL ? NULL : map_put(&plan->platforms, name, NULL);
+        if (place != NULL) {
+            *kept = (struct platform){plan_intern(plan, parts[0]), plan_intern(plan, parts[1]),
+                                      plan_intern(plan, parts[2])};
+            *place = known = kept;
+        }
+    }
+    buf_release(&key);
+    return known;
 }
 
 /* ---- images ---- */
@@ -65,7 +82,9 @@ struct image_facts *plan_facts_new(struct plan *plan) {
     struct image_facts *facts = arena_zalloc(&plan->arena, sizeof *facts);
     if (facts == NULL || !vec_push(&plan->facts, facts))
         return NULL;
+    static const struct platform unknown;
     facts->created = PLAN_TIME_UNKNOWN;
+    facts->platform = &unknown;
     return facts;
 }
 

@@ -21,13 +21,13 @@ struct image_error {
 /* What a manifest's digest stands for. */
 struct image_facts {
     struct digest digest;   /* of the manifest; DIGEST_NONE when it never came, and for folders */
-    struct span media_type; /* interned, as the platform's texts */
-    struct platform platform;
-    struct digest config_digest; /* DIGEST_NONE: it has none, or never came */
-    bool has_config;             /* its record is in the cache */
-    bool is_skipped;             /* it is no image, or not one that was asked for: `reason` says which */
-    bool is_listed;              /* some reference in the plan leads to it (plan_order) */
-    bool is_settled;             /* `status` has heard of the layers (emit) */
+    struct span media_type; /* interned, as the platform */
+    const struct platform *platform;
+    const struct digest *config_digest; /* of one that could not be read; NULL: it has none, or its record knows */
+    bool has_config;                    /* its record is in the cache */
+    bool is_skipped;                    /* it is no image, or not one that was asked for: `reason` says which */
+    bool is_listed;                     /* some reference in the plan leads to it (plan_order) */
+    bool is_settled;                    /* `status` has heard of the layers (emit) */
     enum scan_status status;
     uint32_t layer_count;
     uint32_t *layers;   /* indexes into the plan's layers, lowest first */
@@ -66,9 +66,10 @@ struct plan {
     VEC(struct planned_image) images;
     VEC(struct image_facts *) facts;
     VEC(struct planned_layer *) layers;
-    struct map facts_by_digest;     /* digest's bytes → image_facts */
-    struct map layers_by_digest;    /* digest's bytes → planned_layer */
-    struct map texts;               /* interned ones */
+    struct map facts_by_digest;  /* digest's bytes → image_facts */
+    struct map layers_by_digest; /* digest's bytes → planned_layer */
+    struct map texts;            /* interned ones */
+    struct map platforms;
     VEC(struct image_error) errors; /* of targets that could not be listed; `message` names the target */
     VEC(struct span) error_targets; /* one for each */
 };
@@ -76,9 +77,9 @@ struct plan {
 void plan_init(struct plan *plan);
 void plan_release(struct plan *plan);
 
-/* The one copy of a text that many images share; `data` is NULL when memory is short. */
+/* The one copy of a text, or of a platform, that many images share; NULL data, or NULL, when memory is short. */
 struct span plan_intern(struct plan *plan, struct span text);
-bool plan_intern_platform(struct plan *plan, const struct platform *platform, struct platform *ret_platform);
+const struct platform *plan_intern_platform(struct plan *plan, const struct platform *platform);
 
 /* Facts of their own: of what has no digest, or failed before it had one. NULL when memory is short. */
 struct image_facts *plan_facts_new(struct plan *plan);

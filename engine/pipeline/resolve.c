@@ -196,6 +196,14 @@ static int facts_layers_add(struct task *task, const struct descriptor *layers, 
     return 0;
 }
 
+/* False when memory is short. */
+static bool facts_platform(struct task *task, const struct platform *platform) {
+    const struct platform *kept = plan_intern_platform(task->resolve->plan, platform);
+    if (kept != NULL)
+        task->facts->platform = kept;
+    return kept != NULL;
+}
+
 /* The index left the platform open, and it turned out not to be wanted: the row says so. */
 static bool platform_skip(struct task *task, const struct platform *platform) {
     struct image_facts *facts = task->facts;
@@ -255,12 +263,12 @@ static int record_use(struct task *task, struct span value, struct err *err) {
     if (!image_record_unpack(&resolve->scratch, value, &record))
         return err_set(err, ERR_FORMAT, 0, "cache: expected an image's record");
     facts->media_type = plan_intern(resolve->plan, record.media_type);
-    facts->config_digest = record.config_digest;
+
     facts->created = record.created;
     facts->has_config = true;
-    if (facts->media_type.data == NULL || !plan_intern_platform(resolve->plan, &record.platform, &facts->platform))
+    if (facts->media_type.data == NULL || !facts_platform(task, &record.platform))
         return memory_short(err);
-    if (platform_skip(task, &facts->platform))
+    if (platform_skip(task, facts->platform))
         return 0;
     return facts_layers_add(task, record.layers, record.layer_count, record.diff_ids, err);
 }
@@ -289,7 +297,7 @@ static void record_keep(struct task *task, const struct image_config *config, st
 static int config_use(struct task *task, const struct image_config *config, struct span json, bool is_schema1,
                       struct err *err) {
     struct image_facts *facts = task->facts;
-    if (!plan_intern_platform(task->resolve->plan, &config->platform, &facts->platform))
+    if (!facts_platform(task, &config->platform))
         return memory_short(err);
     if (!clock_parse(config->created, &facts->created))
         facts->created = PLAN_TIME_UNKNOWN;
@@ -298,9 +306,17 @@ static int config_use(struct task *task, const struct image_config *config, stru
                        task->manifest.entry_count, config->diff_id_count);
     record_keep(task, config, json, is_schema1);
     facts->has_config = true;
-    if (platform_skip(task, &facts->platform))
+    if (platform_skip(task, facts->platform))
         return 0;
     return facts_layers_add(task, task->manifest.entries, task->manifest.entry_count, config->diff_ids, err);
+}
+
+/* The configuration's name for the image's row, where there is no record to know it. */
+static const struct digest *config_digest_keep(const struct task *task) {
+    struct digest *kept = task->facts->has_config ? NULL : arena_alloc(&task->resolve->plan->arena, sizeof *kept);
+    if (kept != NULL)
+        *kept = task->manifest.config.digest;
+    return kept;
 }
 
 static void on_config(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
@@ -316,6 +332,7 @@ static void on_config(void *context, struct span bytes, const struct digest *dig
     else if (image_config_parse(&task->arena, bytes, &config, &err) == 0)
         (void)config_use(task, &config, bytes, false, &err);
     if (err.code != ERR_NONE) {
+        facts->config_digest = config_digest_keep(task);
         plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_PARTIAL);
         /* The layers are there all the same and will be scanned. */
         if (facts->layer_count == 0 &&
@@ -362,9 +379,7 @@ static bool image_read(struct task *task, const struct digest *digest) {
         return false;
     struct image_facts *facts = task->facts;
     facts->media_type = plan_intern(resolve->plan, task->manifest.media_type);
-    facts->config_digest = task->manifest.config.digest;
-    if (facts->media_type.data == NULL ||
-        !plan_intern_platform(resolve->plan, &task->descriptor.platform, &facts->platform)) {
+    if (facts->media_type.data == NULL || !facts_platform(task, &task->descriptor.platform)) {
         plan_facts_error(resolve->plan, facts, STAGE_MANIFEST, (memory_short(&err), &err), SCAN_FAILED);
         return false;
     }
@@ -417,8 +432,9 @@ static void index_expand(struct task *task, const struct manifest *index, const 
         child->descriptor = *entry;
         child->descriptor.media_type = plan_intern(plan, entry->media_type);
         child->depth = task->depth + 1;
-        bool kept = child->descriptor.media_type.data != NULL &&
-                    plan_intern_platform(plan, &entry->platform, &child->descriptor.platform);
+        const struct platform *platform = plan_intern_platform(plan, &entry->platform);
+        bool kept = child->descriptor.media_type.data != NULL && platform != NULL;
+        child->descriptor.platform = kept ? *platform : (struct platform){{NULL, 0}, {NULL, 0}, {NULL, 0}};
         child->descriptor.ref_name = (struct span){NULL, 0};
         if (!kept)
             task_fail(child, STAGE_MANIFEST, (memory_short(&err), &err));

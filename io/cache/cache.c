@@ -39,7 +39,7 @@
 #define PROBE_MS ((uint64_t)2000)    /* of a huge cache only as much is looked at before it is opened */
 #define LOOK_BYTES (64 * LIMIT_KIB)  /* of neighbours that come into memory with a page of the map */
 #define LOOKS_MAX ((size_t)256)      /* of one reader, before its pages are given back to the page cache: 16 MiB */
-#define WRITES_BYTES (8 * LIMIT_MIB) /* likewise of the writer, which reads where it writes */
+#define WRITES_BYTES (4 * LIMIT_MIB) /* likewise of the writer, which reads where it writes */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
