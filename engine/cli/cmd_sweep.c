@@ -186,7 +186,7 @@ static int sweep_to_folder(struct scan *scan, struct err *err) {
                                 .conditions = scan->conditions,
                                 .targets = scan->sweep.targets,
                                 .target_count = scan->sweep.target_count}};
-    if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 ||
+    if (sweep_budget_of(scan->memory_bytes, scan->jobs, scan->connections, &budget, err) < 0 ||
         shard_set_open(scan->output, &(struct shard_options){.memory_bytes = budget.writer_bytes}, &set, err) < 0 ||
         (scan->resume != NULL && run_resume(&run, err) < 0) || run_cache(&run, err) < 0)
         return -1;

@@ -363,7 +363,8 @@ static int settings_read(struct scan *scan, struct err *err) {
     struct sweep_budget budget;
     if (selection_read(scan, err) < 0)
         return -1;
-    if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 || password_read(scan, err) < 0)
+    if (sweep_budget_of(scan->memory_bytes, scan->jobs, scan->connections, &budget, err) < 0 ||
+        password_read(scan, err) < 0)
         return -1;
     sweep->targets = scan->targets.data;
     sweep->target_count = scan->targets.count;
@@ -387,7 +388,7 @@ static int settings_read(struct scan *scan, struct err *err) {
         .ca_file = scan->ca_file,
         .cert_file = scan->cert_file,
         .key_file = scan->key_file,
-        .connections_per_host = (unsigned)(scan->connections > 1000 ? 1000 : scan->connections),
+        .connections_per_host = (unsigned)(scan->connections > 10000 ? 10000 : scan->connections),
         .rate = scan->rate,
         .requests_per_second = (unsigned)(scan->requests_per_second > 1000000 ? 1000000 : scan->requests_per_second),
         .insecure = scan->insecure,

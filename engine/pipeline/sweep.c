@@ -13,7 +13,7 @@
 #define MEMORY_DEFAULT ((uint64_t)1 << 30)
 #define MEMORY_LEAST ((uint64_t)96 * 1024 * 1024)
 #define CHUNKS_PER_STREAM ((size_t)4)
-#define STREAMS_MAX ((size_t)64)
+#define STREAMS_USUAL ((size_t)64)
 #define JOBS_MAX ((size_t)256)
 
 /* A layer in flight. */
@@ -58,7 +58,8 @@ struct sweep {
     struct err fatal;
 };
 
-int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret_budget, struct err *err) {
+int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, struct sweep_budget *ret_budget,
+                    struct err *err) {
     if (memory_bytes == 0)
         memory_bytes = MEMORY_DEFAULT;
     if (memory_bytes < MEMORY_LEAST)
@@ -69,7 +70,11 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret
     /* A quarter for chunks, a quarter for the writer, an eighth each for seen bodies and for bodies at hand; the rest
      * is for compiled rules, the database's pages, results and the libraries. */
     size_t quarter = (size_t)(memory_bytes / 4);
-    budget.streams = size_max(size_min(quarter / (CHUNKS_PER_STREAM * CHUNK_BYTES), STREAMS_MAX), budget.jobs + 1);
+    /* A stream that nobody reads yet holds one chunk; each thread reads one of up to CHUNKS_PER_STREAM, and holds one
+     * more while it looks at it. A kill costs what is in flight, so there are no more than it takes. */
+    size_t chunks = quarter / CHUNK_BYTES, read = size_min(budget.jobs * (CHUNKS_PER_STREAM + 1), chunks - 1);
+    size_t usual = size_min(chunks / 4, STREAMS_USUAL);
+    budget.streams = size_max(size_max(size_min(connections, chunks - read), usual), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
     budget.result_bytes = quarter / 2; /* while rows are written: seen bodies and bodies at hand are gone by then */
@@ -310,7 +315,8 @@ static bool reference_wanted(void *context, struct span repository, struct span 
 
 static int sweep_open(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
-    if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
+    if (sweep_budget_of(options->memory_bytes, options->jobs, options->http.connections_per_host, &sweep->budget, err) <
+            0 ||
         loop_open(options->loop_kind, &sweep->loop, err) < 0 ||
         http_open(sweep->loop, &options->http, &sweep->http, err) < 0 ||
         registry_auth_open(sweep->http, &options->credentials, &sweep->auth, err) < 0 ||
