@@ -38,7 +38,9 @@ static int beyond_limit(struct build *build) {
 /* ---- characters ---- */
 
 /* The byte at the cursor, 0 at the end: a NUL in the text is an error wherever it stands. */
-static uint8_t peek(const struct build *build) { return build->at < build->text.size ? build->text.data[build->at] : 0; }
+static uint8_t peek(const struct build *build) {
+    return build->at < build->text.size ? build->text.data[build->at] : 0;
+}
 
 static bool starts(const struct build *build, const char *token) {
     return span_starts(span_from(build->text, build->at), token);
@@ -150,8 +152,8 @@ static int read_string(struct build *build, bool multi_allowed, struct span *ret
         uint8_t c = peek(build);
         if (build->at >= build->text.size || (c == '\n' && !multi))
             return fail(build, "a string has no end");
-        if (c == quote && (!multi || (starts(build, literal ? "'''" : "\"\"\"") &&
-                                      !starts(build, literal ? "''''" : "\"\"\"\"")))) {
+        if (c == quote &&
+            (!multi || (starts(build, literal ? "'''" : "\"\"\"") && !starts(build, literal ? "''''" : "\"\"\"\"")))) {
             build->at += multi ? 3 : 1;
             break;
         }

@@ -71,7 +71,8 @@ static int parse_rebar(struct catalogue *run, struct err *err) {
     while ((token = next_token(&rest, &text)) != TOKEN_END) {
         if (token == TOKEN_STRING)
             key = text;
-        bool is_package = token == TOKEN_WORD && span_is(text, "pkg"), is_git = token == TOKEN_WORD && span_is(text, "git");
+        bool is_package = token == TOKEN_WORD && span_is(text, "pkg"),
+             is_git = token == TOKEN_WORD && span_is(text, "git");
         if ((!is_package && !is_git) || key.size == 0)
             continue;
         struct span name = {NULL, 0}, version = {NULL, 0};

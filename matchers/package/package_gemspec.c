@@ -39,9 +39,7 @@ static bool take_attribute(struct span line, struct span *ret_name, struct span 
 }
 
 /* A string's value: what interpolation puts together is known only where it is the name or the version itself. */
-static bool is_plain(struct span text) {
-    return text.size > 0 && span_find(text, span_text("#{"), 0) == SIZE_MAX;
-}
+static bool is_plain(struct span text) { return text.size > 0 && span_find(text, span_text("#{"), 0) == SIZE_MAX; }
 
 static int add_licenses(struct catalogue *run, struct package *package, struct span value, struct err *err) {
     struct span text;
@@ -66,8 +64,8 @@ static struct span find_constant(struct span body, struct span name) {
 
 static struct span read_version(const struct catalogue *run, struct span value) {
     struct span text = {NULL, 0}, rest = value;
-    bool is_constant = value.size > 0 && (text_is_alpha(value.data[0]) || value.data[0] == '_') &&
-                       !span_starts(value, "Gem::Version");
+    bool is_constant =
+        value.size > 0 && (text_is_alpha(value.data[0]) || value.data[0] == '_') && !span_starts(value, "Gem::Version");
     if (!is_constant && next_string(&rest, &text) && is_plain(text))
         return text;
     return is_constant ? find_constant(run->body, value) : (struct span){NULL, 0};

@@ -5,8 +5,9 @@
 #include "matchers/package/cataloguers.h"
 
 static const char *const paths[] = {
-    "**/gradle.lockfile", "**/buildscript-gradle.lockfile", "**/*.gradle.lockfile", "**/verification-metadata.xml",
-    "**/build.sbt.lock",  NULL,
+    "**/gradle.lockfile",   "**/buildscript-gradle.lockfile",
+    "**/*.gradle.lockfile", "**/verification-metadata.xml",
+    "**/build.sbt.lock",    NULL,
 };
 
 static int parse_lines(struct catalogue *run, struct err *err) {
@@ -21,8 +22,7 @@ static int parse_lines(struct catalogue *run, struct err *err) {
         if (line.size == 0 || line.data[0] == '#' || colon == SIZE_MAX || colon == first || rest.data == NULL)
             continue;
         struct span version = span_from(left, colon + 1);
-        if (version.size > 0 &&
-            catalogue_declare(run, PACKAGE_MAVEN, span_slice(left, 0, colon), version, err) < 0)
+        if (version.size > 0 && catalogue_declare(run, PACKAGE_MAVEN, span_slice(left, 0, colon), version, err) < 0)
             return -1;
     }
     return 0;

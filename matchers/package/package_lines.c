@@ -1,4 +1,4 @@
-/* Kinds that a line, or a path, tells all of: Cabal's cabal.project.freeze, go.sum, vendor/modules.txt, asdf's
+/* Kinds that a line, or a path, tells all of: Cabal's cabal.project.freeze, vendor/modules.txt, asdf's
  * .tool-versions, .nvmrc and .node-version, Dockerfiles, LuaRocks' rockspecs, opam files, pacman's and Portage's
  * databases, nimble packages, Homebrew's formulas, WordPress plugins. Each is a row at the end.
  * Spec: the documentation of each tool. */
@@ -8,7 +8,6 @@
 
 static const char *const paths[] = {
     "**/cabal.project.freeze",
-    "**/go.sum",
     "**/vendor/modules.txt",
     "**/.tool-versions",
     "**/.nvmrc",
@@ -50,35 +49,32 @@ static int parse_cabal(struct catalogue *run, struct err *err) {
     return 0;
 }
 
-/* "path version hash"; the hash of a go.mod alone, "version/go.mod", is of a module that need not be used. */
-static int parse_go_sum(struct catalogue *run, struct err *err) {
-    struct reader r = reader_init(run->body);
-    struct span line;
-    while (read_line(&r, &line)) {
-        struct span rest = text_trim(line);
-        struct span name = text_cut(&rest, ' '), version = text_cut(&rest, ' ');
-        if (!span_starts(version, "v") || span_ends(version, "/go.mod"))
-            continue;
-        if (catalogue_declare(run, PACKAGE_GOLANG, name, version, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* "# path version" or "# path version => path version": what lies in the folder. A local one has no version. */
+/* "# path version" or "# path version => replacement", then the packages that were copied: a module without any is not
+ * in the folder. One that a local folder replaces keeps its own name. */
 static int parse_modules(struct catalogue *run, struct err *err) {
     struct reader r = reader_init(run->body);
-    struct span line;
+    struct span line, name = {NULL, 0}, version = {NULL, 0};
     while (read_line(&r, &line)) {
-        if (!span_starts(line, "# "))
+        if (span_starts(line, "##"))
             continue;
-        size_t arrow = span_find(line, span_text(" => "), 0);
-        struct span rest = text_trim(span_from(line, arrow == SIZE_MAX ? 2 : arrow + 4));
-        struct span name = text_cut(&rest, ' '), version = text_cut(&rest, ' ');
+        if (!span_starts(line, "# ")) {
+            if (version.size > 0 && text_trim(line).size > 0 &&
+                catalogue_declare(run, PACKAGE_GOLANG, name, version, err) < 0)
+                return -1;
+            version = (struct span){NULL, 0};
+            continue;
+        }
+        struct span rest = text_trim(span_from(line, 2));
+        name = text_cut(&rest, ' ');
+        version = text_cut(&rest, ' ');
+        struct span other = span_starts(rest, "=> ") ? span_from(rest, 3) : (struct span){NULL, 0};
+        struct span other_name = text_cut(&other, ' ');
+        if (span_starts(other, "v")) {
+            name = other_name;
+            version = text_trim(other);
+        }
         if (!span_starts(version, "v"))
-            continue;
-        if (catalogue_declare(run, PACKAGE_GOLANG, name, version, err) < 0)
-            return -1;
+            version = (struct span){NULL, 0};
     }
     return 0;
 }
@@ -306,7 +302,6 @@ static const struct {
     int (*parse)(struct catalogue *run, struct err *err);
 } kinds[] = {
     {"**/cabal.project.freeze", parse_cabal},
-    {"**/go.sum", parse_go_sum},
     {"**/vendor/modules.txt", parse_modules},
     {"**/.tool-versions", parse_tools},
     {"**/.nvmrc", parse_node_version},

@@ -1,16 +1,24 @@
-/* What NuGet locks and declares: packages.lock.json, project.assets.json, packages.config, the project files of MSBuild,
- * central versions in Directory.Packages.props, Paket's two files, and *.nuspec of Chocolatey.
- * Spec: NuGet's documentation, "PackageReference in project files", "packages.config", "Central Package Management";
- * Paket's "The paket.lock file". */
+/* What NuGet locks and declares: packages.lock.json, project.assets.json, packages.config, the project files of
+ * MSBuild, central versions in Directory.Packages.props, Paket's two files, and *.nuspec of Chocolatey. Spec: NuGet's
+ * documentation, "PackageReference in project files", "packages.config", "Central Package Management"; Paket's "The
+ * paket.lock file". */
 #include "base/reader.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "matchers/package/cataloguers.h"
 
 static const char *const paths[] = {
-    "**/packages.lock.json", "**/project.assets.json", "**/packages.config",     "**/*.csproj",
-    "**/*.fsproj",           "**/*.vbproj",            "**/*Packages.props",      "**/paket.lock",
-    "**/paket.dependencies", "**/*.nuspec",            NULL,
+    "**/packages.lock.json",
+    "**/project.assets.json",
+    "**/packages.config",
+    "**/*.csproj",
+    "**/*.fsproj",
+    "**/*.vbproj",
+    "**/*Packages.props",
+    "**/paket.lock",
+    "**/paket.dependencies",
+    "**/*.nuspec",
+    NULL,
 };
 
 /* {"dependencies": {framework: {name: {"type": …, "resolved": …}}}} */

@@ -1,6 +1,7 @@
 /* pnpm-lock.yaml, versions 5 to 9. The key of a package is "/name/1.0.0_peers" in 5, "/name@1.0.0(peers)" in 6 and
- * "name@1.0.0" in 9; what comes from elsewhere than a registry has its name and version inside. Since pnpm 10 a file may
- * hold several documents: one for pnpm itself, one for the project. Spec: pnpm's "lockfile" documentation. */
+ * "name@1.0.0" in 9; what comes from elsewhere than a registry has its name and version inside. Since pnpm 10 a file
+ * may hold several documents: what pnpm itself consists of, and last the project. Spec: pnpm's "lockfile"
+ * documentation. */
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 
@@ -29,6 +30,10 @@ static int add_packages(struct catalogue *run, const struct doc *packages, struc
          item = item->next) {
         struct span name = {NULL, 0}, version = {NULL, 0}, own = doc_text(doc_get(item, "name"));
         struct span own_version = doc_scalar(doc_get(item, "version")), key = item->key;
+        const struct doc *dev = doc_get(item, "dev");
+        /* Only for development: `pnpm install --prod` does not fetch it. From version 9 on the file does not say. */
+        if (dev != NULL && dev->boolean)
+            continue;
         if (span_starts(key, "/"))
             key = span_from(key, 1);
         split_key(key, &name, &version);
@@ -50,11 +55,7 @@ static int parse(struct catalogue *run, struct err *err) {
     struct doc *all = NULL;
     if (yaml_parse_all(run->scratch, run->body, doc_limits_default(), &all, err) < 0)
         return -1;
-    for (const struct doc *root = doc_first(all); root != NULL; root = root->next) {
-        if (add_packages(run, doc_get(root, "packages"), err) < 0)
-            return -1;
-    }
-    return 0;
+    return add_packages(run, doc_get(all->last, "packages"), err);
 }
 
 const struct cataloguer cataloguer_pnpm = {.name = "pnpm", .type = PACKAGE_NPM, .paths = paths, .parse = parse};

@@ -141,7 +141,7 @@ static int add_own(struct project *project) {
 
 /* What only tests need, a folder of the machine, or an import of another file's table is not part of the product. */
 static bool is_used(const struct doc *dependency) {
-    static const char *const others[] = {"test", "import", "system"};
+    static const char *const others[] = {"test", "import", "provided", "system"};
     struct span scope = child(dependency, "scope");
     for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
         if (span_is(scope, others[i]))

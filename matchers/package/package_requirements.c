@@ -1,6 +1,6 @@
 /* pip's requirements files. A line pins a version, bounds it, or just names a project; the lowest version that a bound
- * allows stands for it, a name alone has none. Lines that point elsewhere (files, addresses, options) are left out: what
- * they name is a file of its own or has no version. Spec: PEP 508, pip's "Requirements File Format". */
+ * allows stands for it, a name alone is left out. Lines that point elsewhere (files, addresses, options) are left out:
+ * what they name is a file of its own or has no version. Spec: PEP 508, pip's "Requirements File Format". */
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
@@ -75,10 +75,9 @@ static int add_line(struct catalogue *run, struct span line, struct err *err) {
     struct span version = clause_version(rest, false);
     if (span_ends(name, ".txt") || span_ends(name, ".whl"))
         return 0;
-    if (!text_only(version, ".-_+!*"))
-        return 0; /* a template's variable */
-    if (span_ends(version, ".*"))
-        version.size -= 2;
+    /* A template's variable; and a name alone says nothing of what is installed. */
+    if (!text_only(version, ".-_+!") || version.size == 0)
+        return 0;
     return catalogue_declare(run, PACKAGE_PYPI, name, version, err);
 }
 

@@ -7,8 +7,8 @@
 #include "matchers/package/cataloguers.h"
 
 static const char *const paths[] = {
-    "**/.spdx-*.spdx", "**/*.spdx",     "**/*.spdx.json", "**/*.spdx.yml", "**/*.spdx.yaml", "**/*.spdx.cdx",
-    "**/*.cdx",        "**/*.cdx.json", "**/bom.json",     "**/.spdx.*.json", "**/*.cyclonedx.json", NULL,
+    "**/.spdx-*.spdx", "**/*.spdx",     "**/*.spdx.json", "**/*.spdx.yml",   "**/*.spdx.yaml",      "**/*.spdx.cdx",
+    "**/*.cdx",        "**/*.cdx.json", "**/bom.json",    "**/.spdx.*.json", "**/*.cyclonedx.json", NULL,
 };
 
 /* A maven name is "group:artifact", that of the others "namespace/name"; system packages have no namespace. */
@@ -59,10 +59,11 @@ static int add_spdx(struct catalogue *run, const struct doc *root, struct err *e
         struct span license = doc_text(doc_get(item, "licenseDeclared"));
         struct span purl = external_purl(item);
         /* The root that stands for the image, the folder or the operating system is no package. */
-        bool is_root = purl.size == 0 && (span_is(doc_text(doc_get(item, "primaryPackagePurpose")), "CONTAINER") ||
-                                          span_is(doc_text(doc_get(item, "primaryPackagePurpose")), "OPERATING-SYSTEM"));
-        if (!is_root && add_component(run, purl, doc_text(doc_get(item, "name")), doc_scalar(doc_get(item, "versionInfo")),
-                                      license, err) < 0)
+        bool is_root =
+            purl.size == 0 && (span_is(doc_text(doc_get(item, "primaryPackagePurpose")), "CONTAINER") ||
+                               span_is(doc_text(doc_get(item, "primaryPackagePurpose")), "OPERATING-SYSTEM"));
+        if (!is_root && add_component(run, purl, doc_text(doc_get(item, "name")),
+                                      doc_scalar(doc_get(item, "versionInfo")), license, err) < 0)
             return -1;
     }
     return 0;

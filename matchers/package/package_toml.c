@@ -6,9 +6,23 @@
 #include "matchers/package/cataloguers.h"
 
 static const char *const paths[] = {
-    "**/poetry.lock",   "**/uv.lock",     "**/pdm.lock",   "**/pylock.toml",   "**/pylock.*.toml", "**/pyproject.toml",
-    "**/Cargo.toml",    "**/Manifest.toml", "**/Manifest-v*.toml", "**/JuliaManifest.toml", "**/Project.toml",
-    "**/gleam.toml",    "**/manifest.toml", "**/*.versions.toml", "**/mise.toml", "**/.mise.toml", NULL,
+    "**/poetry.lock",
+    "**/uv.lock",
+    "**/pdm.lock",
+    "**/pylock.toml",
+    "**/pylock.*.toml",
+    "**/pyproject.toml",
+    "**/Cargo.toml",
+    "**/Manifest.toml",
+    "**/Manifest-v*.toml",
+    "**/JuliaManifest.toml",
+    "**/Project.toml",
+    "**/gleam.toml",
+    "**/manifest.toml",
+    "**/*.versions.toml",
+    "**/mise.toml",
+    "**/.mise.toml",
+    NULL,
 };
 
 static bool is_commit(struct span text) {
@@ -47,6 +61,8 @@ static int add_table(struct catalogue *run, const struct doc *table, enum packag
         struct span version = doc_text(item);
         if (version.size == 0)
             version = doc_text(doc_get(item, "version"));
+        if (span_starts(version, "="))
+            version = text_trim(span_from(version, 1));
         bool is_git = doc_get(item, "git") != NULL;
         /* A tag or a branch moves, a folder is the project's own: neither names what is used. */
         if (version.size == 0 && !(is_git && (!commits_only || is_commit(doc_text(doc_get(item, "rev"))))))
@@ -124,7 +140,7 @@ static int add_requirement(struct catalogue *run, struct span text, struct err *
         at = span_find(rest, span_text("~="), 0);
     struct span version = at == SIZE_MAX ? (struct span){NULL, 0} : span_from(rest, at + 2);
     version = text_trim(text_cut(&version, ','));
-    return name.size == 0 ? 0 : catalogue_declare(run, PACKAGE_PYPI, name, version, err);
+    return name.size == 0 || version.size == 0 ? 0 : catalogue_declare(run, PACKAGE_PYPI, name, version, err);
 }
 
 static int add_requirements(struct catalogue *run, const struct doc *list, struct err *err) {
@@ -187,9 +203,9 @@ static const struct {
     const char *name; /* the end of the path */
     int (*add)(struct catalogue *run, const struct doc *root, struct err *err);
 } kinds[] = {
-    {"pyproject.toml", add_pyproject}, {"Cargo.toml", add_cargo},       {"gleam.toml", add_gleam},
-    {"manifest.toml", add_gleam},      {"mise.toml", add_mise},         {"Project.toml", add_julia_project},
-    {".versions.toml", add_catalog},   {"poetry.lock", add_python},     {"uv.lock", add_python},
+    {"pyproject.toml", add_pyproject}, {"Cargo.toml", add_cargo},   {"gleam.toml", add_gleam},
+    {"manifest.toml", add_gleam},      {"mise.toml", add_mise},     {"Project.toml", add_julia_project},
+    {".versions.toml", add_catalog},   {"poetry.lock", add_python}, {"uv.lock", add_python},
     {"pdm.lock", add_python},
 };
 

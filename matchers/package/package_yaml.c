@@ -24,11 +24,28 @@ static const char *const paths[] = {
     NULL,
 };
 
-/* {"packages": {name: {"source": "hosted", "version": …}}}: an SDK's own parts are versioned with it. */
+/* The least version of an SDK that "sdks" asks for: ">=3.24.5 <4.0.0". */
+static struct span sdk_version(const struct doc *root, struct span name) {
+    for (const struct doc *sdk = doc_first(doc_get(root, "sdks")); sdk != NULL; sdk = sdk->next) {
+        struct span version = doc_text(sdk);
+        if (!span_equal(sdk->key, name))
+            continue;
+        while (version.size > 0 && !text_is_digit(version.data[0]))
+            version = span_from(version, 1);
+        return text_cut(&version, ' ');
+    }
+    return (struct span){NULL, 0};
+}
+
+/* {"packages": {name: {"source": "hosted", "version": …}}}: an SDK's own parts are "0.0.0" and versioned with it. */
 static int add_pub(struct catalogue *run, const struct doc *root, struct err *err) {
     for (const struct doc *item = doc_first(doc_get(root, "packages")); item != NULL; item = item->next) {
         struct span version = doc_scalar(doc_get(item, "version"));
         if (!doc_is(item, DOC_OBJECT) || version.size == 0)
+            continue;
+        if (span_is(doc_text(doc_get(item, "source")), "sdk") && span_is(version, "0.0.0"))
+            version = sdk_version(root, doc_text(doc_get(item, "description")));
+        if (version.size == 0)
             continue;
         if (catalogue_declare(run, PACKAGE_PUB, item->key, version, err) < 0)
             return -1;
@@ -133,7 +150,8 @@ static int add_snap(struct catalogue *run, const struct doc *root, struct err *e
     return 0;
 }
 
-/* A commit is pinned with its release as a comment, "@<sha> # v1.2.3", which YAML drops: it is looked up in the text. */
+/* A commit is pinned with its release as a comment, "@<sha> # v1.2.3", which YAML drops: it is looked up in the text.
+ */
 static struct span commented_version(const struct catalogue *run, struct span uses) {
     size_t at = span_find(run->body, uses, 0);
     struct span line = at == SIZE_MAX ? (struct span){NULL, 0} : span_from(run->body, at + uses.size);
@@ -148,8 +166,7 @@ static int add_uses(struct catalogue *run, struct span uses, struct err *err) {
     struct span version = uses;
     struct span name = text_cut(&version, '@');
     size_t slash = span_index(name, '/', 0);
-    if (name.size == 0 || name.data[0] == '.' || slash == SIZE_MAX || version.size == 0 ||
-        span_starts(uses, "docker:"))
+    if (name.size == 0 || name.data[0] == '.' || slash == SIZE_MAX || version.size == 0 || span_starts(uses, "docker:"))
         return 0;
     struct span comment = version.size == 40 ? commented_version(run, uses) : (struct span){NULL, 0};
     bool is_workflow = span_ends(name, ".yml") || span_ends(name, ".yaml");
@@ -182,8 +199,8 @@ static const struct {
     const char *name; /* the end of the path */
     int (*add)(struct catalogue *run, const struct doc *root, struct err *err);
 } kinds[] = {
-    {"pubspec.lock", add_pub},       {"Podfile.lock", add_pods},    {"environment.yml", add_conda},
-    {"environment.yaml", add_conda}, {"stack.yaml.lock", add_stack}, {"stack.yaml", add_stack},
+    {"pubspec.lock", add_pub},       {"Podfile.lock", add_pods},       {"environment.yml", add_conda},
+    {"environment.yaml", add_conda}, {"stack.yaml.lock", add_stack},   {"stack.yaml", add_stack},
     {"dpkg.yaml", add_snappy},       {"snap/manifest.yaml", add_snap}, {"", add_actions},
 };
 

@@ -18,7 +18,7 @@ static const struct catalogue_case toml[] = {
     {"pylock", "pylock.toml", "lock-version = '1.0'\n[[packages]]\nname = 'a'\nversion = '1'\n", "pypi a 1 declared\n"},
     {"pyproject", "pyproject.toml",
      "[project]\ndependencies = [\"a==1.0; x\", \"b[c]>=2,<3\", \"d\"]\n[project.optional-dependencies]\nt = [\"e~=4\"]\n",
-     "pypi a 1.0 declared\npypi b 2 declared\npypi d  declared\npypi e 4 declared\n"},
+     "pypi a 1.0 declared\npypi b 2 declared\npypi e 4 declared\n"},
     {"a crate", "Cargo.toml",
      "[package]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = \"2\"\nc = { version = \"3\" }\n"
      "d = { git = \"u\", rev = \"0c0990399270277832fbb5b91a1fa118e6f63dba\" }\ne = { git = \"u\", tag = \"1\" }\n"
@@ -51,7 +51,7 @@ static const struct catalogue_case pnpm[] = {
     {"version 9, two documents", "pnpm-lock.yaml",
      "packages:\n  a@1.0.0: {}\n---\npackages:\n  '@s/b@2.0.0': {}\n  c@https://h/x.tgz: {version: 3.0.0}\n"
      "snapshots:\n  z@9.0.0: {}\n",
-     "npm a 1.0.0 declared\nnpm @s/b 2.0.0 declared\nnpm c 3.0.0 declared\n"},
+     "npm @s/b 2.0.0 declared\nnpm c 3.0.0 declared\n"},
     {"wrong kinds", "pnpm-lock.yaml", "packages: [1, {a: b}]\n", ""},
     {"cut off", "pnpm-lock.yaml", "packages: {a", "! FORMAT"},
 };
@@ -77,7 +77,8 @@ static const struct catalogue_case conan[] = {
      "{\"graph_lock\":{\"nodes\":{\"0\":{\"ref\":\"me/1\",\"path\":\"conanfile.py\"},\"1\":{\"ref\":\"a/1.0@u/c#r\"},"
      "\"2\":{\"pref\":\"z/1.2:id#r\"},\"3\":{\"pref\":null}}}}",
      "conan a 1.0 declared\nconan z 1.2 declared\n"},
-    {"a recipe", "conanfile.txt", "[requires]\n# c\na/1.0 # d\nb/[>1 <2]\n[generators]\nx/y\n", "conan a 1.0 declared\n"},
+    {"a recipe", "conanfile.txt", "[requires]\n# c\na/1.0 # d\nb/[>1 <2]\n[generators]\nx/y\n",
+     "conan a 1.0 declared\n"},
     {"a binary", "conaninfo.txt", "[requires]\n a/1.Y\n[full_requires]\n a/1.2:abc\n", "conan a 1.2 declared\n"},
     {"cut off", "conan.lock", "{\"requires\":[", "! FORMAT"},
 };
@@ -85,10 +86,13 @@ static const struct catalogue_case conan[] = {
 static const struct catalogue_case requirements[] = {
     {"pins, bounds, names", "requirements.txt",
      "a==1.0 # c\nB[x,y] >= 2.0, < 3 ; python_version > '3'\nc~=1.1\nd\ne===4 \\\n  --hash=sha256:aa\nf (==5)\n",
-     "pypi a 1.0 declared\npypi B 2.0 declared\npypi c 1.1 declared\npypi d  declared\npypi e 4 declared\npypi f 5 declared\n"},
+     "pypi a 1.0 declared\npypi B 2.0 declared\npypi c 1.1 declared\npypi e 4 declared\npypi f 5 declared\n"},
     {"no requirements", "x/dev-requirements.txt",
      "-r other.txt\n--index-url https://h\nhttps://h/a.whl\n./b\nc @ https://h/c.zip\n{{ d }}==1\ne==${V}\n", ""},
-    {"UTF-16 beyond ASCII", "requirements.txt", "\xff\xfe" "a\x01=\x01=\x01", ""},
+    {"UTF-16 beyond ASCII", "requirements.txt",
+     "\xff\xfe"
+     "a\x01=\x01=\x01",
+     ""},
     {"setup.py", "setup.py",
      "R = ['a==1.0', \"b[x]==2.0; y\", 'c>=1']  # d==9\nif sys.platform == 'x':\n    pass\n'e==%s' % v\n",
      "pypi a 1.0 declared\npypi b 2.0 declared\n"},
@@ -119,15 +123,16 @@ static const struct catalogue_case gradle[] = {
     {"verification", "gradle/verification-metadata.xml",
      "<v><components><component group='g' name='a' version='1'/><component name='b'/></components></v>",
      "maven g:a 1 declared\n"},
-    {"sbt", "build.sbt.lock", "{\"dependencies\":[{\"org\":\"g\",\"name\":\"a\",\"version\":\"1\"},7]}", "maven g:a 1 declared\n"},
+    {"sbt", "build.sbt.lock", "{\"dependencies\":[{\"org\":\"g\",\"name\":\"a\",\"version\":\"1\"},7]}",
+     "maven g:a 1 declared\n"},
 };
 
 static const struct catalogue_case nuget[] = {
     {"lock", "packages.lock.json",
      "{\"version\":1,\"dependencies\":{\"net8\":{\"A\":{\"type\":\"Direct\",\"resolved\":\"1.0\"},\"P\":{\"type\":\"Project\"}}}}",
      "nuget A 1.0 declared\n"},
-    {"assets", "obj/project.assets.json", "{\"libraries\":{\"A/1.0\":{\"type\":\"package\"},\"P/1\":{\"type\":\"project\"}}}",
-     "nuget A 1.0 declared\n"},
+    {"assets", "obj/project.assets.json",
+     "{\"libraries\":{\"A/1.0\":{\"type\":\"package\"},\"P/1\":{\"type\":\"project\"}}}", "nuget A 1.0 declared\n"},
     {"packages.config", "packages.config", "<packages><package id='A' version='1'/><package id='B'/></packages>",
      "nuget A 1 declared\n"},
     {"project", "a.csproj",
@@ -137,7 +142,8 @@ static const struct catalogue_case nuget[] = {
     {"central", "Directory.Packages.props", "<Project><I><PackageVersion Include='A ' Version='1'/></I></Project>",
      "nuget A 1 declared\n"},
     {"paket", "paket.lock", "NUGET\n  remote: u\n    A (1.0)\n      B (>= 2)\n", "nuget A 1.0 declared\n"},
-    {"paket's wishes", "paket.dependencies", "source u\nnuget A >= 1.0\nnuget B\n", "nuget A 1.0 declared\nnuget B  declared\n"},
+    {"paket's wishes", "paket.dependencies", "source u\nnuget A >= 1.0\nnuget B\n",
+     "nuget A 1.0 declared\nnuget B  declared\n"},
     {"cut off", "a.csproj", "<Project>", "! FORMAT"},
 };
 
@@ -156,7 +162,8 @@ static const struct catalogue_case json[] = {
      "{\"Packages\":{\"a\":{\"Package\":\"a\",\"Version\":\"1\",\"Source\":\"Repository\",\"Repository\":\"CRAN\"},"
      "\"b\":{\"Package\":\"b\",\"Version\":\"1\",\"Source\":\"GitHub\"}}}",
      "cran a 1 declared\n"},
-    {"conda", "opt/conda/conda-meta/a-1.json", "{\"name\":\"a\",\"version\":\"1\",\"license\":\"MIT\"}", "conda a 1 license=MIT\n"},
+    {"conda", "opt/conda/conda-meta/a-1.json", "{\"name\":\"a\",\"version\":\"1\",\"license\":\"MIT\"}",
+     "conda a 1 license=MIT\n"},
     {"Swift 1", "Package.resolved",
      "{\"object\":{\"pins\":[{\"repositoryURL\":\"https://github.com/o/a.git\",\"state\":{\"version\":\"1\"}}]},\"version\":1}",
      "swift github.com/o/a 1 declared\n"},
@@ -166,19 +173,23 @@ static const struct catalogue_case json[] = {
     {"Bitnami", "opt/bitnami/.bitnami_components.json", "{\"a\":{\"version\":\"1-4\"},\"b\":7}", "bitnami a 1-4\n"},
     {"COS", "etc/cos-package-info.json", "{\"installedPackages\":[{\"name\":\"a\",\"version\":\"1\"}]}", "cos a 1\n"},
     {"Bottlerocket", "usr/share/bottlerocket/application-inventory.json",
-     "{\"Content\":[{\"Name\":\"a\",\"Version\":\"1\",\"Architecture\":\"x86_64\"}]}", "bottlerocket a 1 arch=x86_64\n"},
+     "{\"Content\":[{\"Name\":\"a\",\"Version\":\"1\",\"Architecture\":\"x86_64\"}]}",
+     "bottlerocket a 1 arch=x86_64\n"},
     {"VS Code", "r/.vscode/extensions/extensions.json", "[{\"identifier\":{\"id\":\"o.a\"},\"version\":\"1\"}]",
      "vscode-extension o.a 1\n"},
-    {"Perl", "x/META.json", "{\"name\":\"A-B\",\"version\":\"0.1\",\"license\":[\"perl_5\"]}", "cpan A-B 0.1 license=perl_5\n"},
+    {"Perl", "x/META.json", "{\"name\":\"A-B\",\"version\":\"0.1\",\"license\":[\"perl_5\"]}",
+     "cpan A-B 0.1 license=perl_5\n"},
     {"another program's", "x/META.json", "[1]", ""},
     {"cut off", "renv.lock", "{", "! FORMAT"},
 };
 
 static const struct catalogue_case yaml[] = {
-    {"Dart", "pubspec.lock", "packages:\n  a:\n    source: hosted\n    version: \"1.0.0\"\n  b: 7\n", "pub a 1.0.0 declared\n"},
+    {"Dart", "pubspec.lock", "packages:\n  a:\n    source: hosted\n    version: \"1.0.0\"\n  b: 7\n",
+     "pub a 1.0.0 declared\n"},
     {"CocoaPods", "Podfile.lock", "PODS:\n  - A (1.0):\n    - A/B (= 1.0)\n  - \"A/B (1.0)\"\n",
      "cocoapods A 1.0 declared\ncocoapods A/B 1.0 declared\n"},
-    {"a pod without a version", "Podfile.lock", "PODS:\n  - A\n  - B (2)\n", "cocoapods B 2 declared\n! FORMAT a pod is not"},
+    {"a pod without a version", "Podfile.lock", "PODS:\n  - A\n  - B (2)\n",
+     "cocoapods B 2 declared\n! FORMAT a pod is not"},
     {"Conda", "environment.yml", "dependencies:\n  - c::a=1.0=b\n  - d>=2\n  - e\n  - pip:\n    - f==3\n",
      "conda a 1.0 declared\npypi f 3 declared\n"},
     {"Stack", "stack.yaml.lock", "packages:\n- completed:\n    hackage: A-b-1.0@sha256:aa,1\n  original: {}\n",
@@ -225,20 +236,21 @@ static const struct catalogue_case spdx[] = {
 static const struct catalogue_case lines[] = {
     {"Cabal", "cabal.project.freeze", "constraints: any.A ==1.0,\n             any.b installed,\n             c +f\n",
      "hackage A 1.0 declared\n"},
-    {"go.sum", "go.sum", "e.x/a v1.0.0 h1:a=\ne.x/a v1.0.0/go.mod h1:b=\n\n", "golang e.x/a v1.0.0 declared\n"},
-    {"vendored modules", "x/vendor/modules.txt", "# e.x/a v1.0\n## explicit\n# e.x/b v1 => e.x/c v2\n# e.x/d v1 => ./d\n",
-     "golang e.x/a v1.0 declared\ngolang e.x/c v2 declared\n"},
-    {"asdf", ".tool-versions", "nodejs 24.04 21 system # 9\n", "generic nodejs 24.04 declared\ngeneric nodejs 21 declared\n"},
+    {"vendored modules", "x/vendor/modules.txt",
+     "# e.x/a v1.0\n## explicit\ne.x/a\n# e.x/b v1 => e.x/c v2\ne.x/b/p\n# e.x/d v1 => ./d\ne.x/d\n# e.x/e v1\n",
+     "golang e.x/a v1.0 declared\ngolang e.x/c v2 declared\ngolang e.x/d v1 declared\n"},
+    {"asdf", ".tool-versions", "nodejs 24.04 21 system # 9\n",
+     "generic nodejs 24.04 declared\ngeneric nodejs 21 declared\n"},
     {"Node's version", ".nvmrc", "# c\nv20.1.0\n", "generic nodejs 20.1.0 declared\n"},
     {"Node's version by name", ".node-version", "lts/iron\n", ""},
-    {"images", "Dockerfile",
-     "FROM --platform=x h:5000/o/a:1.0 AS s\nFROM s\nFROM b@sha256:aa\nfrom c:${V}\nRUN x\n",
+    {"images", "Dockerfile", "FROM --platform=x h:5000/o/a:1.0 AS s\nFROM s\nFROM b@sha256:aa\nfrom c:${V}\nRUN x\n",
      "docker h:5000/o/a 1.0 declared\ndocker b sha256:aa declared\n"},
     {"LuaRocks", "r/a-1.0-1.rockspec", "package = 'A'\nversion = \"1.0-1\"\n", "luarocks A 1.0-1\n"},
     {"opam", "a.opam", "version: \"1.5\"\nopam-version: \"2.0\"\n", "opam a 1.5\n"},
     {"an opam switch", "h/.opam-switch/packages/a.1.5/opam", "opam-version: \"2.0\"\n", "opam a 1.5\n"},
     {"pacman", "var/lib/pacman/local/a-1-1/desc",
-     "%NAME%\na\n\n%VERSION%\n1:1-1\n\n%BASE%\nb\n\n%ARCH%\nx86_64\n\n%LICENSE%\nMIT\nGPL\n", "alpm a 1:1-1 arch=x86_64 from=b() license=MIT|GPL\n"},
+     "%NAME%\na\n\n%VERSION%\n1:1-1\n\n%BASE%\nb\n\n%ARCH%\nx86_64\n\n%LICENSE%\nMIT\nGPL\n",
+     "alpm a 1:1-1 arch=x86_64 from=b() license=MIT|GPL\n"},
     {"pacman, cut off", "var/lib/pacman/local/a-1-1/desc", "%NAME%\na\n\n%VERS", "! FORMAT no version"},
     {"Portage", "var/db/pkg/sys-libs/a-b-1.2-r1/PF", "a-b-1.2-r1\n", "ebuild sys-libs/a-b 1.2-r1\n"},
     {"Portage, no version", "var/db/pkg/c/a/PF", "a\n", "! FORMAT PF"},
@@ -247,8 +259,8 @@ static const struct catalogue_case lines[] = {
     {"WordPress", "w/wp-content/plugins/a/a.php", "<?php\n/*\n * Plugin Name: A: b\n * Version: 5.3\n */\n",
      "wordpress-plugin A: b 5.3\n"},
     {"PHP that is no plugin", "w/wp-content/plugins/a/b.php", "<?php\n", ""},
-    {"PEAR", "p/php/.registry/.channel.x/a.reg", "a:2:{s:4:\"name\";s:1:\"a\";s:7:\"version\";a:1:{s:7:\"release\";s:3:\"1.0\";}}",
-     "generic a 1.0\n"},
+    {"PEAR", "p/php/.registry/.channel.x/a.reg",
+     "a:2:{s:4:\"name\";s:1:\"a\";s:7:\"version\";a:1:{s:7:\"release\";s:3:\"1.0\";}}", "generic a 1.0\n"},
 };
 
 #define CASES(id, table)                                                                                               \
@@ -274,11 +286,11 @@ CASES(LINES, lines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_toml), cmocka_unit_test(test_pnpm),         cmocka_unit_test(test_bun),
-        cmocka_unit_test(test_conan), cmocka_unit_test(test_requirements), cmocka_unit_test(test_pom),
-        cmocka_unit_test(test_gradle), cmocka_unit_test(test_nuget),      cmocka_unit_test(test_gemspec),
-        cmocka_unit_test(test_json), cmocka_unit_test(test_yaml),         cmocka_unit_test(test_beam),
-        cmocka_unit_test(test_spdx), cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_toml),   cmocka_unit_test(test_pnpm),         cmocka_unit_test(test_bun),
+        cmocka_unit_test(test_conan),  cmocka_unit_test(test_requirements), cmocka_unit_test(test_pom),
+        cmocka_unit_test(test_gradle), cmocka_unit_test(test_nuget),        cmocka_unit_test(test_gemspec),
+        cmocka_unit_test(test_json),   cmocka_unit_test(test_yaml),         cmocka_unit_test(test_beam),
+        cmocka_unit_test(test_spdx),   cmocka_unit_test(test_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
