@@ -29,6 +29,8 @@ static const struct catalogue_case toml[] = {
      "julia A 1.3 declared\njulia Dates 1.9.0 declared\n"},
     {"Julia 1", "Manifest-v1.toml", "[[A]]\nversion = \"1.3\"\n[[B]]\nuuid = \"u\"\n",
      "julia A 1.3 declared\njulia B unknown declared\n"},
+    {"a Julia project", "Project.toml", "name = \"A\"\nversion = \"1.4\"\n[compat]\nB = \"1\"\n",
+     "julia A 1.4 declared\n"},
     {"Gleam", "gleam.toml", "name = \"m\"\n[dependencies]\na = \">= 1\"\nb = { git = \"u\" }\nc = { path = \"x\" }\n",
      "hex a >= 1 declared\nhex b  declared\n"},
     {"Gradle's catalogue", "gradle/libs.versions.toml",
@@ -109,11 +111,11 @@ static const struct catalogue_case pom[] = {
      "<dependency><groupId>g</groupId><artifactId>d</artifactId><version>${none}</version></dependency>"
      "<dependency><groupId>g</groupId><artifactId>t</artifactId><version>9</version><scope>test</scope></dependency>"
      "</dependencies></project>",
-     "maven g:me 1 declared\nmaven g:a 2.0 declared\nmaven g:b 3 declared\nmaven g:c 4 declared\nmaven g:d  declared\n"},
+     "maven g:me 1 declared\nmaven g:a 2.0 declared\nmaven g:b 3 declared\nmaven g:c 4 declared\n"},
     {"a property that names itself", "pom.xml",
      "<project><properties><v>x${v}</v></properties><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId>"
      "<version>${v}</version></dependency></dependencies></project>",
-     "maven g:a  declared\n"},
+     ""},
     {"entities", "pom.xml", "<!DOCTYPE p [<!ENTITY a \"b\">]><project/>", "! UNSUPPORTED entities"},
     {"cut off", "pom.xml", "<project><dependencies>", "! FORMAT xml line 1"},
 };
