@@ -146,7 +146,7 @@ static int layer_emit(struct emit_run *run, size_t index, struct err *err) {
     totals->layer_references += layer->image_count;
     totals->bytes_read += layer->is_known ? 0 : result->compressed_bytes;
     totals->bytes_saved += result->compressed_bytes * (layer->image_count - !layer->is_known);
-    totals->bytes_unpacked += result->unpacked_bytes;
+    totals->bytes_unpacked += layer->is_known ? 0 : result->unpacked_bytes;
     totals->files += result->file_count;
     totals->bodies += result->body_count;
     if (row_put(run->sink, row, err) < 0)
