@@ -6,8 +6,8 @@
 #include "engine/image/layer_pack.h"
 #include "io/file/file.h"
 
-/* "trawl sweep 1\n", XXH3-64 of what follows, then the fields in the struct's order. */
-static const char magic[] = "trawl sweep 1\n";
+/* "trawl sweep 2\n", XXH3-64 of what follows, then the fields in the struct's order. */
+static const char magic[] = "trawl sweep 2\n";
 #define MAGIC_BYTES (sizeof magic - 1)
 
 static int path_make(const char *folder, char ret_path[PATH_MAX], struct err *err) {

@@ -89,6 +89,45 @@ struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest
     return facts;
 }
 
+static void facts_skip(struct image_facts *facts, struct span media_type, struct span reason) {
+    facts->media_type = media_type;
+    facts->status = SCAN_SKIPPED;
+    facts->is_skipped = true;
+    facts->reason = reason;
+}
+
+struct image_facts *plan_facts_told(struct plan *plan, const struct digest *digest, struct span media_type,
+                                    struct span reason) {
+    char text[DIGEST_TEXT_SIZE];
+    struct span type = plan_intern(plan, media_type), why = plan_intern(plan, reason);
+    /* Longer than any digest's bytes: the map has both. */
+    const char *key =
+        arena_format(&plan->arena, "%s %.*s %.*s", digest_text(digest, text), SPAN_FORMAT(why), SPAN_FORMAT(type));
+    void **place = type.data == NULL || why.data == NULL || key == NULL
+                       ? NULL
+                       : map_put(&plan->facts_by_digest, span_text(key), NULL);
+    if (place == NULL || *place != NULL)
+        return place == NULL ? NULL : *place;
+    struct image_facts *facts = plan_facts_new(plan);
+    if (facts == NULL)
+        return NULL;
+    facts->digest = *digest;
+    facts->is_told = true;
+    facts_skip(facts, type, why);
+    *place = facts;
+    return facts;
+}
+
+struct image_facts *plan_facts_skipped(struct plan *plan, const struct digest *digest, struct span media_type,
+                                       struct span reason) {
+    bool fresh = false;
+    struct span type = plan_intern(plan, media_type), why = plan_intern(plan, reason);
+    struct image_facts *facts = type.data == NULL || why.data == NULL ? NULL : plan_facts_of(plan, digest, &fresh);
+    if (fresh && facts != NULL)
+        facts_skip(facts, type, why);
+    return facts;
+}
+
 bool plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                     struct image_facts *facts) {
     struct planned_image image = {source, reference->text, reference->registry, reference->repository, reference->tag,

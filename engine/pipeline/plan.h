@@ -26,6 +26,7 @@ struct image_facts {
     struct digest config_digest; /* DIGEST_NONE: it has none, or never came */
     bool has_config;             /* its record is in the cache */
     bool is_skipped;             /* it is no image, or not one that was asked for: `reason` says which */
+    bool is_told;                /* skipped by what an index says of it, unread */
     bool is_listed;              /* some reference in the plan leads to it (plan_order) */
     bool is_settled;             /* `status` has heard of the layers (emit) */
     enum scan_status status;
@@ -86,6 +87,14 @@ struct image_facts *plan_facts_new(struct plan *plan);
 struct image_facts *plan_facts_find(const struct plan *plan, const struct digest *digest);
 /* Those of a digest, made where they are new; NULL when memory is short. */
 struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new);
+
+/* Those of a digest whose manifest was read and is no image: skipped where they are new. */
+struct image_facts *plan_facts_skipped(struct plan *plan, const struct digest *digest, struct span media_type,
+                                       struct span reason);
+/* Those of what an index says of a digest, where that is believed and the manifest never read. Apart from those of the
+ * digest itself: an index could hide another's image by what it calls it. Skipped, with that reason. */
+struct image_facts *plan_facts_told(struct plan *plan, const struct digest *digest, struct span media_type,
+                                    struct span reason);
 
 /* Adds a reference; texts must live as long as the plan. `source` may be NULL for a target that could not be opened.
  * False when memory is short. */

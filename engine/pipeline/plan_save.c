@@ -19,6 +19,7 @@ static void image_save(const struct planned_image *image, struct buf *buf) {
     digest_pack(is_settled(facts) || image->tag.size == 0 ? &facts->digest : &again, buf);
     buf_byte(buf, is_skipped);
     if (is_skipped) {
+        buf_byte(buf, facts->is_told);
         text_pack(facts->media_type, buf);
         text_pack(facts->reason, buf);
     }
@@ -54,6 +55,7 @@ int plan_restore(struct span bytes, bool *listed, size_t target_count, saved_ima
             break;
         image.is_skipped = read_u8(&reader) != 0;
         if (image.is_skipped) {
+            image.is_told = read_u8(&reader) != 0;
             image.media_type = text_unpack(&reader);
             image.reason = text_unpack(&reader);
         }

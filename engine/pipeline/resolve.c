@@ -148,23 +148,13 @@ static struct image_facts *facts_of(struct task *task, const struct digest *dige
     return facts;
 }
 
-static void task_skip(struct task *task, const struct digest *digest, struct span media_type, const char *reason) {
-    struct plan *plan = task->resolve->plan;
-    bool fresh = false;
-    struct image_facts *facts = plan_facts_of(plan, digest, &fresh);
-    struct span type = plan_intern(plan, media_type), text = plan_intern(plan, span_text(reason));
+/* `facts` of what is not scanned; NULL: memory was short. */
+static void task_skip(struct task *task, struct image_facts *facts) {
     struct err err = {0};
-    if (facts == NULL || type.data == NULL || text.data == NULL) {
+    if (facts == NULL)
         task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
-        return;
-    }
-    if (fresh) {
-        facts->media_type = type;
-        facts->status = SCAN_SKIPPED;
-        facts->is_skipped = true;
-        facts->reason = text;
-    }
-    image_add(task, facts);
+    else
+        image_add(task, facts);
 }
 
 /* A folder in place of the layer, where a local store has unpacked it, or the layer's blob. */
@@ -423,7 +413,8 @@ static void index_expand(struct task *task, const struct manifest *index, const 
         if (!kept)
             task_fail(child, STAGE_MANIFEST, (memory_short(&err), &err));
         else if (entry->is_attestation)
-            task_skip(child, &entry->digest, entry->media_type, "attestation");
+            task_skip(child,
+                      plan_facts_told(plan, &entry->digest, child->descriptor.media_type, span_text("attestation")));
         else
             task_add(resolve, child);
         if (!kept || entry->is_attestation)
@@ -450,7 +441,8 @@ static bool manifest_read(struct task *task, struct span bytes, const struct dig
         return false;
     case MANIFEST_ARTIFACT:
         reason = manifest_artifact_text(&task->arena, &task->manifest);
-        task_skip(task, digest, task->manifest.media_type, reason == NULL ? "artifact, not an image" : reason);
+        task_skip(task, plan_facts_skipped(resolve->plan, digest, task->manifest.media_type,
+                                           span_text(reason == NULL ? "artifact, not an image" : reason)));
         return false;
     case MANIFEST_SCHEMA1:
         schema1_read(task, bytes, digest);
@@ -725,9 +717,8 @@ static int on_saved(void *context, const struct saved_image *image, struct err *
         task_add(resolve, task);
         return 0;
     }
-    char reason[256];
-    (void)snprintf(reason, sizeof reason, "%.*s", SPAN_FORMAT(image->reason));
-    task_skip(task, &image->digest, image->media_type, reason);
+    task_skip(task, image->is_told ? plan_facts_told(plan, &image->digest, image->media_type, image->reason)
+                                   : plan_facts_skipped(plan, &image->digest, image->media_type, image->reason));
     task_free(task);
     return 0;
 }
