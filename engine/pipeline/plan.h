@@ -47,7 +47,8 @@ struct planned_image {
 
 struct planned_layer {
     struct descriptor descriptor;
-    struct digest diff_id; /* DIGEST_NONE: not known */
+    struct digest diff_id; /* DIGEST_NONE: not known, or told differently */
+    bool diff_ids_differ;
     struct source *source; /* one of those that hold it */
     struct source_reference reference;
     const struct tree_root *tree; /* a folder in place of a blob, or NULL */
@@ -109,8 +110,8 @@ void plan_facts_error(struct plan *plan, struct image_facts *facts, enum stage s
 /* A target that could not be listed. Where it names one image, that is in the plan as a failed one. */
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err);
 
-/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. SIZE_MAX: out of memory.
- */
+/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. Of a source that keeps
+ * layers as folders (and has none for this one) it is a layer of that source alone. SIZE_MAX: out of memory. */
 size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                       const struct descriptor *descriptor, const struct digest *diff_id);
 /* The layer that stands for a folder on disk. `diff_id` is what a local store's layer is called: such a layer is one of
