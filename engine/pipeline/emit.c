@@ -439,7 +439,7 @@ static int image_errors_emit(struct emit_run *run, const struct image_view *view
 
 /* The configuration comes back out of the cache: a fleet's do not fit into memory. */
 static int config_load(struct emit_run *run, struct image_view *view, struct err *err) {
-    struct profile_key key = profile_key(&view->facts->digest, NULL);
+    struct profile_key key = profile_record_key(&view->facts->digest);
     struct image_record record;
     struct span value;
     if (!view->facts->has_config)
@@ -538,15 +538,16 @@ static int image_compose(struct emit_run *run, struct image_view *view, struct p
     }
     /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
     bool is_tree = view->image->source != NULL && view->image->source->ops->manifest == NULL;
+    bool keeps = view->image->source != NULL && rows_may_be_kept(view);
     if (is_tree)
         view->digest = run->layers[0]->digest;
     if (config_load(run, view, err) < 0 ||
         compose(run->layers, facts->layer_count, run->options->with_declared, &view->composition, err) < 0)
         return -1;
     if (view->composition.packages.count > 0 &&
-        package_sets_emit(run->sets, &view->composition, run->layers, set, err) < 0)
+        package_sets_emit(run->sets, &view->composition, run->layers, keeps, set, err) < 0)
         return -1;
-    if (view->image->source != NULL && rows_may_be_kept(view))
+    if (keeps)
         image_rows_begin(&run->rows, set->id);
     if (image_secrets_emit(run, view, err) < 0 ||
         (facts->status != SCAN_SKIPPED && !is_tree && image_layers_emit(run, view, err) < 0) ||
