@@ -133,25 +133,29 @@ static int tables_open(struct cache *cache, MDB_txn *transaction, unsigned flags
     return code;
 }
 
-static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+static int environment_try(MDB_env **ret_env, const char *path, unsigned flags, size_t map_bytes) {
     MDB_env *env = NULL;
     int code = mdb_env_create(&env);
     if (code == 0)
         code = mdb_env_set_maxdbs(env, CACHE_TABLE_COUNT + 1);
     if (code == 0)
         code = mdb_env_set_maxreaders(env, READERS_MAX);
-    size_t bytes = MAP_BYTES;
-    do {
-        if (code == 0 || code == ENOMEM)
-            code = mdb_env_set_mapsize(env, bytes);
-        if (code == 0)
-            code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
-        bytes /= 2;
-    } while (code == ENOMEM && bytes >= MAP_BYTES_LEAST);
+    if (code == 0)
+        code = mdb_env_set_mapsize(env, map_bytes);
+    if (code == 0)
+        code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
     if (code == 0)
         *ret_env = env;
     else if (env != NULL)
-        mdb_env_close(env);
+        mdb_env_close(env); /* after a failure nothing else may be done with it */
+    return code;
+}
+
+static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+    size_t bytes = MAP_BYTES;
+    int code = environment_try(ret_env, path, flags, bytes);
+    while (code == ENOMEM && (bytes /= 2) >= MAP_BYTES_LEAST)
+        code = environment_try(ret_env, path, flags, bytes);
     return code;
 }
 
