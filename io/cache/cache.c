@@ -154,7 +154,8 @@ static int environment_try(MDB_env **ret_env, const char *path, unsigned flags, 
 static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
     size_t bytes = MAP_BYTES;
     int code = environment_try(ret_env, path, flags, bytes);
-    while (code == ENOMEM && (bytes /= 2) >= MAP_BYTES_LEAST)
+    /* EINVAL where no address is high enough, as under ThreadSanitizer. */
+    while ((code == ENOMEM || code == EINVAL) && (bytes /= 2) >= MAP_BYTES_LEAST)
         code = environment_try(ret_env, path, flags, bytes);
     return code;
 }
