@@ -151,7 +151,9 @@ static void layer_fail(struct sweep *sweep, struct planned_layer *layer, enum st
     layer->result->media_type = layer->descriptor.media_type;
     layer_result_error(layer->result, stage, (struct span){NULL, 0}, NULL, err, status);
     layer_result_seal(layer->result);
-    layer->summary = (struct layer_summary){.status = status, .reason = layer->result->errors.data[0].message};
+    layer->summary = (struct layer_summary){
+        .status = status,
+        .reason = layer->result->errors.count > 0 ? layer->result->errors.data[0].message : span_text("out of memory")};
 }
 
 /* Layers that are not fetched at all: true when this is one. */
@@ -231,7 +233,7 @@ static void fetch_step(struct sweep *sweep) {
     while (sweep->fatal.code == ERR_NONE && sweep->layer_next < sweep->plan.layers.count &&
            (job = job_free(sweep)) != NULL) {
         struct planned_layer *layer = sweep->plan.layers.data[sweep->layer_next++];
-        if (layer->is_stored || layer_refuse(sweep, layer))
+        if (layer->is_stored || layer->result != NULL)
             layer_count(sweep, layer);
         else
             layer_start(sweep, job, layer);
@@ -412,16 +414,18 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
         return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
     if (plan_keep(sweep, err) < 0)
         return -1;
-    if (layer_store_new(&sweep->plan, options->cache, options->profile, sweep->budget.result_bytes, &sweep->layers,
-                        err) < 0)
+    if (layer_store_new(&sweep->plan, options->cache, options->profile, options->verify_diff_id,
+                        sweep->budget.result_bytes, &sweep->layers, err) < 0)
         return -1;
     for (size_t i = 0; i < sweep->plan.layers.count; i++) {
         struct planned_layer *layer = sweep->plan.layers.data[i];
         sweep->bytes_total += layer->descriptor.size;
-        sweep->layers_known += layer_store_recall(sweep->layers, layer);
+        /* Refused whether or not the cache has it: rows do not depend on that. */
+        if (!layer_refuse(sweep, layer))
+            sweep->layers_known += layer_store_recall(sweep->layers, layer);
     }
     sweep->plan_ms = (clock_ns() - sweep->phase_ns) / 1000000;
-    return 0;
+    return stopped(sweep, err);
 }
 
 static int scan_run(struct sweep *sweep, struct err *err) {

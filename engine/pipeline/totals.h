@@ -20,7 +20,7 @@ struct worst_image {
 };
 
 struct total_secret {
-    struct span rule, redacted, location, reference, state;
+    struct span rule, redacted, fingerprint, location, reference, state;
     enum severity severity;
     double confidence;
 };

@@ -36,10 +36,9 @@
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
-#define PROBE_MS ((uint64_t)2000)    /* of a huge cache only as much is looked at before it is opened */
-#define LOOK_BYTES (64 * LIMIT_KIB)  /* of neighbours that come into memory with a page of the map */
-#define LOOKS_MAX ((size_t)256)      /* of one reader, before its pages are given back to the page cache: 16 MiB */
-#define WRITES_BYTES (4 * LIMIT_MIB) /* likewise of the writer, which reads where it writes */
+#define PROBE_MS ((uint64_t)2000)   /* of a huge cache only as much is looked at before it is opened */
+#define LOOK_BYTES (64 * LIMIT_KIB) /* of neighbours that come into memory with a page of the map */
+#define LOOKS_MAX ((size_t)256)     /* of one reader, before its pages are given back to the page cache: 16 MiB */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
@@ -56,6 +55,7 @@ struct cache {
     MDB_env *env;
     void *map; /* where LMDB has the file; NULL: not found, then its pages stay */
     size_t map_bytes;
+    size_t writes; /* records; the writer's own */
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
     struct hash_key secret;
@@ -137,25 +137,30 @@ static int tables_open(struct cache *cache, MDB_txn *transaction, unsigned flags
     return code;
 }
 
-static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+static int environment_try(MDB_env **ret_env, const char *path, unsigned flags, size_t map_bytes) {
     MDB_env *env = NULL;
     int code = mdb_env_create(&env);
     if (code == 0)
         code = mdb_env_set_maxdbs(env, CACHE_TABLE_COUNT + 1);
     if (code == 0)
         code = mdb_env_set_maxreaders(env, READERS_MAX);
-    size_t bytes = MAP_BYTES;
-    do {
-        if (code == 0 || code == ENOMEM)
-            code = mdb_env_set_mapsize(env, bytes);
-        if (code == 0)
-            code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
-        bytes /= 2;
-    } while (code == ENOMEM && bytes >= MAP_BYTES_LEAST);
+    if (code == 0)
+        code = mdb_env_set_mapsize(env, map_bytes);
+    if (code == 0)
+        code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
     if (code == 0)
         *ret_env = env;
     else if (env != NULL)
-        mdb_env_close(env);
+        mdb_env_close(env); /* after a failure nothing else may be done with it */
+    return code;
+}
+
+static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+    size_t bytes = MAP_BYTES;
+    int code = environment_try(ret_env, path, flags, bytes);
+    /* EINVAL where no address is high enough, as under ThreadSanitizer. */
+    while ((code == ENOMEM || code == EINVAL) && (bytes /= 2) >= MAP_BYTES_LEAST)
+        code = environment_try(ret_env, path, flags, bytes);
     return code;
 }
 
@@ -512,6 +517,8 @@ static int batch_write(struct cache *cache, struct span batch, uint64_t *ret_cou
         if (code == 0)
             code = mdb_put(transaction, cache->tables[table], &key, &value, 0);
         ++*ret_count;
+        if (++cache->writes % LOOKS_MAX == 0)
+            pages_give_back(cache); /* it reads where it writes; what it changes it has in memory of its own */
     }
     if (code == 0)
         return mdb_txn_commit(transaction);
@@ -537,7 +544,6 @@ static void work_wait(struct cache *cache) {
 static void *writer_thread(void *context) {
     struct cache *cache = context;
     struct buf batch;
-    size_t looked = 0;
     buf_init(&batch, 0);
     (void)pthread_mutex_lock(&cache->lock);
     while (!cache->closing || cache->pending.size > 0) {
@@ -551,11 +557,6 @@ static void *writer_thread(void *context) {
         if (batch.size > 0 && cache->failure.code == ERR_NONE) {
             (void)pthread_mutex_unlock(&cache->lock);
             code = batch_write(cache, buf_span(&batch), &count);
-            looked += batch.size;
-            if (looked > WRITES_BYTES) {
-                pages_give_back(cache);
-                looked = 0;
-            }
             (void)pthread_mutex_lock(&cache->lock);
         }
         buf_reset(&batch);
