@@ -77,6 +77,7 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, stru
     budget.streams = size_max(size_max(size_min(connections, chunks - read), usual), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
+    budget.cache_bytes = quarter;      /* the chunks', which are only in use while little is looked up */
     budget.result_bytes = quarter / 2; /* while rows are written: seen bodies and bodies at hand are gone by then */
     size_t body = quarter / 2 / budget.jobs;
     budget.catalogue_bytes_max = size_min(size_max(body, 2 * LIMIT_MIB), LIMIT_CATALOGUE_BYTES);
@@ -328,6 +329,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
     if (options->secrets && options->dedup &&
         seen_new(sweep->budget.seen_bytes, options->cache, options->profile, &sweep->seen, err) < 0)
         return -1;
+    cache_resident_limit(options->cache, sweep->budget.cache_bytes);
     sweep->jobs = mem_array(sweep->budget.streams, sizeof *sweep->jobs);
     if (sweep->jobs == NULL)
         return err_set(err, ERR_NOMEM, 0, "sweep: out of memory");

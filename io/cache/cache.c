@@ -4,6 +4,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -36,9 +37,9 @@
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
-#define PROBE_MS ((uint64_t)2000)   /* of a huge cache only as much is looked at before it is opened */
-#define LOOK_BYTES (64 * LIMIT_KIB) /* of neighbours that come into memory with a page of the map */
-#define LOOKS_MAX ((size_t)256)     /* of one reader, before its pages are given back to the page cache: 16 MiB */
+#define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
+#define LOOK_BYTES (64 * LIMIT_KIB)     /* of neighbours that come into memory with a page of the map */
+#define RESIDENT_BYTES (16 * LIMIT_MIB) /* of the map, before pages are given back to the page cache */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
@@ -55,7 +56,8 @@ struct cache {
     MDB_env *env;
     void *map; /* where LMDB has the file; NULL: not found, then its pages stay */
     size_t map_bytes;
-    size_t writes; /* records; the writer's own */
+    _Atomic size_t looks; /* at pages of the map, since they were last given back; relaxed: it only counts */
+    size_t looks_max;
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
     struct hash_key secret;
@@ -76,7 +78,6 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
-    size_t looks; /* since pages were last given back */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -353,6 +354,7 @@ int cache_open(const char *folder, const struct cache_options *options, struct c
     if (cache == NULL)
         return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
     cache->users = -1;
+    cache_resident_limit(cache, RESIDENT_BYTES);
     (void)pthread_mutex_init(&cache->lock, NULL);
     (void)pthread_cond_init(&cache->work, NULL);
     (void)pthread_cond_init(&cache->done, NULL);
@@ -438,23 +440,24 @@ void cache_reader_free(struct cache_reader *reader) {
     mem_free(reader);
 }
 
-/* Pages of the map that were looked at count as the process' memory until they are given back. Others may read there
+/* Counts looks at pages of the map, which are this process' memory until they are given back. Others may read there
  * meanwhile: they just fetch again. A failure costs memory alone. */
-static void pages_give_back(const struct cache *cache) {
+static void pages_look(struct cache *cache, size_t looks) {
     struct stat file;
+    if (atomic_fetch_add_explicit(&cache->looks, looks, memory_order_relaxed) + looks < cache->looks_max)
+        return;
+    atomic_store_explicit(&cache->looks, 0, memory_order_relaxed);
     if (cache->map != NULL && stat(cache->path, &file) == 0 && (uint64_t)file.st_size <= cache->map_bytes)
         (void)madvise(cache->map, (size_t)file.st_size, MADV_DONTNEED);
 }
+
+void cache_resident_limit(struct cache *cache, size_t bytes) { cache->looks_max = size_max(bytes / LOOK_BYTES, 16); }
 
 void cache_reader_reset(struct cache_reader *reader) {
     if (!reader->active)
         return;
     mdb_txn_reset(reader->transaction);
     reader->active = false;
-    if (reader->looks > LOOKS_MAX) {
-        pages_give_back(reader->cache);
-        reader->looks = 0;
-    }
 }
 
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value) {
@@ -462,10 +465,10 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     if (!reader->active && mdb_txn_renew(reader->transaction) != 0)
         return false;
     reader->active = true;
-    reader->looks++;
+    pages_look(reader->cache, 1);
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
-    reader->looks += value.mv_size / LOOK_BYTES;
+    pages_look(reader->cache, value.mv_size / LOOK_BYTES);
     return value_check(table, key, span_of(value), ret_value);
 }
 
@@ -517,8 +520,7 @@ static int batch_write(struct cache *cache, struct span batch, uint64_t *ret_cou
         if (code == 0)
             code = mdb_put(transaction, cache->tables[table], &key, &value, 0);
         ++*ret_count;
-        if (++cache->writes % LOOKS_MAX == 0)
-            pages_give_back(cache); /* it reads where it writes; what it changes it has in memory of its own */
+        pages_look(cache, 1); /* it reads where it writes; what it changes it has in memory of its own */
     }
     if (code == 0)
         return mdb_txn_commit(transaction);
