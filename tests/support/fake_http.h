@@ -8,6 +8,7 @@
  *   /nolength/SIZE/STEP     the first time closes after STEP bytes, then sends all but the last byte without a length
  *   /chunkcut               four bytes of chunked encoding without its end mark; 416 to a Range after them
  *   /link/SIZE              a Link header of SIZE bytes and no body
+ *   /heads/COUNT            COUNT headers of 1024 bytes and no body
  *   /status/CODE            that status, with a body
  *   /endless/CODE           that status, with a body that has no end
  *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes
@@ -15,7 +16,8 @@
  *   /drop                   closes at once
  *   /stall                  ten bytes of a hundred, then silence
  *   /drip/SIZE              a byte every 5 ms
- *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself
+ *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself; /file to a
+ *                           file of this machine; /odd to a host that no terminal should see
  *   /chunked                chunked encoding
  *   /auth/HOW/USES/PATH     PATH for who has a token, which is good for USES requests; else 401. HOW goes to the realm;
  *                           "basic" asks for FAKE_HTTP_BASIC instead. Also inside of /v2/
