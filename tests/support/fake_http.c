@@ -214,7 +214,8 @@ static bool answer_registry(struct fake_http *server, int fd, const struct asked
     if (span_find(rest, span_text("/blobs/"), 0) != SIZE_MAX && lack != FAKE_HTTP_ALL) {
         if (lack == FAKE_HTTP_BLOB_ENDS && visit(server, asked->path) > 0)
             return false;
-        return send_body(fd, 1000000, asked->range, lack == FAKE_HTTP_BLOB_ENDS ? 300000 : UINT64_MAX, asked->range);
+        uint64_t size = lack == FAKE_HTTP_BLOB_SHORT ? 300000 : lack == FAKE_HTTP_BLOB_LONG ? 1500000 : 1000000;
+        return send_body(fd, size, asked->range, lack == FAKE_HTTP_BLOB_ENDS ? 300000 : UINT64_MAX, asked->range);
     }
     static const char *const digests[] = {
         "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "", "Docker-Content-Digest: md5:0\r\n",

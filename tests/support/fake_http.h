@@ -44,8 +44,15 @@
 struct fake_http;
 
 struct fake_http *fake_http_start(void);
-/* What a registry lacks: everything, or all blobs beyond a first part of 300,000 bytes, which it sends once. */
-enum fake_http_lack { FAKE_HTTP_NOTHING, FAKE_HTTP_ALL, FAKE_HTTP_BLOB_ENDS };
+/* What a registry lacks: everything; or all blobs beyond a first part of 300,000 bytes, which it sends once; or it has
+ * only so much of them and says that this is all; or has more of them than there is. */
+enum fake_http_lack {
+    FAKE_HTTP_NOTHING,
+    FAKE_HTTP_ALL,
+    FAKE_HTTP_BLOB_ENDS,
+    FAKE_HTTP_BLOB_SHORT,
+    FAKE_HTTP_BLOB_LONG
+};
 void fake_http_lacks(struct fake_http *server, enum fake_http_lack lack);
 void fake_http_stop(struct fake_http *server); /* waits for its threads */
 unsigned fake_http_port(const struct fake_http *server);

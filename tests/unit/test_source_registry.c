@@ -437,6 +437,15 @@ static void mirrors(void **state) {
     assert_int_equal(blob(f, &err), 1000000);
     assert_int_equal(err.code, ERR_NONE);
     assert_true(fake_http_saw(f->server, "Range: bytes=300000-"));
+    /* One that says its part is all, and one that goes on behind the end: the rest comes from elsewhere. */
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_SHORT);
+    unsigned asked = fake_http_requests(f->server);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
+    assert_int_equal(fake_http_requests(f->server), asked + 1);
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_LONG);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
     fake_http_stop(mirror);
     answer = head(f, "team/app:told");
     expect_told(&answer);
@@ -446,6 +455,11 @@ static void mirrors(void **state) {
     fake_http_lacks(f->server, FAKE_HTTP_ALL);
     assert_int_equal(blob(f, &err), 0);
     assert_int_equal(err.code, ERR_NOTFOUND);
+    fake_http_lacks(f->server, FAKE_HTTP_BLOB_SHORT);
+    err = (struct err){0};
+    assert_int_equal(blob(f, &err), 300000);
+    assert_int_equal(err.code, ERR_NET);
+    assert_non_null(strstr(err.text, "expected 1000000 bytes, found 300000"));
 }
 
 static int begin_as(void **state, const char *name) {
