@@ -369,17 +369,25 @@ static void on_stall_check(void *context);
 
 /* While there are requests this timer runs: what no other could be armed for is seen to by it. */
 static bool stall_watch(struct http *http) {
-    if (http->stall_timer == 0)
-        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
+    uint64_t delay_ms = http->options.stall_timeout_ms / 4 + 1;
+    if (http->stall_timer == 0) {
+        http->stall_due_ns = clock_ns() + delay_ms * 1000000;
+        http->stall_timer = loop_timer(http->loop, delay_ms, on_stall_check, http);
+    }
     return http->stall_timer != 0;
 }
 
 static void on_stall_check(void *context) {
     struct http *http = context;
     uint64_t now_ns = clock_ns();
+    /* Where the loop's thread was held up (an archive that is unpacked, a credential helper) nobody could take what
+     * came meanwhile: that is no peer's fault. */
+    uint64_t late_ns = now_ns > http->stall_due_ns ? now_ns - http->stall_due_ns : 0;
     http->stall_timer = 0;
     for (struct http_request *request = http->requests, *next; request != NULL; request = next) {
         next = request->next;
+        request->activity_ns = u64_min(request->activity_ns + late_ns, now_ns);
+        request->window_ns = u64_min(request->window_ns + late_ns, now_ns);
         if (request_is_still(request, now_ns)) {
             request->stalled = true;
             request_settle(request, CURLE_OPERATION_TIMEDOUT);

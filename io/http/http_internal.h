@@ -118,6 +118,7 @@ struct http {
     uint64_t curl_timer;     /* what curl asked for */
     uint64_t deferred_timer; /* resumes, cancels and starts outside of their callers */
     uint64_t stall_timer;
+    uint64_t stall_due_ns; /* when it should run */
     uint64_t later_due_ns;
     uint64_t later_timer; /* a host that was closed, or the limit of requests a second, allows more then */
     uint64_t rate_timer;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -261,6 +262,22 @@ static void slow(void **state) {
     }
     assert_non_null(strstr(story.err.text, "too slow"));
     assert_true(story.received > 20);
+    patient(f, usual);
+}
+
+/* A loop that was held up finds its transfers as they were. */
+static void held_up(void **state) {
+    struct fixture *f = *state;
+    struct http *usual = impatient(f, 200, 1);
+    struct story story = {0};
+    struct err err = {0};
+    start(f, &story, (struct http_spec){.url = url_of(f, "/drip/50")});
+    while (story.received == 0)
+        assert_int_equal(loop_turn(f->loop, 50, &err), 0);
+    (void)poll(NULL, 0, 500); /* what a callback must not do */
+    turn_until(f, &story.done, 1);
+    assert_int_equal(story.err.code, ERR_NONE);
+    assert_int_equal(story.received, 50);
     patient(f, usual);
 }
 
@@ -784,6 +801,7 @@ int main(void) {
                                        TEST(long_headers),
                                        TEST(many_headers),
                                        TEST(slow),
+                                       TEST(held_up),
                                        TEST(retries),
                                        TEST(refusals),
                                        TEST(ceilings),
