@@ -37,6 +37,8 @@
 #define LIMIT_TOKEN_REPLY_BYTES (64 * LIMIT_KIB) /* what a token service answers; a token of many scopes has 4 KiB */
 #define LIMIT_TOKEN_BYTES                                                                                              \
     (8 * LIMIT_KIB) /* one token: servers refuse a request whose headers are beyond 8 to 16 KiB anyway */
+#define LIMIT_TOKEN_SERVICES                                                                                           \
+    16u /* times that one registry may name another token service; real ones have one. Each is a host more */
 #define LIMIT_TOKENS ((size_t)1024)             /* kept at a time: one for each repository */
 #define LIMIT_TOKEN_SCOPE_BYTES (4 * LIMIT_KIB) /* one scope that a challenge names */
 #define LIMIT_CREDENTIAL_FILE_BYTES LIMIT_MIB   /* a configuration with some thousand logins */
