@@ -123,7 +123,8 @@ struct http_spec {
 };
 
 /* Hosts may have certificates of their own, as the container engines look for them: ca.crt, client.cert and client.key
- * in the folder HOST[:PORT] of ~/.config/containers/certs.d, /etc/containers/certs.d or /etc/docker/certs.d. USAGE (a
+ * in the folder HOST[:PORT] of ~/.config/containers/certs.d, /etc/containers/certs.d or /etc/docker/certs.d. They hold
+ * for where its redirects lead too: the authority beside the system's folder of them, as the engines have it. USAGE (a
  * file that is named cannot be read), UNSUPPORTED (libcurl that would resolve names in the loop's thread), NOMEM. */
 int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err);
 /* Cancels all requests: their `done` is called here, with CANCELED. Not from a callback. NULL is accepted. */
