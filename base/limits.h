@@ -114,6 +114,10 @@
 /* Text of one field of a package or a row: names and versions beyond this are not names. */
 #define LIMIT_FIELD_BYTES (4 * LIMIT_KIB)
 
+/* One value of the cache that a later sweep could do without: an image's rows, a package set. Beyond it the image is
+ * composed again each night, rather than to hold so much of it in memory. */
+#define LIMIT_KEPT_ROWS_BYTES (32 * LIMIT_MIB)
+
 /* Shards. A row's largest real value is an image's labels: some 100 KiB. A frame is a mebibyte of rows or one row. */
 #define LIMIT_ROW_BYTES (16 * LIMIT_MIB)
 #define LIMIT_SHARD_FRAME_BYTES (LIMIT_ROW_BYTES + LIMIT_MIB)

@@ -238,11 +238,13 @@ static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
         .secrets = sweep->secrets,
         .show_secrets = sweep->show_secrets,
         .verify_diff_id = sweep->verify_diff_id,
+        .with_declared = sweep->with_declared,
         .rules = span_text(rules),
         .fingerprint_key = span_text(scan->fingerprint_key == NULL ? "" : scan->fingerprint_key),
         .unpacked_bytes_max = sweep->codec_limits.unpacked_bytes_max,
         .ratio_max = sweep->codec_limits.ratio_max,
-        .catalogue_bytes_max = budget->catalogue_bytes_max});
+        .catalogue_bytes_max = budget->catalogue_bytes_max,
+        .body_bytes_max = budget->body_bytes_max});
 }
 
 /* A sweep that goes on must end with the rows that it would have had: what else decides them. */
@@ -363,7 +365,8 @@ static int settings_read(struct scan *scan, struct err *err) {
     struct sweep_budget budget;
     if (selection_read(scan, err) < 0)
         return -1;
-    if (sweep_budget_of(scan->memory_bytes, scan->jobs, &budget, err) < 0 || password_read(scan, err) < 0)
+    if (sweep_budget_of(scan->memory_bytes, scan->jobs, scan->connections, &budget, err) < 0 ||
+        password_read(scan, err) < 0)
         return -1;
     sweep->targets = scan->targets.data;
     sweep->target_count = scan->targets.count;
@@ -387,7 +390,7 @@ static int settings_read(struct scan *scan, struct err *err) {
         .ca_file = scan->ca_file,
         .cert_file = scan->cert_file,
         .key_file = scan->key_file,
-        .connections_per_host = (unsigned)(scan->connections > 1000 ? 1000 : scan->connections),
+        .connections_per_host = (unsigned)(scan->connections > 10000 ? 10000 : scan->connections),
         .rate = scan->rate,
         .requests_per_second = (unsigned)(scan->requests_per_second > 1000000 ? 1000000 : scan->requests_per_second),
         .insecure = scan->insecure,

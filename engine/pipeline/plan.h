@@ -21,13 +21,14 @@ struct image_error {
 /* What a manifest's digest stands for. */
 struct image_facts {
     struct digest digest;   /* of the manifest; DIGEST_NONE when it never came, and for folders */
-    struct span media_type; /* interned, as the platform's texts */
-    struct platform platform;
-    struct digest config_digest; /* DIGEST_NONE: it has none, or never came */
-    bool has_config;             /* its record is in the cache */
-    bool is_skipped;             /* it is no image, or not one that was asked for: `reason` says which */
-    bool is_listed;              /* some reference in the plan leads to it (plan_order) */
-    bool is_settled;             /* `status` has heard of the layers (emit) */
+    struct span media_type; /* interned, as the platform */
+    const struct platform *platform;
+    const struct digest *config_digest; /* of one that could not be read; NULL: it has none, or its record knows */
+    bool has_config;                    /* its record is in the cache */
+    bool is_skipped;                    /* it is no image, or not one that was asked for: `reason` says which */
+    bool is_told;                       /* skipped by what an index says of it, unread */
+    bool is_listed;                     /* some reference in the plan leads to it (plan_order) */
+    bool is_settled;                    /* `status` has heard of the layers (emit) */
     enum scan_status status;
     uint32_t layer_count;
     uint32_t *layers;   /* indexes into the plan's layers, lowest first */
@@ -46,7 +47,8 @@ struct planned_image {
 
 struct planned_layer {
     struct descriptor descriptor;
-    struct digest diff_id; /* DIGEST_NONE: not known */
+    struct digest diff_id; /* DIGEST_NONE: not known, or told differently */
+    bool diff_ids_differ;
     struct source *source; /* one of those that hold it */
     struct source_reference reference;
     const struct tree_root *tree; /* a folder in place of a blob, or NULL */
@@ -66,9 +68,10 @@ struct plan {
     VEC(struct planned_image) images;
     VEC(struct image_facts *) facts;
     VEC(struct planned_layer *) layers;
-    struct map facts_by_digest;     /* digest's bytes → image_facts */
-    struct map layers_by_digest;    /* digest's bytes → planned_layer */
-    struct map texts;               /* interned ones */
+    struct map facts_by_digest;  /* digest's bytes → image_facts */
+    struct map layers_by_digest; /* digest's bytes → planned_layer */
+    struct map texts;            /* interned ones */
+    struct map platforms;
     VEC(struct image_error) errors; /* of targets that could not be listed; `message` names the target */
     VEC(struct span) error_targets; /* one for each */
 };
@@ -76,9 +79,9 @@ struct plan {
 void plan_init(struct plan *plan);
 void plan_release(struct plan *plan);
 
-/* The one copy of a text that many images share; `data` is NULL when memory is short. */
+/* The one copy of a text, or of a platform, that many images share; NULL data, or NULL, when memory is short. */
 struct span plan_intern(struct plan *plan, struct span text);
-bool plan_intern_platform(struct plan *plan, const struct platform *platform, struct platform *ret_platform);
+const struct platform *plan_intern_platform(struct plan *plan, const struct platform *platform);
 
 /* Facts of their own: of what has no digest, or failed before it had one. NULL when memory is short. */
 struct image_facts *plan_facts_new(struct plan *plan);
@@ -86,6 +89,14 @@ struct image_facts *plan_facts_new(struct plan *plan);
 struct image_facts *plan_facts_find(const struct plan *plan, const struct digest *digest);
 /* Those of a digest, made where they are new; NULL when memory is short. */
 struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new);
+
+/* Those of a digest whose manifest was read and is no image: skipped where they are new. */
+struct image_facts *plan_facts_skipped(struct plan *plan, const struct digest *digest, struct span media_type,
+                                       struct span reason);
+/* Those of what an index says of a digest, where that is believed and the manifest never read. Apart from those of the
+ * digest itself: an index could hide another's image by what it calls it. Skipped, with that reason. */
+struct image_facts *plan_facts_told(struct plan *plan, const struct digest *digest, struct span media_type,
+                                    struct span reason);
 
 /* Adds a reference; texts must live as long as the plan. `source` may be NULL for a target that could not be opened.
  * False when memory is short. */
@@ -100,8 +111,8 @@ void plan_facts_error(struct plan *plan, struct image_facts *facts, enum stage s
 /* A target that could not be listed. Where it names one image, that is in the plan as a failed one. */
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err);
 
-/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. SIZE_MAX: out of memory.
- */
+/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. Of a source that keeps
+ * layers as folders (and has none for this one) it is a layer of that source alone. SIZE_MAX: out of memory. */
 size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                       const struct descriptor *descriptor, const struct digest *diff_id);
 /* The layer that stands for a folder on disk. `diff_id` is what a local store's layer is called: such a layer is one of

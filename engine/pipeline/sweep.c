@@ -13,7 +13,7 @@
 #define MEMORY_DEFAULT ((uint64_t)1 << 30)
 #define MEMORY_LEAST ((uint64_t)96 * 1024 * 1024)
 #define CHUNKS_PER_STREAM ((size_t)4)
-#define STREAMS_MAX ((size_t)64)
+#define STREAMS_USUAL ((size_t)64)
 #define JOBS_MAX ((size_t)256)
 
 /* A layer in flight. */
@@ -58,7 +58,8 @@ struct sweep {
     struct err fatal;
 };
 
-int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret_budget, struct err *err) {
+int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, struct sweep_budget *ret_budget,
+                    struct err *err) {
     if (memory_bytes == 0)
         memory_bytes = MEMORY_DEFAULT;
     if (memory_bytes < MEMORY_LEAST)
@@ -69,9 +70,14 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret
     /* A quarter for chunks, a quarter for the writer, an eighth each for seen bodies and for bodies at hand; the rest
      * is for compiled rules, the database's pages, results and the libraries. */
     size_t quarter = (size_t)(memory_bytes / 4);
-    budget.streams = size_max(size_min(quarter / (CHUNKS_PER_STREAM * CHUNK_BYTES), STREAMS_MAX), budget.jobs + 1);
+    /* A stream that nobody reads yet holds one chunk; each thread reads one of up to CHUNKS_PER_STREAM, and holds one
+     * more while it looks at it. A kill costs what is in flight, so there are no more than it takes. */
+    size_t chunks = quarter / CHUNK_BYTES, read = size_min(budget.jobs * (CHUNKS_PER_STREAM + 1), chunks - 1);
+    size_t usual = size_min(chunks / 4, STREAMS_USUAL);
+    budget.streams = size_max(size_max(size_min(connections, chunks - read), usual), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
+    budget.cache_bytes = quarter;      /* the chunks', which are only in use while little is looked up */
     budget.result_bytes = quarter / 2; /* while rows are written: seen bodies and bodies at hand are gone by then */
     size_t body = quarter / 2 / budget.jobs;
     budget.catalogue_bytes_max = size_min(size_max(body, 2 * LIMIT_MIB), LIMIT_CATALOGUE_BYTES);
@@ -146,7 +152,9 @@ static void layer_fail(struct sweep *sweep, struct planned_layer *layer, enum st
     layer->result->media_type = layer->descriptor.media_type;
     layer_result_error(layer->result, stage, (struct span){NULL, 0}, NULL, err, status);
     layer_result_seal(layer->result);
-    layer->summary = (struct layer_summary){.status = status, .reason = layer->result->errors.data[0].message};
+    layer->summary = (struct layer_summary){
+        .status = status,
+        .reason = layer->result->errors.count > 0 ? layer->result->errors.data[0].message : span_text("out of memory")};
 }
 
 /* Layers that are not fetched at all: true when this is one. */
@@ -226,7 +234,7 @@ static void fetch_step(struct sweep *sweep) {
     while (sweep->fatal.code == ERR_NONE && sweep->layer_next < sweep->plan.layers.count &&
            (job = job_free(sweep)) != NULL) {
         struct planned_layer *layer = sweep->plan.layers.data[sweep->layer_next++];
-        if (layer->is_stored || layer_refuse(sweep, layer))
+        if (layer->is_stored || layer->result != NULL)
             layer_count(sweep, layer);
         else
             layer_start(sweep, job, layer);
@@ -310,7 +318,8 @@ static bool reference_wanted(void *context, struct span repository, struct span 
 
 static int sweep_open(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
-    if (sweep_budget_of(options->memory_bytes, options->jobs, &sweep->budget, err) < 0 ||
+    if (sweep_budget_of(options->memory_bytes, options->jobs, options->http.connections_per_host, &sweep->budget, err) <
+            0 ||
         loop_open(options->loop_kind, &sweep->loop, err) < 0 ||
         http_open(sweep->loop, &options->http, &sweep->http, err) < 0 ||
         registry_auth_open(sweep->http, &options->credentials, &sweep->auth, err) < 0 ||
@@ -320,6 +329,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
     if (options->secrets && options->dedup &&
         seen_new(sweep->budget.seen_bytes, options->cache, options->profile, &sweep->seen, err) < 0)
         return -1;
+    cache_resident_limit(options->cache, sweep->budget.cache_bytes);
     sweep->jobs = mem_array(sweep->budget.streams, sizeof *sweep->jobs);
     if (sweep->jobs == NULL)
         return err_set(err, ERR_NOMEM, 0, "sweep: out of memory");
@@ -406,16 +416,18 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
         return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
     if (plan_keep(sweep, err) < 0)
         return -1;
-    if (layer_store_new(&sweep->plan, options->cache, options->profile, sweep->budget.result_bytes, &sweep->layers,
-                        err) < 0)
+    if (layer_store_new(&sweep->plan, options->cache, options->profile, options->verify_diff_id,
+                        sweep->budget.result_bytes, &sweep->layers, err) < 0)
         return -1;
     for (size_t i = 0; i < sweep->plan.layers.count; i++) {
         struct planned_layer *layer = sweep->plan.layers.data[i];
         sweep->bytes_total += layer->descriptor.size;
-        sweep->layers_known += layer_store_recall(sweep->layers, layer);
+        /* Refused whether or not the cache has it: rows do not depend on that. */
+        if (!layer_refuse(sweep, layer))
+            sweep->layers_known += layer_store_recall(sweep->layers, layer);
     }
     sweep->plan_ms = (clock_ns() - sweep->phase_ns) / 1000000;
-    return 0;
+    return stopped(sweep, err);
 }
 
 static int scan_run(struct sweep *sweep, struct err *err) {

@@ -70,12 +70,15 @@ struct sweep_budget {
     size_t chunks_per_stream;
     size_t body_bytes_max, catalogue_bytes_max;
     size_t seen_bytes;
+    size_t cache_bytes;  /* of the cache's file in memory */
     size_t result_bytes; /* layers' results in memory while rows are written */
     size_t writer_bytes;
 };
 
-/* How a ceiling is spent. USAGE when it is too low to work with: the text says what the least is. */
-int sweep_budget_of(uint64_t memory_bytes, size_t jobs, struct sweep_budget *ret_budget, struct err *err);
+/* How a ceiling is spent. `connections` is how many a host may have (0: as many as usual): there are as many layers in
+ * flight, if the ceiling allows it. USAGE when it is too low to work with: the text says what the least is. */
+int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, struct sweep_budget *ret_budget,
+                    struct err *err);
 
 /* USAGE, NOMEM, IO, CANCELED, UNSUPPORTED, or the sink's error; everything else is in the rows. */
 int sweep_run(const struct sweep_options *options, const struct row_sink *sink, struct totals *ret_totals,

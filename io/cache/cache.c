@@ -4,6 +4,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "base/reader.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "io/cache/cache_probe.h"
 #include "io/file/file.h"
@@ -36,7 +38,8 @@
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
 #define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
-#define RESIDENT_BYTES (64 * LIMIT_MIB) /* of the map, before its pages are given back to the page cache */
+#define LOOK_BYTES (64 * LIMIT_KIB)     /* of neighbours that come into memory with a page of the map */
+#define RESIDENT_BYTES (16 * LIMIT_MIB) /* of the map, before pages are given back to the page cache */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
@@ -51,6 +54,10 @@ struct cache {
     int users;  /* users.lock: holds a byte while somebody uses the cache, and after a user that died */
     bool died;  /* the last user did */
     MDB_env *env;
+    void *map; /* where LMDB has the file; NULL: not found, then its pages stay */
+    size_t map_bytes;
+    _Atomic size_t looks; /* at pages of the map, since they were last given back; relaxed: it only counts */
+    size_t looks_max;
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
     struct hash_key secret;
@@ -71,8 +78,6 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
-    size_t resident;           /* bytes looked at since pages were last given back */
-    uintptr_t lowest, highest; /* between these addresses */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -133,25 +138,30 @@ static int tables_open(struct cache *cache, MDB_txn *transaction, unsigned flags
     return code;
 }
 
-static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+static int environment_try(MDB_env **ret_env, const char *path, unsigned flags, size_t map_bytes) {
     MDB_env *env = NULL;
     int code = mdb_env_create(&env);
     if (code == 0)
         code = mdb_env_set_maxdbs(env, CACHE_TABLE_COUNT + 1);
     if (code == 0)
         code = mdb_env_set_maxreaders(env, READERS_MAX);
-    size_t bytes = MAP_BYTES;
-    do {
-        if (code == 0 || code == ENOMEM)
-            code = mdb_env_set_mapsize(env, bytes);
-        if (code == 0)
-            code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
-        bytes /= 2;
-    } while (code == ENOMEM && bytes >= MAP_BYTES_LEAST);
+    if (code == 0)
+        code = mdb_env_set_mapsize(env, map_bytes);
+    if (code == 0)
+        code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
     if (code == 0)
         *ret_env = env;
     else if (env != NULL)
-        mdb_env_close(env);
+        mdb_env_close(env); /* after a failure nothing else may be done with it */
+    return code;
+}
+
+static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+    size_t bytes = MAP_BYTES;
+    int code = environment_try(ret_env, path, flags, bytes);
+    /* EINVAL where no address is high enough, as under ThreadSanitizer. */
+    while ((code == ENOMEM || code == EINVAL) && (bytes /= 2) >= MAP_BYTES_LEAST)
+        code = environment_try(ret_env, path, flags, bytes);
     return code;
 }
 
@@ -285,6 +295,29 @@ static int users_lock(struct cache *cache, const char *folder, struct err *err) 
 
 static void *writer_thread(void *context);
 
+/* LMDB tells where its map is only when that is fixed; the kernel always does. */
+static void map_find(struct cache *cache) {
+    struct stat file;
+    AUTO_FILE FILE *maps = fopen("/proc/self/maps", "re");
+    char line[PATH_MAX + 128];
+    while (maps != NULL && stat(cache->path, &file) == 0 && fgets(line, sizeof line, maps) != NULL) {
+        /* "7f0000000000-7f0000001000 r--s 00000000 08:01 1234 PATH" */
+        struct span rest = span_text(line);
+        struct span range = text_cut(&rest, ' ');
+        (void)text_cut(&rest, ' ');
+        (void)text_cut(&rest, ' ');
+        (void)text_cut(&rest, ' ');
+        uint64_t first, end, inode;
+        struct span low = text_cut(&range, '-');
+        if (text_u64(text_cut(&rest, ' '), 10, UINT64_MAX, &inode) && inode == file.st_ino &&
+            text_u64(low, 16, UINT64_MAX, &first) && text_u64(range, 16, UINT64_MAX, &end) && end > first &&
+            end - first >= MAP_BYTES_LEAST) {
+            cache->map = (void *)(uintptr_t)first;
+            cache->map_bytes = (size_t)(end - first);
+        }
+    }
+}
+
 static int open_all(struct cache *cache, const char *folder, const struct cache_options *options, bool *ret_set_aside,
                     struct err *err) {
     if (access(cache->path, F_OK) != 0 && options->existing)
@@ -305,6 +338,7 @@ static int open_all(struct cache *cache, const char *folder, const struct cache_
         code = mdb_reader_check(cache->env, &dead);
     if (code == 0)
         code = contents_open(cache);
+    map_find(cache);
     if (code == 0)
         code = pthread_create(&cache->writer, NULL, writer_thread, cache);
     if (code != 0)
@@ -320,6 +354,7 @@ int cache_open(const char *folder, const struct cache_options *options, struct c
     if (cache == NULL)
         return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
     cache->users = -1;
+    cache_resident_limit(cache, RESIDENT_BYTES);
     (void)pthread_mutex_init(&cache->lock, NULL);
     (void)pthread_cond_init(&cache->work, NULL);
     (void)pthread_cond_init(&cache->done, NULL);
@@ -405,22 +440,24 @@ void cache_reader_free(struct cache_reader *reader) {
     mem_free(reader);
 }
 
-/* Pages of the map that were looked at count as the process' memory until they are given back. LMDB tells where its map
- * is only when that is fixed, so it goes by the values seen. Others may read there meanwhile: they just fetch again. */
-static void pages_give_back(struct cache_reader *reader) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t first = reader->lowest - reader->lowest % page;
-    (void)madvise((void *)first, reader->highest - first, MADV_DONTNEED); /* a failure costs memory alone */
-    reader->resident = reader->lowest = reader->highest = 0;
+/* Counts looks at pages of the map, which are this process' memory until they are given back. Others may read there
+ * meanwhile: they just fetch again. A failure costs memory alone. */
+static void pages_look(struct cache *cache, size_t looks) {
+    struct stat file;
+    if (atomic_fetch_add_explicit(&cache->looks, looks, memory_order_relaxed) + looks < cache->looks_max)
+        return;
+    atomic_store_explicit(&cache->looks, 0, memory_order_relaxed);
+    if (cache->map != NULL && stat(cache->path, &file) == 0 && (uint64_t)file.st_size <= cache->map_bytes)
+        (void)madvise(cache->map, (size_t)file.st_size, MADV_DONTNEED);
 }
+
+void cache_resident_limit(struct cache *cache, size_t bytes) { cache->looks_max = size_max(bytes / LOOK_BYTES, 16); }
 
 void cache_reader_reset(struct cache_reader *reader) {
     if (!reader->active)
         return;
     mdb_txn_reset(reader->transaction);
     reader->active = false;
-    if (reader->resident > RESIDENT_BYTES)
-        pages_give_back(reader);
 }
 
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value) {
@@ -428,15 +465,11 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     if (!reader->active && mdb_txn_renew(reader->transaction) != 0)
         return false;
     reader->active = true;
+    pages_look(reader->cache, 1);
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
-    if (!value_check(table, key, span_of(value), ret_value))
-        return false;
-    uintptr_t at = (uintptr_t)value.mv_data;
-    reader->resident += size_max(value.mv_size, 4096);
-    reader->lowest = reader->lowest == 0 || at < reader->lowest ? at : reader->lowest;
-    reader->highest = at + value.mv_size > reader->highest ? at + value.mv_size : reader->highest;
-    return true;
+    pages_look(reader->cache, value.mv_size / LOOK_BYTES);
+    return value_check(table, key, span_of(value), ret_value);
 }
 
 /* ---- writing ---- */
@@ -487,6 +520,7 @@ static int batch_write(struct cache *cache, struct span batch, uint64_t *ret_cou
         if (code == 0)
             code = mdb_put(transaction, cache->tables[table], &key, &value, 0);
         ++*ret_count;
+        pages_look(cache, 1); /* it reads where it writes; what it changes it has in memory of its own */
     }
     if (code == 0)
         return mdb_txn_commit(transaction);

@@ -61,6 +61,10 @@ void cache_reader_reset(struct cache_reader *reader);
 /* A value that was found when it was last put longer ago than a week: putting it again keeps it from being pruned. */
 bool cache_is_stale(struct span value);
 
+/* How much of the file may be in this process' memory at a time (16 MiB unless told); before other threads use it. Less
+ * means that pages are fetched again from the system's page cache. */
+void cache_resident_limit(struct cache *cache, size_t bytes);
+
 /* Copies both; any thread. Waits while more than 64 MiB wait to be written. Failures come with cache_flush(). */
 void cache_put(struct cache *cache, enum cache_table table, struct span key, struct span value);
 /* Waits until everything put before is durable. IO (no space left: what was put is lost, what was there stays),

@@ -32,7 +32,7 @@ static bool set_shared(struct http *http, CURL *easy) {
         SET(CURLOPT_SSLKEY, http->key_file != NULL ? http->key_file : http->cert_file);
     }
 #undef SET
-    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024L); /* a wish: smaller works as well */
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, http->buffer_bytes); /* a wish: smaller works as well */
     return ok;
 }
 

@@ -106,6 +106,7 @@ struct http_request {
 struct http {
     struct loop *loop;
     struct http_options options;
+    long buffer_bytes; /* of each transfer: small where there are many */
     char *ca_file, *cert_file, *key_file, *user_agent;
     CURLM *multi;
     struct http_host *hosts;

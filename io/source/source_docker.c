@@ -148,7 +148,7 @@ static int id_order(const void *left, const void *right) { return digest_compare
 /* The parent that was noted for an image; DIGEST_NONE when there is none. */
 static struct digest parent_read(const struct docker_source *docker, const struct graph_driver *driver,
                                  const char *hex) {
-    char path[160];
+    char path[PATH_MAX];
     struct err missing = {0};
     struct digest parent = {.algorithm = DIGEST_NONE};
     AUTO_BUF struct buf text;

@@ -85,6 +85,8 @@ static void break_off(struct stream *stream) {
 /* Nothing more is taken: it has ended, the consumer has gone, or memory is short. */
 static bool is_closed(const struct stream *stream) { return stream->ended || stream->abandoned || stream->broken; }
 
+static bool is_full(const struct stream *stream) { return stream->count >= (stream->is_read ? stream->chunks_max : 1); }
+
 static void chunk_append(struct stream *stream, struct chunk *chunk) {
     if (stream->last == NULL)
         stream->first = chunk;
@@ -103,7 +105,7 @@ size_t stream_put(struct stream *stream, struct span bytes) {
         }
         struct chunk *chunk = stream->last;
         if (chunk == NULL || chunk->size == CHUNK_BYTES) {
-            if (stream->count >= stream->chunks_max) {
+            if (is_full(stream)) {
                 stream->paused = true;
                 break;
             }
@@ -130,7 +132,7 @@ struct chunk *stream_reserve(struct stream *stream) {
     struct chunk *chunk = NULL;
     (void)pthread_mutex_lock(&stream->lock);
     if (!is_closed(stream)) {
-        stream->paused = stream->count >= stream->chunks_max;
+        stream->paused = is_full(stream);
         chunk = stream->paused ? NULL : chunk_take(stream->pool);
         if (chunk != NULL) {
             stream->count++;
@@ -181,7 +183,7 @@ void stream_end(struct stream *stream, const struct err *err) {
 void stream_service(struct stream *stream) {
     (void)pthread_mutex_lock(&stream->lock);
     bool cancel = (stream->abandoned || stream->broken) && !stream->ended;
-    bool resume = stream->paused && !cancel && stream->count < stream->chunks_max;
+    bool resume = stream->paused && !cancel && !is_full(stream);
     if (resume)
         stream->paused = false;
     (void)pthread_mutex_unlock(&stream->lock);
@@ -204,6 +206,7 @@ int stream_read(struct stream *stream, struct span *ret_bytes, struct err *err) 
     chunk_give(stream->pool, stream->held);
     stream->held = NULL;
     (void)pthread_mutex_lock(&stream->lock);
+    stream->is_read = true;
     while (stream->first == NULL && !stream->ended && !stream->broken)
         (void)pthread_cond_wait(&stream->readable, &stream->lock);
     struct chunk *chunk = stream->first;

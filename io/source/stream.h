@@ -1,9 +1,10 @@
 /* The bytes of one blob on their way from the loop thread to the scan thread that owns the layer.
  *
- * A stream holds at most `chunks_max` chunks of CHUNK_BYTES from one pool: that is the back-pressure. When it is full
- * the producer is told so and pauses its transfer; when the consumer has taken a chunk the producer's loop is woken to
- * resume. A stream may instead be fed by the consumer itself (a member of a compressed archive, which only a scan
- * thread may unpack): then the reader function stands in for the queue. */
+ * A stream holds at most `chunks_max` chunks of CHUNK_BYTES from one pool, and only one until its consumer reads it:
+ * that is the back-pressure, and thousands of streams may wait for a thread. When it is full the producer is told so
+ * and pauses its transfer; when the consumer has taken a chunk the producer's loop is woken to resume. A stream may
+ * instead be fed by the consumer itself (a member of a compressed archive, which only a scan thread may unpack): then
+ * the reader function stands in for the queue. */
 #ifndef TRAWL_STREAM_H
 #define TRAWL_STREAM_H
 
@@ -44,6 +45,7 @@ struct stream {
     struct chunk *last;
     size_t count;
     size_t chunks_max;
+    bool is_read;   /* somebody has begun to */
     bool ended;     /* the producer has said its last word; `err` says whether that was a failure */
     bool broken;    /* memory is short: `err` says so, the producer will be canceled */
     bool paused;    /* the producer was refused and waits for stream_service() */

@@ -16,7 +16,7 @@ KILLS, FIRST = int(os.environ.get("KILLS", "8")), int(os.environ.get("FIRST_KILL
 LIMIT_S = 120 if is_sanitized() else 60
 RESUME = has("--resume")
 CACHE = has("--cache")
-# sweep_budget_of(): a quarter of --memory in chunks of 256 KiB, four a stream. So many layers are in flight at most.
+# sweep_budget_of(): a quarter of --memory in chunks of 256 KiB, four for each stream. So many layers are in flight at most.
 MEMORY, STREAMS = "96M", 24
 MOMENTS = ("start", "listing", "scanning", "scanning", "scanning", "writing", "writing", "twice")
 
