@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "io/source/source.h"
 #include "tests/support/fake_http.h"
 
@@ -328,6 +329,17 @@ static void realms(void **state) {
         }
     }
     assert_ptr_equal(registry_login_gate(safe, span_text("x")), registry_login_gate(safe, span_text("x")));
+    /* A registry that names another token service each time. */
+    struct registry_login *restless = NULL;
+    assert_int_equal(registry_auth_login(f->auth, span_text("restless.example"), false, &restless, &err), 0);
+    for (unsigned i = 0; i <= LIMIT_TOKEN_SERVICES + 1; i++) {
+        char challenge[64];
+        struct http_gate *once = registry_login_gate(restless, span_text("x"));
+        (void)snprintf(challenge, sizeof challenge, "Bearer realm=\"https://auth-%u.example/token\"", i);
+        err = (struct err){0};
+        assert_int_equal(once->challenge(once, 0, challenge, &err), i <= LIMIT_TOKEN_SERVICES);
+        assert_int_equal(err.code, i <= LIMIT_TOKEN_SERVICES ? ERR_NONE : ERR_LIMIT);
+    }
     /* A token that is not enough is not asked for again. */
     struct http_gate *gate = registry_login_gate(safe, span_text("x"));
     err = (struct err){0};
@@ -451,6 +463,15 @@ static void mirrors(void **state) {
     assert_int_equal(blob(f, &err), 1000000);
     assert_int_equal(err.code, ERR_NONE);
     assert_true(fake_http_saw(f->server, "Range: bytes=300000-"));
+    /* One that says its part is all, and one that goes on behind the end: the rest comes from elsewhere. */
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_SHORT);
+    unsigned asked = fake_http_requests(f->server);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
+    assert_int_equal(fake_http_requests(f->server), asked + 1);
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_LONG);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
     fake_http_stop(mirror);
     answer = head(f, "team/app:told");
     expect_told(&answer);
@@ -460,6 +481,11 @@ static void mirrors(void **state) {
     fake_http_lacks(f->server, FAKE_HTTP_ALL);
     assert_int_equal(blob(f, &err), 0);
     assert_int_equal(err.code, ERR_NOTFOUND);
+    fake_http_lacks(f->server, FAKE_HTTP_BLOB_SHORT);
+    err = (struct err){0};
+    assert_int_equal(blob(f, &err), 300000);
+    assert_int_equal(err.code, ERR_NET);
+    assert_non_null(strstr(err.text, "expected 1000000 bytes, found 300000"));
 }
 
 static int begin_as(void **state, const char *name) {
