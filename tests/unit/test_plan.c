@@ -29,7 +29,8 @@ static const struct tree_root *tree(struct source *source, const struct source_r
 static const struct source_ops registry_ops = {.kind = "registry", .head = head};
 static const struct source_ops archive_ops = {.kind = "docker-archive", .digests_are_unpacked = true};
 static const struct source_ops store_ops = {.kind = "containers-storage", .tree = tree};
-static struct source sources[] = {{.ops = &registry_ops}, {.ops = &archive_ops}, {.ops = &store_ops}, {.ops = &store_ops}};
+static struct source sources[] = {
+    {.ops = &registry_ops}, {.ops = &archive_ops}, {.ops = &store_ops}, {.ops = &store_ops}};
 enum { REGISTRY, ARCHIVE, STORE, OTHER_STORE };
 
 static struct digest digest_made(uint8_t byte) {
@@ -193,7 +194,8 @@ static void told_apart(void **state) {
             own = plan_facts_of(&plan, &digest, &fresh);
         assert_true(fresh && own != NULL && told != NULL && own != told);
         assert_true(!own->is_skipped && own->status == SCAN_DONE);
-        assert_true(told->is_skipped && told->is_told && told->status == SCAN_SKIPPED && span_is(told->reason, "attestation"));
+        assert_true(told->is_skipped && told->is_told && told->status == SCAN_SKIPPED &&
+                    span_is(told->reason, "attestation"));
         assert_ptr_equal(plan_facts_find(&plan, &digest), own);
         assert_ptr_equal(plan_facts_told(&plan, &digest, span_text("type"), span_text("attestation")), told);
         assert_ptr_not_equal(plan_facts_told(&plan, &digest, span_text("other"), span_text("attestation")), told);
@@ -224,7 +226,8 @@ static void errors_lower_the_status(void **state) {
 
 /* ---- a small plan ---- */
 
-/* Three images over three layers, one listed twice, one whose layer nobody else has. `turn` is where the list begins. */
+/* Three images over three layers, one listed twice, one whose layer nobody else has. `turn` is where the list begins.
+ */
 static void plan_make(struct plan *plan, size_t turn) {
     static const struct {
         const char *tag, *text;
@@ -269,7 +272,8 @@ static void ordered(void **state) {
         assert_true(plan_order(&plan));
         assert_int_equal(plan.images.count, 3); /* what was listed twice is one */
         assert_int_equal(plan.facts.count, 2);
-        assert_true(span_is(plan.images.data[0].text, "r.example/a:1") && span_is(plan.images.data[2].text, "r.example/a:3"));
+        assert_true(span_is(plan.images.data[0].text, "r.example/a:1") &&
+                    span_is(plan.images.data[2].text, "r.example/a:3"));
         assert_ptr_equal(plan.images.data[0].facts, plan.images.data[2].facts);
         /* The largest first, then by digest. */
         static const uint8_t digests[] = {2, 1, 3};
@@ -345,8 +349,10 @@ static void saved_make(struct buf *saved) {
     struct plan plan;
     struct digest digest = digest_made(20);
     static const bool listed[] = {true, false};
-    struct source_reference told = reference_made("a", "4", "r.example/a:4"), failed = reference_made("a", "5", "r.example/a:5"),
-                            bare = reference_made("a", "", "r.example/a@sha256:20"), local = reference_made("", "", "zzz");
+    struct source_reference told = reference_made("a", "4", "r.example/a:4"),
+                            failed = reference_made("a", "5", "r.example/a:5"),
+                            bare = reference_made("a", "", "r.example/a@sha256:20"),
+                            local = reference_made("", "", "zzz");
     plan_make(&plan, 0);
     struct image_facts *of_digest = plan_facts_new(&plan);
     assert_non_null(of_digest);
@@ -376,9 +382,9 @@ static void saved_and_restored(void **state) {
         const char *text, *tag;
         uint8_t digest; /* 0: to be asked for again */
         bool is_skipped;
-    } expected[] = {{"r.example/a:1", "1", 11, false},          {"r.example/a:2", "2", 12, false},
-                    {"r.example/a:3", "3", 11, false},          {"r.example/a:4", "4", 20, true},
-                    {"r.example/a:5", "5", 0, false},           {"r.example/a@sha256:20", "", 20, false}};
+    } expected[] = {{"r.example/a:1", "1", 11, false}, {"r.example/a:2", "2", 12, false},
+                    {"r.example/a:3", "3", 11, false}, {"r.example/a:4", "4", 20, true},
+                    {"r.example/a:5", "5", 0, false},  {"r.example/a@sha256:20", "", 20, false}};
     for (size_t i = 0; i < restored.count; i++) {
         const struct saved_image *image = &restored.images[i];
         assert_true(span_is(image->text, expected[i].text) && span_is(image->tag, expected[i].tag));
@@ -416,11 +422,16 @@ static void not_restored(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(united_in_any_order), cmocka_unit_test(lost_folders_apart),
-        cmocka_unit_test(folders),             cmocka_unit_test(told_apart),
-        cmocka_unit_test(ordered),             cmocka_unit_test(errors_lower_the_status),
-        cmocka_unit_test(selected),            cmocka_unit_test(memory_short),
-        cmocka_unit_test(saved_and_restored),  cmocka_unit_test(not_restored),
+        cmocka_unit_test(united_in_any_order),
+        cmocka_unit_test(lost_folders_apart),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(told_apart),
+        cmocka_unit_test(ordered),
+        cmocka_unit_test(errors_lower_the_status),
+        cmocka_unit_test(selected),
+        cmocka_unit_test(memory_short),
+        cmocka_unit_test(saved_and_restored),
+        cmocka_unit_test(not_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
