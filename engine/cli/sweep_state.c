@@ -1,5 +1,7 @@
 #include "engine/cli/sweep_state.h"
 
+#include <dirent.h>
+
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/reader.h"
@@ -85,8 +87,18 @@ int sweep_state_read(struct arena *arena, const char *folder, struct sweep_state
     return fields_read(arena, &reader, ret_state, err) < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
+/* "unfinished.4711.tmp": what file_replace() leaves where it is killed. */
+static bool is_left_over(const char *name) {
+    struct span text = span_text(name);
+    return span_starts(text, SWEEP_STATE_NAME ".") && span_ends(text, ".tmp");
+}
+
+/* The manifest says that the sweep is finished, whether or not these go. */
 void sweep_state_remove(const char *folder) {
-    char path[PATH_MAX];
-    if (path_make(folder, path, NULL) == 0)
-        (void)unlink(path); /* the manifest says that the sweep is finished, whether or not this goes */
+    AUTO_DIR DIR *directory = opendir(folder);
+    const struct dirent *item;
+    while (directory != NULL && (item = readdir(directory)) != NULL) {
+        if (strcmp(item->d_name, SWEEP_STATE_NAME) == 0 || is_left_over(item->d_name))
+            (void)unlinkat(dirfd(directory), item->d_name, 0);
+    }
 }

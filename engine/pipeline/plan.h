@@ -27,6 +27,7 @@ struct image_facts {
     bool has_config;                    /* its record is in the cache */
     bool is_skipped;                    /* it is no image, or not one that was asked for: `reason` says which */
     bool is_told;                       /* skipped by what an index says of it, unread */
+    bool is_named;                      /* a reference gives the digest, so that its tag is not to be asked for it */
     bool is_listed;                     /* some reference in the plan leads to it (plan_order) */
     bool is_settled;                    /* `status` has heard of the layers (emit) */
     enum scan_status status;

@@ -11,7 +11,8 @@ static bool is_settled(const struct image_facts *facts) { return facts->is_skipp
 /* A reference is "REGISTRY/REPOSITORY:TAG", or ends otherwise: then its parts are written out. */
 static bool is_of_parts(const struct planned_image *image) {
     struct reader text = reader_init(image->text);
-    bool right = span_equal(read_bytes(&text, image->registry.size), image->registry) && read_u8(&text) == '/' &&
+    bool right = image->text.size <= UINT16_MAX &&
+                 span_equal(read_bytes(&text, image->registry.size), image->registry) && read_u8(&text) == '/' &&
                  span_equal(read_bytes(&text, image->repository.size), image->repository);
     return right && (image->tag.size == 0 ||
                      (read_u8(&text) == ':' && span_equal(read_bytes(&text, image->tag.size), image->tag)));
@@ -56,7 +57,8 @@ static void image_save(const struct planned_image *image, struct buf *buf) {
     const struct image_facts *facts = image->facts;
     bool is_skipped = facts->is_skipped && !facts->has_config; /* one of another platform is judged again */
     names_save(image, buf);
-    digest_pack(is_settled(facts) || image->tag.size == 0 ? &facts->digest : &again, buf);
+    bool is_exact = is_settled(facts) || facts->is_named || image->tag.size == 0;
+    digest_pack(is_exact ? &facts->digest : &again, buf);
     buf_byte(buf, is_skipped);
     if (is_skipped) {
         buf_byte(buf, facts->is_told);

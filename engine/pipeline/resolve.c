@@ -142,6 +142,7 @@ static void task_fail(struct task *task, enum stage stage, const struct err *err
     }
     if (task->from_index || task->reference.has_digest)
         facts->digest = task->from_index ? task->descriptor.digest : task->reference.digest;
+    facts->is_named = task->reference.has_digest;
     plan_facts_error(plan, facts, stage, err, SCAN_FAILED);
     image_add(task, facts);
 }
@@ -274,7 +275,6 @@ static int record_use(struct task *task, struct span value, struct err *err) {
     if (!image_record_unpack(&resolve->scratch, value, &record))
         return err_set(err, ERR_FORMAT, 0, "cache: expected an image's record");
     facts->media_type = plan_intern(resolve->plan, record.media_type);
-
     facts->created = record.created;
     facts->has_config = true;
     if (facts->media_type.data == NULL || !facts_platform(task, &record.platform))
@@ -344,6 +344,7 @@ static void on_config(void *context, struct span bytes, const struct digest *dig
         (void)config_use(task, &config, bytes, false, &err);
     if (err.code != ERR_NONE) {
         facts->config_digest = config_digest_keep(task);
+        facts->is_named = facts->is_named || task->reference.has_digest;
         plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_PARTIAL);
         /* The layers are there all the same and will be scanned. */
         if (facts->layer_count == 0 &&

@@ -66,10 +66,12 @@ def equality(host, fleet_layout):
     targets = ["registry://" + host, host + "/base:missing", "oci:" + mixed.path, archive(fleet_layout, "web", folder("web.tar")), "dir:" + root, "oci:" + folder("nothing")]
     options = ["--plain-http", "--db", database(folder("a.db")), "--http-attempts", "1"]
     cache = folder("cache")
-    runs = {}
+    runs, took_s = {}, {}
 
     def look(name, *more, order=1, quiet=False):
+        begin = time.monotonic()
         run, out = sweep(*targets[::order], *options, *more, quiet=quiet)
+        took_s[name] = time.monotonic() - begin
         equal(run.status, 3, f"{name}: some images failed: {run.err}")
         runs[name] = run
         return rows(out, host)
@@ -85,11 +87,10 @@ def equality(host, fleet_layout):
             equal(secrets_block(runs[name].out), secrets_block(runs["without a cache"].out), f"{name}: the summary's secrets")
     text = difference(look("cold, the other way round", "--cache", folder("cache-2"), order=-1), expected)
     check(not text, f"cold, the other way round: {text}")
-    resume(targets, options, host, expected, cache)
-    return cache
+    resume(targets, options, host, expected, cache, took_s)
 
 
-def resume(targets, options, host, expected, warm):
+def resume(targets, options, host, expected, warm, took_s):
     """Killed at moments that differ, with a cache of its own, a shared one, or one that is warm."""
     dice = random.Random("t1460")
     for number in range(KILLS):
@@ -99,7 +100,8 @@ def resume(targets, options, host, expected, warm):
         end = time.monotonic() + TIMEOUT_S
         while not os.path.exists(os.path.join(out, "unfinished")) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.001)
-        time.sleep(dice.uniform(0, 0.3))
+        # The state is there after the rules are compiled, which is most of so small a sweep.
+        time.sleep(dice.uniform(0, 0.1 * took_s["warm" if more[-1] == warm else "cold"]))
         process.kill()
         process.communicate()
         if os.path.exists(os.path.join(out, "manifest.json")):

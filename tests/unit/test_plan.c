@@ -332,7 +332,7 @@ static void memory_short(void **state) {
 
 struct restored {
     size_t count, fail_at;
-    struct saved_image images[8];
+    struct saved_image images[9];
 };
 
 static int on_saved(void *context, const struct saved_image *image, struct err *err) {
@@ -344,7 +344,8 @@ static int on_saved(void *context, const struct saved_image *image, struct err *
     return 0;
 }
 
-/* Beside the three: one that was skipped unread, a failed tag, a failed digest without a tag, and a local image. */
+/* Beside the three: one that was skipped unread, a failed tag, a failed digest without a tag, one with a tag, one whose
+ * text is not made of its parts, and a local image. */
 static void saved_make(struct buf *saved) {
     struct plan plan;
     struct digest digest = digest_made(20);
@@ -355,8 +356,13 @@ static void saved_make(struct buf *saved) {
                             local = reference_made("", "", "zzz");
     plan_make(&plan, 0);
     struct image_facts *of_digest = plan_facts_new(&plan);
-    assert_non_null(of_digest);
-    of_digest->digest = digest;
+    struct image_facts *named = plan_facts_new(&plan);
+    struct source_reference exact = reference_made("a", "6", "r.example/a:6"), odd = reference_made("a", "7", "alias");
+    assert_true(of_digest != NULL && named != NULL);
+    of_digest->digest = named->digest = digest;
+    named->is_named = true;
+    assert_true(plan_image_add(&plan, &sources[REGISTRY], &exact, named) &&
+                plan_image_add(&plan, &sources[REGISTRY], &odd, plan_facts_new(&plan)));
     assert_true(plan_image_add(&plan, &sources[REGISTRY], &told,
                                plan_facts_told(&plan, &digest, span_text("type"), span_text("attestation"))) &&
                 plan_image_add(&plan, &sources[REGISTRY], &failed, plan_facts_new(&plan)) &&
@@ -377,14 +383,15 @@ static void saved_and_restored(void **state) {
     saved_make(&saved);
     assert_int_equal(plan_restore(buf_span(&saved), listed, 2, on_saved, &restored, &err), 0);
     assert_true(listed[0] && !listed[1]);
-    assert_int_equal(restored.count, 6); /* the local one is listed again */
+    assert_int_equal(restored.count, 8); /* the local one is listed again */
     static const struct {
         const char *text, *tag;
         uint8_t digest; /* 0: to be asked for again */
         bool is_skipped;
-    } expected[] = {{"r.example/a:1", "1", 11, false}, {"r.example/a:2", "2", 12, false},
-                    {"r.example/a:3", "3", 11, false}, {"r.example/a:4", "4", 20, true},
-                    {"r.example/a:5", "5", 0, false},  {"r.example/a@sha256:20", "", 20, false}};
+    } expected[] = {{"alias", "7", 0, false},          {"r.example/a:1", "1", 11, false},
+                    {"r.example/a:2", "2", 12, false}, {"r.example/a:3", "3", 11, false},
+                    {"r.example/a:4", "4", 20, true},  {"r.example/a:5", "5", 0, false},
+                    {"r.example/a:6", "6", 20, false}, {"r.example/a@sha256:20", "", 20, false}};
     for (size_t i = 0; i < restored.count; i++) {
         const struct saved_image *image = &restored.images[i];
         assert_true(span_is(image->text, expected[i].text) && span_is(image->tag, expected[i].tag));
@@ -393,7 +400,7 @@ static void saved_and_restored(void **state) {
         assert_int_equal(image->is_skipped, expected[i].is_skipped);
         assert_int_equal(image->is_told, expected[i].is_skipped);
     }
-    assert_true(span_is(restored.images[3].media_type, "type") && span_is(restored.images[3].reason, "attestation"));
+    assert_true(span_is(restored.images[4].media_type, "type") && span_is(restored.images[4].reason, "attestation"));
     buf_release(&saved);
 }
 

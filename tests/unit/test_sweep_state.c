@@ -74,7 +74,14 @@ static void absent(void **state) {
     assert_int_equal(sweep_state_read(&fixture->arena, fixture->folder, &back, &err), -1);
     assert_int_equal(err.code, ERR_NOTFOUND);
     write_one(fixture);
+    char left_over[80], other[80];
+    (void)snprintf(left_over, sizeof left_over, "%s.4711.tmp", fixture->path);
+    (void)snprintf(other, sizeof other, "%s.txt", fixture->path);
+    assert_int_equal(file_replace(left_over, span_text("half"), &err), 0);
+    assert_int_equal(file_replace(other, span_text("somebody's"), &err), 0);
     sweep_state_remove(fixture->folder);
+    assert_int_not_equal(access(left_over, F_OK), 0);
+    assert_int_equal(unlink(other), 0); /* is still there */
     err = (struct err){0};
     assert_int_equal(sweep_state_read(&fixture->arena, fixture->folder, &back, &err), -1);
     assert_int_equal(err.code, ERR_NOTFOUND);
