@@ -449,10 +449,10 @@ static uint64_t bytes_check(struct span bytes, uint64_t offset) {
 }
 
 /* A blob through a stream; how many bytes came, all right. */
-static uint64_t blob(struct fixture *f, struct err *ret_err) {
+static uint64_t blob_of(struct fixture *f, uint64_t size, bool size_unknown, struct err *ret_err) {
     struct answer answer = {0};
     struct err err = {0};
-    struct descriptor descriptor = {.digest = {.algorithm = DIGEST_SHA256}, .size = 1000000};
+    struct descriptor descriptor = {.digest = {.algorithm = DIGEST_SHA256}, .size = size, .size_unknown = size_unknown};
     struct chunk_pool pool;
     struct stream stream;
     struct span bytes;
@@ -478,6 +478,21 @@ static uint64_t blob(struct fixture *f, struct err *ret_err) {
     chunk_pool_release(&pool);
     source_close(source);
     return total;
+}
+
+static uint64_t blob(struct fixture *f, struct err *ret_err) { return blob_of(f, 1000000, false, ret_err); }
+
+/* How much of a layer is taken where manifests tell its size, tell none, or tell different ones. */
+static void sizes(void **state) {
+    struct fixture *f = *state;
+    struct err err = {0};
+    assert_int_equal(blob_of(f, 0, true, &err), 1000000);
+    assert_int_equal(blob_of(f, 17, true, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
+    assert_in_range(blob_of(f, 999999, false, &err), 0, 999999);
+    assert_int_equal(err.code, ERR_LIMIT);
+    assert_int_equal(blob_of(f, 1000001, false, &err), 1000000);
+    assert_int_equal(err.code, ERR_NET);
 }
 
 static void mirrors(void **state) {
@@ -545,6 +560,7 @@ int main(void) {
                                        cmocka_unit_test_setup_teardown(anonymous, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(identity_tokens, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(realms, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(sizes, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(mirrors, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(short_memory, begin_somebody, end)};
     (void)snprintf(auth_file, sizeof auth_file, "/tmp/trawl-auth-%d.json", (int)getpid());
