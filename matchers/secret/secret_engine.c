@@ -221,10 +221,11 @@ struct search {
     bool nomem;
 };
 
-/* Whether `text` ends in a word after which a blank is enough, as in `--api-key VALUE`. */
+/* Whether `text` ends in a word after which a blank, a line break, a dash or a dot is enough, as in `--api-key VALUE`.
+ */
 static bool names_a_secret(struct span text) {
-    static const struct span words[] = {SPAN_LITERAL("key"), SPAN_LITERAL("oken"), SPAN_LITERAL("cret"),
-                                        SPAN_LITERAL("word")};
+    static const struct span words[] = {SPAN_LITERAL("key"),  SPAN_LITERAL("oken"),  SPAN_LITERAL("cret"),
+                                        SPAN_LITERAL("word"), SPAN_LITERAL("ccess"), SPAN_LITERAL("ivate")};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++)
         if (text.size >= words[i].size && text_equal_nocase(span_from(text, text.size - words[i].size), words[i]))
             return true;
@@ -240,7 +241,7 @@ static bool operator_follows(struct span body, size_t from, bool narrow) {
         uint8_t c = near.data[i];
         if (c == '=' || c == ':')
             return true;
-        if (!narrow && (c == ' ' || c == '\t') && names_a_secret(span_slice(near, 0, i)))
+        if (!narrow && (text_is_space(c) || c == '-' || c == '.') && names_a_secret(span_slice(near, 0, i)))
             return true;
         if (text_is_alnum(c) || c == '_' || c == ' ' || c == '.' || c == '-' || c == '"' || c == '\'' || c == ']' ||
             c == '`' || c == '\t')
@@ -375,6 +376,11 @@ static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t
     struct rule_state *state = rule_state(search, index);
     if (begin < state->next)
         return true;
+    if (rule->behind) {
+        if (rule->bounded && !is_boundary(search->input->body, begin))
+            return true;
+        begin = end;
+    }
     bool shape = rule->literal_count == 0;
     size_t before = shape ? rule->max_bytes : rule->before_bytes;
     size_t from = size_max(begin < before ? 0 : begin - before, state->next);

@@ -38,6 +38,7 @@ struct secret_rule {
     size_t literal_count;
     bool nocase;
     bool bounded;              /* {{start}} stands right before the literal */
+    bool behind;               /* the expression begins behind the literal */
     enum secret_follow follow; /* what must stand behind the literal */
     uint8_t follow_byte;       /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
     bool generic;              /* provider `generic`: gives way to every other rule, off in very long lines */
