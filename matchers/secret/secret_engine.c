@@ -453,11 +453,14 @@ static int compare_candidates(const void *a, const void *b) {
     return (x->end > y->end) - (x->end < y->end);
 }
 
+/* How readily a rule gives way: one that only knows a form (a JWT) before one that knows whose it is. */
+static int rank_of(const struct secret_rule *rule) { return rule->generic ? 2 : rule->yields ? 1 : 0; }
+
 /* Whether `a` is to be reported rather than `b`. */
 static bool is_better(const struct secret_engine *engine, const struct candidate *a, const struct candidate *b) {
-    bool generic_a = engine->rules[a->rule].generic, generic_b = engine->rules[b->rule].generic;
-    if (generic_a != generic_b)
-        return generic_b;
+    int rank_a = rank_of(&engine->rules[a->rule]), rank_b = rank_of(&engine->rules[b->rule]);
+    if (rank_a != rank_b)
+        return rank_a < rank_b;
     if (a->confidence > b->confidence || a->confidence < b->confidence)
         return a->confidence > b->confidence;
     return a->rule != b->rule ? a->rule < b->rule : a->begin < b->begin;
@@ -480,17 +483,34 @@ static void candidates_pair(const struct secret_engine *engine, struct candidate
     }
 }
 
+/* Of two candidates that overlap one stays, in `*kept`. What a rule that yields found out about the form (it decodes,
+ * it is signed) speaks for the one that takes its place. */
+static void candidates_merge(const struct secret_engine *engine, struct candidate *kept,
+                             const struct candidate *other) {
+    bool better = is_better(engine, other, kept);
+    struct candidate winner = better ? *other : *kept;
+    const struct candidate *loser = better ? kept : other;
+    if (engine->rules[loser->rule].yields && rank_of(&engine->rules[winner.rule]) == 0 &&
+        loser->confidence > winner.confidence) {
+        winner.confidence = loser->confidence;
+        if (winner.validator == NULL) {
+            winner.validator = loser->validator;
+            winner.validated = loser->validated;
+            memcpy(winner.note, loser->note, sizeof winner.note);
+        }
+    }
+    *kept = winner;
+}
+
 /* Leaves one of candidates that overlap; returns how many are left. */
 static size_t candidates_resolve(const struct secret_engine *engine, struct candidate *list, size_t count) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && list[i].begin < list[kept - 1].end) {
-            if (is_better(engine, &list[i], &list[kept - 1]))
-                list[kept - 1] = list[i];
+            candidates_merge(engine, &list[kept - 1], &list[i]);
             /* A better one may reach back over what was kept before it. */
             while (kept > 1 && list[kept - 1].begin < list[kept - 2].end) {
-                if (is_better(engine, &list[kept - 1], &list[kept - 2]))
-                    list[kept - 2] = list[kept - 1];
+                candidates_merge(engine, &list[kept - 2], &list[kept - 1]);
                 kept--;
             }
             continue;

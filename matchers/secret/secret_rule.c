@@ -23,6 +23,7 @@ struct secret_rules {
     VEC(struct secret_pattern *) patterns; /* of rules and lists: to be freed */
     struct map shared;                     /* expressions of rules that match behind their literal, to patterns */
     VEC(struct span) allow_values;
+    VEC(struct digest) allow_digests; /* sorted once all files are read */
     VEC(const struct secret_pattern *) allow_expressions, allow_generic;
 };
 
@@ -42,7 +43,7 @@ static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "secret ru
 /* The parts of {{credential}} and {{setting}}, which begin behind a service's name: the rest of a name that speaks of a
  * secret, and what parts it from its value… */
 #define NAMED_VALUE                                                                                                    \
-    "(?i:key(?!board|word|frame|note)|token|secret|access|private|passw|pwd|auth(?!or)|credential)"                    \
+    "(?i:key(?!board|word|frame|note)|token|secret|access|private|passw|pwd|auth(?!or[^i])|credential)"                \
     "(?:[\\w.-]{0,16}?[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}"                                                                 \
     "(?:[?:.+!|&*/-]?[:=]{1,4}>?|->|,(?=[ \\t]{0,2}[\"'])|\\((?=[\"'])|<?>|\\|\\||%3[aAdD])"                           \
     "|" SECRET_WORD_BEHIND "[\\s.-]{1,4})"                                                                             \
@@ -262,6 +263,8 @@ static int member_read(struct secret_rules *set, struct place place, const struc
         return severity_read(place, value, rule, err);
     if (span_is(key, "nocase"))
         return bool_read(place, value, &rule->nocase, err);
+    if (span_is(key, "yields"))
+        return bool_read(place, value, &rule->yields, err);
     if (span_is(key, "behind"))
         return bool_read(place, value, &rule->behind, err);
     if (span_is(key, "follow"))
@@ -432,6 +435,8 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
     rule->confidence_invalid = draft->confidence_invalid < 0 ? draft->confidence : draft->confidence_invalid;
     rule->confidence_pair = draft->confidence_pair;
     hints_find(rule, draft->expression);
+    rule->opaque = span_find(draft->expression, span_text("{{credential}}"), 0) != SIZE_MAX ||
+                   span_find(draft->expression, span_text("{{setting}}"), 0) != SIZE_MAX;
     if (rule->behind && (rule->literal_count == 0 || rule->before_bytes > 0))
         return rule_error(place, err, "'behind' needs 'literals' and no 'before_bytes'");
     if (rule->behind && rule->bounded) /* it speaks of the place before the literal: the engine looks there */
@@ -484,9 +489,18 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
         if (texts_read(set, place, value, &items, &count, err) < 0)
             return -1;
         bool values = span_is(value->key, "values"), generic = span_is(value->key, "generic");
-        if (!values && !generic && !span_is(value->key, "expressions"))
-            return rule_error(place, err, "a file without 'provider' holds values, expressions and generic only");
-        for (size_t i = 0; i < count; i++) {
+        bool digests = span_is(value->key, "digests");
+        if (!values && !digests && !generic && !span_is(value->key, "expressions"))
+            return rule_error(place, err,
+                              "a file without 'provider' holds values, digests, expressions and generic only");
+        for (size_t i = 0; digests && i < count; i++) {
+            struct digest digest;
+            if (digest_parse(items[i], &digest, err) < 0)
+                return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, place.line);
+            if (!vec_push(&set->allow_digests, digest))
+                return nomem(err);
+        }
+        for (size_t i = 0; !digests && i < count; i++) {
             const struct secret_pattern *pattern = NULL;
             if (!values && pattern_make(set, place, "", items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
                 return -1;
@@ -543,10 +557,14 @@ static int compare_rules(const void *a, const void *b) {
     return span_compare(((const struct secret_rule *)a)->id, ((const struct secret_rule *)b)->id);
 }
 
+static int compare_digests(const void *a, const void *b) { return digest_compare(a, b); }
+
 /* Once all files are read: their order is final, and pairs are found. */
 static int rules_link(struct secret_rules *set, struct err *err) {
     if (set->rules.count > 1)
         qsort(set->rules.data, set->rules.count, sizeof *set->rules.data, compare_rules);
+    if (set->allow_digests.count > 1)
+        qsort(set->allow_digests.data, set->allow_digests.count, sizeof *set->allow_digests.data, compare_digests);
     for (size_t i = 0; i < set->rules.count; i++) {
         struct secret_rule *rule = &set->rules.data[i];
         struct place place = {rule->file, rule->line};
@@ -607,6 +625,7 @@ void secret_rules_free(struct secret_rules *rules) {
     vec_release(&rules->patterns);
     map_release(&rules->shared);
     vec_release(&rules->allow_values);
+    vec_release(&rules->allow_digests);
     vec_release(&rules->allow_expressions);
     vec_release(&rules->allow_generic);
     arena_release(&rules->arena);
@@ -638,7 +657,9 @@ const struct secret_rule *secret_rules_find(const struct secret_rules *rules, st
 struct secret_allow secret_rules_allow(const struct secret_rules *rules) {
     return (struct secret_allow){
         .values = rules->allow_values.data,
+        .digests = rules->allow_digests.data,
         .value_count = rules->allow_values.count,
+        .digest_count = rules->allow_digests.count,
         .expressions = rules->allow_expressions.data,
         .expression_count = rules->allow_expressions.count,
         .generic = rules->allow_generic.data,
