@@ -106,6 +106,8 @@ static void *scan_thread(void *context) {
         layer->result = layer->tree != NULL
                             ? layer_scan_tree(scan, layer->tree, &layer->descriptor)
                             : layer_scan_stream(scan, &layer->descriptor, &layer->diff_id, &job->stream);
+        if (job->streaming) /* memory may have been too short to read it to its end, or at all */
+            stream_abandon(&job->stream);
         job->secrets = layer->result == NULL ? 0 : layer->result->secrets.count;
         job->lost = layer->result == NULL;
         layer_store_keep(sweep->options->cache, sweep->options->profile, layer, &packed);
@@ -237,7 +239,7 @@ static void jobs_collect(struct sweep *sweep) {
         job = &sweep->jobs[i];
         if (job->layer == NULL)
             continue;
-        if (job->streaming && !job->scanned)
+        if (job->streaming)
             stream_service(&job->stream);
         if (!job->scanned || (job->streaming && !stream_has_ended(&job->stream)))
             continue;
