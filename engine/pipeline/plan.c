@@ -346,6 +346,12 @@ static int layer_order(const void *left, const void *right) {
     return order != 0 ? order : span_compare(a->first_reference, b->first_reference); /* of different stores */
 }
 
+static bool is_elsewhere(const struct planned_image *image, const struct planned_layer *layer) {
+    return image->source != NULL && image->source->ops->head != NULL &&
+           !(span_equal(image->registry, layer->reference.registry) &&
+             span_equal(image->repository, layer->reference.repository));
+}
+
 /* Counts which images hold which layer, and forgets what no image holds any more. */
 static void facts_count(struct plan *plan) {
     size_t kept = 0;
@@ -356,6 +362,8 @@ static void facts_count(struct plan *plan) {
             struct planned_layer *layer = plan->layers.data[image->facts->layers[j]];
             if (layer->image_count++ == 0)
                 layer->first_reference = image->text;
+            if (is_elsewhere(image, layer))
+                layer->other = image;
         }
     }
     for (size_t i = 0; i < plan->facts.count; i++) {

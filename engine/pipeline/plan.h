@@ -55,6 +55,8 @@ struct planned_layer {
     const struct tree_root *tree; /* a folder in place of a blob, or NULL */
     struct span first_reference;  /* the smallest reference that holds it: the `target` of its error rows */
     size_t image_count;           /* that hold it */
+    /* A registry's image elsewhere that holds it as well (plan_order): asked where `source` cannot give it; or NULL. */
+    const struct planned_image *other;
     struct layer_summary summary; /* once it was scanned or found in the cache */
     char *reason;                 /* owned; what `summary.reason` shows of a stored one, or NULL */
     bool is_stored;               /* its result is in the cache */

@@ -272,8 +272,8 @@ static int record_use(struct task *task, struct span value, struct err *err) {
     struct image_facts *facts = task->facts;
     struct image_record record;
     arena_reset(&resolve->scratch);
-    if (!image_record_unpack(&resolve->scratch, value, &record))
-        return err_set(err, ERR_FORMAT, 0, "cache: expected an image's record");
+    if (!image_record_unpack(&resolve->scratch, value, &record)) /* it is whole, and of this analyser */
+        return memory_short(err);
     facts->media_type = plan_intern(resolve->plan, record.media_type);
     facts->created = record.created;
     facts->has_config = true;
@@ -286,8 +286,8 @@ static int record_use(struct task *task, struct span value, struct err *err) {
 
 /* ---- images ---- */
 
-/* Packs what the rows will need of the configuration, which is verified by now. */
-static void record_keep(struct task *task, const struct image_config *config, struct span json, bool is_schema1) {
+/* Packs what the rows will need of the configuration, which is verified by now. False when memory is short. */
+static bool record_keep(struct task *task, const struct image_config *config, struct span json, bool is_schema1) {
     struct resolve *resolve = task->resolve;
     struct image_record record = {.media_type = task->manifest.media_type,
                                   .config_digest = task->manifest.config.digest,
@@ -302,6 +302,7 @@ static void record_keep(struct task *task, const struct image_config *config, st
     image_record_pack(&record, &resolve->packed);
     if (!resolve->packed.failed)
         keep(resolve, CACHE_IMAGE, &task->facts->digest, buf_span(&resolve->packed));
+    return !resolve->packed.failed;
 }
 
 /* `json` is what the configuration was read from. */
@@ -315,7 +316,8 @@ static int config_use(struct task *task, const struct image_config *config, stru
     if (config->diff_id_count != task->manifest.entry_count)
         return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
                        task->manifest.entry_count, config->diff_id_count);
-    record_keep(task, config, json, is_schema1);
+    if (!record_keep(task, config, json, is_schema1))
+        return memory_short(err);
     facts->has_config = true;
     if (platform_skip(task, facts->platform))
         return 0;

@@ -106,6 +106,8 @@ static void *scan_thread(void *context) {
         layer->result = layer->tree != NULL
                             ? layer_scan_tree(scan, layer->tree, &layer->descriptor)
                             : layer_scan_stream(scan, &layer->descriptor, &layer->diff_id, &job->stream);
+        if (job->streaming) /* memory may have been too short to read it to its end, or at all */
+            stream_abandon(&job->stream);
         job->secrets = layer->result == NULL ? 0 : layer->result->secrets.count;
         job->lost = layer->result == NULL;
         layer_store_keep(sweep->options->cache, sweep->options->profile, layer, &packed);
@@ -201,6 +203,34 @@ static void layer_start(struct sweep *sweep, struct job *job, struct planned_lay
     (void)queue_try_push(&sweep->ready, job);
 }
 
+/* Whether the bytes did not come, or were not the right ones: another place may have them. */
+static bool is_unread(const struct planned_layer *layer) {
+    const struct layer_result *result = layer->result;
+    if (layer->is_stored || result == NULL || result->errors.count == 0)
+        return false;
+    const struct layer_error *error = &result->errors.data[0];
+    return (error->stage == STAGE_FETCH || error->stage == STAGE_VERIFY) && error->code != ERR_CANCELED &&
+           error->code != ERR_NOMEM;
+}
+
+/* A registry that names another's layer and does not give it must not take it away from that one's images. True when
+ * the job goes on with the layer; once for each layer. */
+static bool layer_retry(struct sweep *sweep, struct job *job) {
+    struct planned_layer *layer = job->layer;
+    const struct planned_image *other = layer->other;
+    if (other == NULL || sweep->fatal.code != ERR_NONE || !is_unread(layer))
+        return false;
+    layer_result_free(layer->result);
+    layer->result = NULL;
+    layer->summary = (struct layer_summary){.status = SCAN_DONE};
+    layer->source = other->source;
+    layer->reference = (struct source_reference){
+        .text = other->text, .registry = other->registry, .repository = other->repository, .tag = other->tag};
+    layer->other = NULL;
+    layer_start(sweep, job, layer);
+    return true;
+}
+
 static void jobs_collect(struct sweep *sweep) {
     struct job *job;
     while ((job = queue_try_pop(&sweep->done)) != NULL)
@@ -209,12 +239,14 @@ static void jobs_collect(struct sweep *sweep) {
         job = &sweep->jobs[i];
         if (job->layer == NULL)
             continue;
-        if (job->streaming && !job->scanned)
+        if (job->streaming)
             stream_service(&job->stream);
         if (!job->scanned || (job->streaming && !stream_has_ended(&job->stream)))
             continue;
         if (job->streaming)
             stream_release(&job->stream);
+        if (layer_retry(sweep, job))
+            continue;
         layer_count(sweep, job->layer);
         sweep->secrets_found += job->secrets;
         if (job->lost)

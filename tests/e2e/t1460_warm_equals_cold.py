@@ -11,7 +11,7 @@ import tarfile
 import time
 
 from fleet import database, difference, rows, secret, small_fleet, start
-from lab import OCI_MANIFEST, Layout, Run, check, debian, digest, done, equal, folder, is_sanitized, registry, rows_of, sweep, tar
+from lab import OCI_MANIFEST, Layout, Run, check, debian, digest, done, equal, folder, http_server, is_sanitized, registry, rows_of, sweep, tar
 
 KILLS = int(os.environ.get("KILLS", "4"))
 TIMEOUT_S = 200 if is_sanitized() else 60
@@ -177,10 +177,36 @@ def twice_packed():
         equal({row["reference"].split(":")[0]: row["status"] for row in rows_of(out, "image")}["oci"], "done", "the victim beside the archive")
 
 
+def withheld(server, layout):
+    """A registry that names the manifest and the configuration of another's image and not its layers takes nothing away from that one."""
+    manifest = next(m for m in layout.manifests if m["annotations"]["org.opencontainers.image.ref.name"] == "web")
+
+    def answer(handler):
+        name = handler.path.rsplit("/", 1)[1]
+        path = layout.blob_path(manifest["digest"] if name == "web" else name) if name == "web" or ":" in name else ""
+        with open(path if os.path.exists(path) else os.devnull, "rb") as file:
+            body = file.read()
+        if "/manifests/" in handler.path and body:
+            handler.reply(200, body, Content_Type=OCI_MANIFEST, Docker_Content_Digest=manifest["digest"])
+        elif "/blobs/" in handler.path and body.startswith(b"{"):
+            handler.reply(200, body)
+        else:
+            handler.reply(404)
+
+    with http_server(answer) as (evil, asked):
+        good = "localhost:" + server.split(":")[1]
+        for targets in ([evil + "/team/web:web", good + "/team/web:web"], [good + "/team/web:web", evil + "/team/web:web"]):
+            _, out = sweep(*targets, "--plain-http", "--no-cache")
+            found = {row["registry"]: (row["status"], row["reason"]) for row in rows_of(out, "image")}
+            equal(found, {evil: ("done", ""), good: ("done", "")}, "the same image in a registry that has its layers and one that has not")
+        check(any("/blobs/" in path for path in asked), "the registry without layers was asked")
+
+
 fleet = small_fleet()
 hostile()
 twice_packed()
 with registry(fleet) as server:
     equality(server, fleet["base"][0])
+    withheld(server, fleet["base"][0])
 sys.stdout.flush()
 done()

@@ -284,9 +284,35 @@ static void ordered(void **state) {
             assert_int_equal(plan.layers.data[i]->descriptor.digest.bytes[0], digests[i]);
             assert_int_equal(plan.layers.data[i]->image_count, counts[i]);
             assert_true(span_is(plan.layers.data[i]->first_reference, firsts[i]));
+            assert_null(plan.layers.data[i]->other); /* all are in one repository */
         }
         assert_int_equal(plan.images.data[1].facts->layers[0], 1);
         assert_int_equal(plan.images.data[1].facts->layers[1], 2);
+        plan_release(&plan);
+    }
+}
+
+/* Another repository that has the layer can be asked as well, and nothing but a registry. */
+static void held_elsewhere(void **state) {
+    (void)state;
+    static const struct {
+        size_t source;
+        const char *repository, *text;
+        bool is_elsewhere;
+    } cases[] = {{REGISTRY, "b", "r.example/b:1", true},
+                 {REGISTRY, "a", "r.example/a:9", false},
+                 {ARCHIVE, "b", "zzz:b", false}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct plan plan;
+        plan_make(&plan, 0);
+        struct source_reference reference = reference_made(cases[i].repository, "1", cases[i].text);
+        struct digest digest = digest_made(11);
+        assert_true(plan_image_add(&plan, &sources[cases[i].source], &reference, plan_facts_find(&plan, &digest)));
+        assert_true(plan_order(&plan));
+        const struct planned_image *other = plan.layers.data[0]->other;
+        assert_int_equal(other != NULL, cases[i].is_elsewhere);
+        if (other != NULL)
+            assert_true(span_is(other->text, cases[i].text));
         plan_release(&plan);
     }
 }
@@ -435,6 +461,7 @@ int main(void) {
         cmocka_unit_test(told_apart),
         cmocka_unit_test(ordered),
         cmocka_unit_test(errors_lower_the_status),
+        cmocka_unit_test(held_elsewhere),
         cmocka_unit_test(selected),
         cmocka_unit_test(memory_short),
         cmocka_unit_test(saved_and_restored),
