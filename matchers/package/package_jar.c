@@ -1,19 +1,19 @@
 /* Java archives: jars, and what holds them (war, ear, Spring Boot's fat jars), archives in archives without unpacking
  * anything but what is looked at. An archive names its artifacts in pom.properties files, one for each that was merged
- * into it; where none is the archive's own, Maven's folder, the manifest and the file name tell, in this order of trust.
- * Jenkins plugins say theirs in the manifest alone.
- * Spec: "JAR File Specification"; Apache Maven Archiver; Jenkins' "Plugin Manifest". */
+ * into it; where none is the archive's own, Maven's folder, the manifest and the file name tell, in this order of
+ * trust. Jenkins plugins say theirs in the manifest alone. Spec: "JAR File Specification"; Apache Maven Archiver;
+ * Jenkins' "Plugin Manifest". */
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "base/parse/zip.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 
-static const char *const paths[] = {"**/*.jar", "**/*.war", "**/*.ear", "**/*.par", "**/*.sar", "**/*.nar",
+static const char *const paths[] = {"**/*.jar", "**/*.war", "**/*.ear", "**/*.par",  "**/*.sar", "**/*.nar",
                                     "**/*.jpi", "**/*.hpi", "**/*.kar", "**/*.lpkg", NULL};
 
-static const char *const extensions[] = {".jar", ".war", ".ear",  ".par", ".sar", ".nar",
-                                         ".jpi", ".hpi", ".kar", ".lpkg"};
+static const char *const extensions[] = {".jar", ".war", ".ear", ".par", ".sar",
+                                         ".nar", ".jpi", ".hpi", ".kar", ".lpkg"};
 
 /* What stands in the manifest's main section. */
 enum manifest_key {

@@ -17,8 +17,8 @@ static bool is_metadata(struct span name) {
            ((span_is(folder, "EGG-INFO") || span_ends(folder, ".egg-info")) && span_is(rest, "PKG-INFO"));
 }
 
-static int member_parse(struct catalogue *run, const struct zip *zip, const struct zip_member *member,
-                        struct buf *text, struct err *err) {
+static int member_parse(struct catalogue *run, const struct zip *zip, const struct zip_member *member, struct buf *text,
+                        struct err *err) {
     struct err cause = {0};
     struct catalogue inner = *run;
     char name[64];

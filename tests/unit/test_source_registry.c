@@ -422,6 +422,42 @@ static void short_memory(void **state) {
     assert_true(failed > 10);
 }
 
+/* ---- the end of a run ---- */
+
+struct last_words {
+    struct fixture *f;
+    unsigned count;
+    enum err_code head, open;
+};
+
+static void on_last_words(void *context, const struct digest *digest, const struct err *err) {
+    struct last_words *words = context;
+    struct source *source = NULL;
+    struct err refused = {0};
+    assert_null(digest);
+    words->head = err->code;
+    if (source_open(&words->f->context, span_text("rootfs:/"), &source, &refused) == 0)
+        source_close(source);
+    words->open = refused.code;
+    words->count++;
+}
+
+/* What ends with the client makes room for further targets: none is opened any more. */
+static void closing(void **state) {
+    struct fixture *f = *state;
+    struct last_words words = {.f = f};
+    struct answer answer = {0};
+    struct source *source = open_source(f, "team/app:told");
+    source->ops->list(source, on_reference, on_listed, &answer);
+    source->ops->head(source, &answer.reference, on_last_words, &words);
+    http_close(f->http);
+    f->http = NULL;
+    assert_int_equal(words.count, 1);
+    assert_int_equal(words.head, ERR_CANCELED);
+    assert_int_equal(words.open, ERR_CANCELED);
+    source_close(source);
+}
+
 /* ---- mirrors ---- */
 
 static void mirror_by(struct fixture *f, unsigned port) {
@@ -561,6 +597,7 @@ int main(void) {
                                        cmocka_unit_test_setup_teardown(identity_tokens, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(realms, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(sizes, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(closing, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(mirrors, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(short_memory, begin_somebody, end)};
     (void)snprintf(auth_file, sizeof auth_file, "/tmp/trawl-auth-%d.json", (int)getpid());
