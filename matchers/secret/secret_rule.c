@@ -43,16 +43,17 @@ static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "secret ru
 /* The parts of {{credential}} and {{setting}}, which begin behind a service's name: the rest of a name that speaks of a
  * secret, and what parts it from its value… */
 #define NAMED_VALUE                                                                                                    \
-    "(?i:key(?!board|word|frame|note)|token|secret|access|private|passw|pwd|auth(?!or[^i])|credential)"                \
+    "(?i:key(?!board|word|frame|note)|token|secret|access|private|passw|pwd|api(?![a-z])|auth(?!or[^i])|credential)"   \
     "(?:[\\w.-]{0,16}?[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}"                                                                 \
     "(?:[?:.+!|&*/-]?[:=]{1,4}>?|->|,(?=[ \\t]{0,2}[\"'])|\\((?=[\"'])|<?>|\\|\\||%3[aAdD])"                           \
     "|" SECRET_WORD_BEHIND "[\\s.-]{1,4})"                                                                             \
     "[\\s\"'`\\\\(\\[{]{0,8}(?i:(?:bearer|token|basic)[ \\t]{1,4})?"
-/* … or an operator right behind the service's name (and what is no key's name), where a key of a common form follows…
+/* … or an operator or blank right behind the service's name (and what is no key's name), where a key of a common form
+ * follows…
  */
 #define ASSIGNED_KEY                                                                                                   \
     "(?!.{0,24}(?i:commit|revision|sha|hash|digest|checksum|integrity|etag|md5|version|uuid|[_-]id))"                  \
-    "[\\w.\"'\\]-]{0,20}?[\"'\\]]{0,3}[ \\t]{0,8}(?::=|=>|=|:)[ \\t]{0,8}[\"'`]{0,2}"                                  \
+    "(?:[\\w.\"'\\]-]{0,20}?[\"'\\]]{0,3}[ \\t]{0,8}(?::=|=>|=|:)[ \\t]{0,8}[\"'`]{0,2}|[ \\t]{1,3})"                  \
     "(?=(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-z]{20,64})(?![0-9A-Za-z_.+/=-]))"
 /* … and a value without a shape of its own: at least two digits, no attribute (a.b1.c2) and no call. */
 #define OPAQUE                                                                                                                \

@@ -356,6 +356,8 @@ static const struct {
     {"{\"zetaco\": {\"token\": \"a1b2c3d4e5f6\"}}", "zeta-any", 0.6},
     {"curl zetaco.example/x -H 'Authorization: Bearer a1b2c3d4e5f6'", "zeta-any", 0.6},
     {"zetaco = '" HEX32 "'", "zeta-any", 0.6},
+    {"zetaco " HEX32, "zeta-any", 0.6},
+    {"zetaco " HEX32 ".js", NULL, 0},
     {"zetaco_commit = '" HEX32 "'", NULL, 0},
     {"zetaco_key = config.zeta2.key3", NULL, 0},     /* an attribute */
     {"zetaco_key = make_key_2_of_3(name)", NULL, 0}, /* a call */
