@@ -53,8 +53,8 @@ static int parse(struct catalogue *run, struct err *err) {
     if (zip_open(run->body, &zip, err) < 0)
         return -1;
     while ((more = zip_next(&zip, &member, err)) > 0) {
-        if (is_metadata(member.name) && member_parse(run, &zip, &member, &text, err) < 0)
-            return -1;
+        if (is_metadata(member.name)) /* an archive is one distribution */
+            return member_parse(run, &zip, &member, &text, err);
     }
     return more;
 }
