@@ -1,5 +1,5 @@
-/* A whole sweep of a small layout, cold and warm, with an allocation that fails, and with all that follow: it ends, with
- * an error of the right code or with an outcome for every image, and nothing leaks (the sanitizer build tells). */
+/* A whole sweep of a small layout, cold and warm, with an allocation that fails, and with all that follow: it ends,
+ * with an error of the right code or with an outcome for every image, and nothing leaks (the sanitizer build tells). */
 #include "base/prelude.h"
 
 #include <setjmp.h>
@@ -19,7 +19,8 @@
 #define IMAGES 3 /* two and an attestation */
 /* Every allocation in turn takes ten seconds; each run differs by what the machine does, so a stride meets most. */
 #define STRIDE 7
-#define WHOLE_MAX ((size_t)20) /* sweeps in a row that lack nothing: no allocation was left to fail, or none that counts */
+#define WHOLE_MAX                                                                                                      \
+    ((size_t)20)    /* sweeps in a row that lack nothing: no allocation was left to fail, or none that counts */
 #define HANGS_S 120 /* a thread that waits for another for ever */
 
 struct fixture {
