@@ -83,6 +83,16 @@
 #define LIMIT_PACKAGES_PER_FILE ((size_t)200000)
 #define LIMIT_LINK_DEPTH ((size_t)40) /* Linux' own MAXSYMLINKS */
 
+/* Archives inside of layers: jars, wheels. The largest fat jars have some 200,000 members; a war in an ear holds jars
+ * that hold jars. */
+#define LIMIT_ZIP_MEMBERS ((size_t)2000000)
+#define LIMIT_ARCHIVE_DEPTH ((size_t)16)            /* archives in archives that are looked into */
+#define LIMIT_ARCHIVE_WORK_BYTES (1024 * LIMIT_MIB) /* read of members for one outermost file: some two seconds */
+#define LIMIT_ARCHIVE_METADATA_BYTES LIMIT_MIB      /* a manifest with a digest for each class has some 500 KiB */
+
+/* SQLite's own tables are 3 pages deep at a million rows. */
+#define LIMIT_SQLITE_DEPTH ((size_t)32)
+
 /* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
 #define LIMIT_PURL_BYTES (16 * LIMIT_KIB)
 #define LIMIT_PURL_QUALIFIERS ((size_t)64)

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <lz4.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -22,7 +24,7 @@
 #include "io/cache/cache_probe.h"
 #include "io/file/file.h"
 
-#define FORMAT "1"
+#define FORMAT "2"
 #define DATA_NAME "data-" FORMAT ".mdb"
 #define LOCK_NAME "data-" FORMAT ".mdb-lock" /* LMDB's name for the lock of a file that has no folder of its own */
 #define LOCK_BYTES ((off_t)READERS_MAX * 64 + 8192) /* a reader takes a line of the processor's cache; and the head */
@@ -43,6 +45,11 @@
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
+/* The time's upper 24 bits: how large the value is unpacked, where it is an LZ4 block; 0 where it is not. Records are
+ * JSON and rows for the most part: packed, three stand on a page of the file where one took two. */
+#define TIME_BITS 40
+#define PACK_BYTES_MIN ((size_t)512) /* smaller ones gain nothing */
+#define PACK_BYTES_MAX (((size_t)1 << 24) - 1)
 
 static const char *const table_names[CACHE_TABLE_COUNT] = {"tag",  "index",       "image", "layer",
                                                            "body", "composition", "set"};
@@ -78,6 +85,7 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
+    struct arena unpacked; /* values that are packed in the file */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -100,13 +108,24 @@ static int fail(struct err *err, const struct cache *cache, int code, const char
                    mdb_strerror(code));
 }
 
-static uint64_t checksum_of(enum cache_table table, struct span key, struct span value) {
-    return xxh64_seeded(value, xxh64_seeded(key, (uint64_t)table + 1));
+static uint64_t checksum_of(enum cache_table table, struct span key, size_t unpacked, struct span value) {
+    return xxh64_seeded(value, xxh64_seeded(key, ((uint64_t)table + 1) << 32 | unpacked));
 }
 
 static MDB_val val_of(struct span s) { return (MDB_val){.mv_size = s.size, .mv_data = (void *)(uintptr_t)s.data}; }
 
 static struct span span_of(MDB_val value) { return span_make(value.mv_data, value.mv_size); }
+
+static uint64_t head_word(struct span stored) {
+    struct reader head = reader_init(stored);
+    (void)read_le64(&head);
+    return read_le64(&head);
+}
+
+static int64_t time_of(struct span stored) { return (int64_t)(head_word(stored) & (((uint64_t)1 << TIME_BITS) - 1)); }
+
+/* How large the value is unpacked; 0: it is not packed. */
+static size_t packed_size(struct span stored) { return (size_t)(head_word(stored) >> TIME_BITS); }
 
 /* The bytes behind the head, when they are those that were put. */
 static bool value_check(enum cache_table table, struct span key, struct span stored, struct span *ret_value) {
@@ -115,13 +134,7 @@ static bool value_check(enum cache_table table, struct span key, struct span sto
     if (stored.size < HEAD_BYTES)
         return false;
     *ret_value = span_make(stored.data + HEAD_BYTES, stored.size - HEAD_BYTES); /* an empty one has its head too */
-    return checksum == checksum_of(table, key, *ret_value);
-}
-
-static int64_t time_of(struct span stored) {
-    struct reader head = reader_init(stored);
-    (void)read_le64(&head);
-    return (int64_t)read_le64(&head);
+    return checksum == checksum_of(table, key, packed_size(stored), *ret_value);
 }
 
 bool cache_is_stale(struct span value) {
@@ -429,6 +442,7 @@ int cache_reader_new(struct cache *cache, struct cache_reader **ret_reader, stru
         return fail(err, cache, code, "read");
     }
     mdb_txn_reset(reader->transaction); /* begun anew by the first look */
+    arena_init(&reader->unpacked, 64 * LIMIT_KIB, 0);
     *ret_reader = reader;
     return 0;
 }
@@ -437,6 +451,7 @@ void cache_reader_free(struct cache_reader *reader) {
     if (reader == NULL)
         return;
     mdb_txn_abort(reader->transaction);
+    arena_release(&reader->unpacked);
     mem_free(reader);
 }
 
@@ -457,7 +472,21 @@ void cache_reader_reset(struct cache_reader *reader) {
     if (!reader->active)
         return;
     mdb_txn_reset(reader->transaction);
+    arena_reset(&reader->unpacked);
     reader->active = false;
+}
+
+/* The value with its head in front of it, as in the file. */
+static bool value_unpack(struct cache_reader *reader, struct span stored, struct span *ret_value) {
+    size_t size = packed_size(stored);
+    uint8_t *copy = arena_alloc(&reader->unpacked, HEAD_BYTES + size);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, stored.data, HEAD_BYTES);
+    int got =
+        LZ4_decompress_safe((const char *)ret_value->data, (char *)copy + HEAD_BYTES, (int)ret_value->size, (int)size);
+    *ret_value = span_make(copy + HEAD_BYTES, size);
+    return got == (int)size;
 }
 
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value) {
@@ -469,22 +498,49 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
     pages_look(reader->cache, value.mv_size / LOOK_BYTES);
-    return value_check(table, key, span_of(value), ret_value);
+    struct span stored = span_of(value);
+    return value_check(table, key, stored, ret_value) &&
+           (packed_size(stored) == 0 || value_unpack(reader, stored, ret_value));
 }
 
 /* ---- writing ---- */
 
+/* Appends the value as an LZ4 block where that makes it smaller; 0 when it was left out. */
+static size_t pack(struct buf *pending, struct span value) {
+    size_t most = value.size - value.size / 8;
+    if (value.size < PACK_BYTES_MIN || value.size > PACK_BYTES_MAX || !buf_reserve(pending, most))
+        return 0;
+    int size = LZ4_compress_default((const char *)value.data, (char *)pending->data + pending->size, (int)value.size,
+                                    (int)most);
+    pending->size += size > 0 ? (size_t)size : 0;
+    return size > 0 ? (size_t)size : 0;
+}
+
+static void le_set(uint8_t *place, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        place[i] = (uint8_t)(value >> 8 * i);
+}
+
+#define RECORD_BYTES ((size_t)7)
 /* table u8, key size u16, value size u32 (head included), key, value. */
 static void record_put(struct buf *pending, enum cache_table table, struct span key, struct span value) {
-    if (!buf_reserve(pending, 7 + key.size + HEAD_BYTES + value.size))
+    if (!buf_reserve(pending, RECORD_BYTES + key.size + HEAD_BYTES + value.size))
         return;
+    size_t begin = pending->size;
     buf_byte(pending, (uint8_t)table);
     buf_le16(pending, (uint16_t)key.size);
-    buf_le32(pending, (uint32_t)(HEAD_BYTES + value.size));
+    buf_le32(pending, 0); /* the rest is known when it is packed */
     buf_add(pending, key);
-    buf_le64(pending, checksum_of(table, key, value));
-    buf_le64(pending, (uint64_t)clock_utc_s());
-    buf_add(pending, value);
+    size_t head = pending->size;
+    buf_fill(pending, 0, HEAD_BYTES);
+    size_t packed = pack(pending, value);
+    if (packed == 0)
+        buf_add(pending, value);
+    struct span stored = span_make(pending->data + head + HEAD_BYTES, pending->size - head - HEAD_BYTES);
+    uint64_t word = (uint64_t)clock_utc_s() | (packed > 0 ? (uint64_t)value.size << TIME_BITS : 0);
+    le_set(pending->data + begin + 3, HEAD_BYTES + stored.size, 4);
+    le_set(pending->data + head, checksum_of(table, key, packed > 0 ? value.size : 0, stored), 8);
+    le_set(pending->data + head + 8, word, 8);
 }
 
 void cache_put(struct cache *cache, enum cache_table table, struct span key, struct span value) {

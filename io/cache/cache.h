@@ -4,7 +4,7 @@
  * loses at most the last batch, and what is there is whole. Every value carries a checksum over table, key and bytes,
  * so that a damaged one is told from a good one; a damaged file is set aside when it is opened and a new one begun.
  *
- * Folder: data-1.mdb and data-1.mdb-lock (LMDB's own formats; the number is FORMAT in cache.c), users.lock (flock:
+ * Folder: data-2.mdb and data-2.mdb-lock (LMDB's own formats; the number is FORMAT in cache.c), users.lock (flock:
  * shared by whoever has it open, exclusive while it is compacted; not empty when the last of them died). */
 #ifndef TRAWL_CACHE_H
 #define TRAWL_CACHE_H
@@ -34,7 +34,7 @@ struct cache_options {
     bool existing;    /* NOTFOUND where there is none, instead of a new one */
 };
 
-/* Makes the folder where it is missing. A damaged cache is renamed to data-1.mdb.damaged and `ret_set_aside` says so.
+/* Makes the folder where it is missing. A damaged cache is renamed to data-2.mdb.damaged and `ret_set_aside` says so.
  * Forks once to look at the file, so call it before threads are started. IO, NOTFOUND, NOMEM. */
 int cache_open(const char *folder, const struct cache_options *options, struct cache **ret_cache, bool *ret_set_aside,
                struct err *err);

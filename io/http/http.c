@@ -520,6 +520,8 @@ void http_close(struct http *http) {
     mem_free(http);
 }
 
+bool http_is_closing(const struct http *http) { return http->closing; }
+
 /* A token comes from a server: a line end in it would be a header of that server's choice. */
 static int line_check(const char *line, struct err *err) {
     return strpbrk(line, "\r\n") == NULL

@@ -129,6 +129,8 @@ struct http_spec {
 int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err);
 /* Cancels all requests: their `done` is called here, with CANCELED. Not from a callback. NULL is accepted. */
 void http_close(struct http *http);
+/* Whether http_close() is under way: a `done` that is called then should begin nothing that takes long. */
+bool http_is_closing(const struct http *http);
 
 /* Starts a request or queues it; errors found at once (USAGE, NOMEM, CANCELED while closing) mean that `done` will not
  * be called. `ret_request` may be NULL. */

@@ -417,11 +417,12 @@ static void registry_blob(struct source *source, const struct source_reference *
 
 static void registry_stream(struct source *source, const struct source_reference *reference,
                             const struct descriptor *descriptor, struct stream *stream) {
-    struct fetch wanted = {.registry = (struct registry_source *)source,
-                           .kind = "blobs",
-                           .descriptor = *descriptor,
-                           .bytes_max = descriptor->size, /* 0 where schema 1 does not tell */
-                           .stream = stream};
+    struct fetch wanted = {
+        .registry = (struct registry_source *)source, .kind = "blobs", .descriptor = *descriptor, .stream = stream};
+    /* Schema 1 tells no size; and where two manifests tell different ones, neither may cut the other's layer. */
+    if (descriptor->size_unknown)
+        wanted.descriptor.size = 0;
+    wanted.bytes_max = wanted.descriptor.size;
     fetch_start(&wanted, reference, &descriptor->digest);
 }
 

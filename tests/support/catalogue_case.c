@@ -8,7 +8,7 @@ static void add_licenses(struct buf *out, struct span licenses) {
         buf_byte(out, licenses.data[i] == '\n' ? '|' : licenses.data[i]);
 }
 
-static int render(void *context, const struct package *package, struct err *err) {
+int catalogue_case_render(void *context, const struct package *package, struct err *err) {
     struct buf *out = context;
     (void)err;
     buf_format(out, "%s ", package_type_name(package->type));
@@ -38,7 +38,7 @@ static int render(void *context, const struct package *package, struct err *err)
 static int run_alone(const struct cataloguer *cataloguer, const struct catalogue_input *input, struct arena *scratch,
                      struct buf *out, struct err *err) {
     struct catalogue run = {
-        .path = input->path, .body = input->body, .scratch = scratch, .emit = render, .context = out};
+        .path = input->path, .body = input->body, .scratch = scratch, .emit = catalogue_case_render, .context = out};
     if (cataloguer->parse(&run, err) < 0)
         return -1;
     return run.fault_count == 0 ? 0 : err_set(err, run.fault.code, 0, "%s", run.fault.text);
@@ -53,20 +53,22 @@ static bool error_fits(const char *mark, int result, const struct err *err) {
            span_find(span_text(err->text), words, 0) != SIZE_MAX;
 }
 
-static bool run_case(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *item) {
+static bool run_bytes(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *item,
+                      struct span bytes) {
     struct arena scratch;
     AUTO_BUF struct buf out;
     struct err err = {0};
     /* A copy of exactly the body's size, so that a sanitizer sees a read past its end. */
-    size_t size = strlen(item->body);
+    size_t size = bytes.size;
     AUTO_FREE uint8_t *body = mem_alloc(size);
     buf_init(&out, 0);
     if (body == NULL)
         return false;
-    memcpy(body, item->body, size);
+    if (size > 0)
+        memcpy(body, bytes.data, size);
     const struct catalogue_input input = {.path = span_text(item->path), .body = {body, size}};
     arena_init(&scratch, 0, 0);
-    int result = cataloguer == NULL ? catalogue_file(id, &input, &scratch, render, &out, &err)
+    int result = cataloguer == NULL ? catalogue_file(id, &input, &scratch, catalogue_case_render, &out, &err)
                                     : run_alone(cataloguer, &input, &scratch, &out, &err);
     const char *mark = strstr(item->expect, "! ");
     struct span packages = span_text(item->expect);
@@ -80,10 +82,15 @@ static bool run_case(const struct cataloguer *cataloguer, enum cataloguer_id id,
     return fits;
 }
 
+bool catalogue_bytes_run(enum cataloguer_id id, const char *path, struct span body, const char *expect) {
+    const struct catalogue_case item = {.title = path, .path = path, .expect = expect};
+    return run_bytes(NULL, id, &item, body);
+}
+
 bool catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id id, const struct catalogue_case *cases,
                         size_t count) {
     bool fits = true;
     for (size_t i = 0; i < count; i++)
-        fits = run_case(cataloguer, id, &cases[i]) && fits;
+        fits = run_bytes(cataloguer, id, &cases[i], span_text(cases[i].body)) && fits;
     return fits;
 }

@@ -171,6 +171,9 @@ static bool answer_token(struct fake_http *server, int fd, struct span how) {
         buf_format(&body, "{\"%s\":\"made-up-token-%u", span_is(how, "access") ? "access_token" : "token", number);
     if (span_is(how, "huge"))
         buf_fill(&body, 'x', 1 << 20);
+    uint64_t size = 0;
+    if (span_starts(how, "of-") && text_u64(span_from(how, 3), 10, 1 << 20, &size))
+        buf_fill(&body, 'x', (size_t)size - (body.size - strlen("{\"token\":\"")));
     if (!body.failed && body.data[body.size - 1] != '}' && !span_is(how, "garbage"))
         buf_format(&body, "\",\"expires_in\":%d}", span_is(how, "short") ? 1 : 300);
     bool ok = !body.failed && send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body.size) &&

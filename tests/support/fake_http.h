@@ -22,10 +22,10 @@
  *   /auth/HOW/USES/PATH     PATH for who has a token, which is good for USES requests; else 401. HOW goes to the realm;
  *                           "basic" asks for FAKE_HTTP_BASIC instead. Also inside of /v2/
  *   /token/HOW              what makes tokens: "ok", "slow" (100 ms), "short" (for a second), "access" (as OAuth 2 has
- *                           it), "huge" (a megabyte), "garbage", "none", "split" (with a line end in it), "denied"
- *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
- *                           named), garbled (one that is none), headless (405),
- *                           flipped and signed (other bytes than FAKE_HTTP_HEX, the latter as schema 1 has them)
+ *                           it), "huge" (a megabyte), "of-SIZE", "garbage", "none", "split" (with a line end in it),
+ * "denied" /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no
+ * digest is named), garbled (one that is none), headless (405), flipped and signed (other bytes than FAKE_HTTP_HEX, the
+ * latter as schema 1 has them)
  *
  *   /v2/REPOSITORY/blobs/DIGEST  a million bytes of the pattern
  *

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "io/file/file.h"
 #include "io/source/credentials.h"
 
@@ -209,6 +210,23 @@ static void damaged_files(void **state) {
     assert_non_null(strstr(login.err.text, "missing.json"));
 }
 
+static void largest_file(void **state) {
+    (void)state;
+    for (size_t extra = 0; extra < 2; extra++) {
+        struct buf json;
+        buf_init(&json, 0);
+        buf_text(&json, CONFIG("one"));
+        buf_fill(&json, ' ', LIMIT_CREDENTIAL_FILE_BYTES + extra - json.size);
+        buf_byte(&json, '\0');
+        assert_false(json.failed);
+        config_put((const char *)json.data);
+        struct login login = login_of("a.example", "x", 0);
+        assert_string_equal(login.text, extra == 0 ? "one:made-up" : "");
+        assert_int_equal(login.err.code, extra == 0 ? ERR_NONE : ERR_LIMIT);
+        buf_release(&json);
+    }
+}
+
 #define HELPED "{\"credHelpers\":{\"a.example\":\"made-up\"},\"auths\":{\"a.example\":{\"auth\":\"" USER "\"}}}"
 
 static void helpers(void **state) {
@@ -232,6 +250,8 @@ static void helpers(void **state) {
         {"exec >&-; sleep 100", "", ERR_AUTH, "did not end in time"},
         {"sleep 100 & echo made-up-secret; exit 0", "", ERR_AUTH, "did not end in time"},
         {"yes made-up-secret", "", ERR_LIMIT, "at most 65536 bytes"},
+        {"printf %-65536s '{\"Username\":\"u\",\"Secret\":\"made-up\"}'", "u:made-up", ERR_NONE, ""},
+        {"printf %-65537s '{\"Username\":\"u\",\"Secret\":\"made-up\"}'", "", ERR_LIMIT, "at most 65536 bytes"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char script[256];
@@ -320,12 +340,10 @@ static void helper_hangs_once(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(keys, begin),
-                                       cmocka_unit_test_setup(places, begin),
-                                       cmocka_unit_test_setup(damaged_files, begin),
-                                       cmocka_unit_test_setup(helpers, begin),
-                                       cmocka_unit_test_setup(helper_names, begin),
-                                       cmocka_unit_test_setup(helper_once, begin),
-                                       cmocka_unit_test_setup(helper_hangs_once, begin)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(keys, begin),          cmocka_unit_test_setup(places, begin),
+        cmocka_unit_test_setup(damaged_files, begin), cmocka_unit_test_setup(helpers, begin),
+        cmocka_unit_test_setup(helper_names, begin),  cmocka_unit_test_setup(largest_file, begin),
+        cmocka_unit_test_setup(helper_once, begin),   cmocka_unit_test_setup(helper_hangs_once, begin)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
 }
