@@ -79,8 +79,11 @@
  * that hold jars. */
 #define LIMIT_ZIP_MEMBERS ((size_t)2000000)
 #define LIMIT_ARCHIVE_DEPTH ((size_t)16)            /* archives in archives that are looked into */
-#define LIMIT_ARCHIVE_WORK_BYTES (1024 * LIMIT_MIB) /* unpacked for one outermost file: some two seconds */
+#define LIMIT_ARCHIVE_WORK_BYTES (1024 * LIMIT_MIB) /* read of members for one outermost file: some two seconds */
 #define LIMIT_ARCHIVE_METADATA_BYTES LIMIT_MIB      /* a manifest with a digest for each class has some 500 KiB */
+
+/* SQLite's own tables are 3 pages deep at a million rows. */
+#define LIMIT_SQLITE_DEPTH ((size_t)32)
 
 /* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
 #define LIMIT_PURL_BYTES (16 * LIMIT_KIB)

@@ -8,9 +8,7 @@
 /* Room that is asked for at a time: small members stay small, large ones grow by half. */
 #define STEP_BYTES ((size_t)16 * 1024)
 
-uint32_t inflate_crc32(struct span bytes) {
-    return bytes.size == 0 ? 0 : crc32_gzip_refl(0, bytes.data, bytes.size);
-}
+uint32_t inflate_crc32(struct span bytes) { return bytes.size == 0 ? 0 : crc32_gzip_refl(0, bytes.data, bytes.size); }
 
 /* One call into the library, with as much output as there is room for. 1 at the end of the data. */
 static int inflate_step(struct inflate_state *state, struct buf *out, struct err *err) {

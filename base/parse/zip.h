@@ -1,7 +1,6 @@
-/* ZIP archives that lie in memory as a whole: jars, wheels, eggs. Members are told by the central directory; data before
- * the archive (a start script) is allowed, and Zip64 is read. Stored and deflated members can be opened; encrypted ones
- * and other methods are told and refused.
- * Spec: PKWARE APPNOTE 6.3.10. */
+/* ZIP archives that lie in memory as a whole: jars, wheels, eggs. Members are told by the central directory; data
+ * before the archive (a start script) is allowed, and Zip64 is read. Stored and deflated members can be opened;
+ * encrypted ones and other methods are told and refused. Spec: PKWARE APPNOTE 6.3.10. */
 #ifndef TRAWL_ZIP_H
 #define TRAWL_ZIP_H
 

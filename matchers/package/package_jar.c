@@ -1,19 +1,19 @@
 /* Java archives: jars, and what holds them (war, ear, Spring Boot's fat jars), archives in archives without unpacking
  * anything but what is looked at. An archive names its artifacts in pom.properties files, one for each that was merged
- * into it; where none is the archive's own, Maven's folder, the manifest and the file name tell, in this order of trust.
- * Jenkins plugins say theirs in the manifest alone.
- * Spec: "JAR File Specification"; Apache Maven Archiver; Jenkins' "Plugin Manifest". */
+ * into it; where none is the archive's own, Maven's folder, the manifest and the file name tell, in this order of
+ * trust. Jenkins plugins say theirs in the manifest alone. Spec: "JAR File Specification"; Apache Maven Archiver;
+ * Jenkins' "Plugin Manifest". */
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "base/parse/zip.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 
-static const char *const paths[] = {"**/*.jar", "**/*.war", "**/*.ear", "**/*.par", "**/*.sar", "**/*.nar",
+static const char *const paths[] = {"**/*.jar", "**/*.war", "**/*.ear", "**/*.par",  "**/*.sar", "**/*.nar",
                                     "**/*.jpi", "**/*.hpi", "**/*.kar", "**/*.lpkg", NULL};
 
-static const char *const extensions[] = {".jar", ".war", ".ear",  ".par", ".sar", ".nar",
-                                         ".jpi", ".hpi", ".kar", ".lpkg"};
+static const char *const extensions[] = {".jar", ".war", ".ear", ".par", ".sar",
+                                         ".nar", ".jpi", ".hpi", ".kar", ".lpkg"};
 
 /* What stands in the manifest's main section. */
 enum manifest_key {
@@ -60,7 +60,7 @@ struct walk {
     struct level levels[LIMIT_ARCHIVE_DEPTH];
     size_t depth;       /* levels that are open */
     struct buf text;    /* a metadata file */
-    size_t work_left;   /* bytes that may yet be unpacked */
+    size_t work_left;   /* bytes of members that may yet be read */
     size_t memory_left; /* bytes that unpacked archives may yet take at a time, beside the outermost */
 };
 
@@ -236,13 +236,14 @@ static int member_fault(struct walk *walk, struct span name, const struct err *c
     return 0;
 }
 
-/* Takes what unpacking the member costs from the file's account. */
+/* Takes what reading the member costs from the file's account: stored ones too, which a directory can name a million
+ * times. */
 static bool work_take(struct walk *walk, const struct zip_member *member, struct err *err) {
-    if (member->method != 0 && member->size > walk->work_left) {
+    if (member->size > walk->work_left) {
         (void)err_set(err, ERR_LIMIT, 0, "more than %zu bytes in one file's archives", LIMIT_ARCHIVE_WORK_BYTES);
         return false;
     }
-    walk->work_left -= member->method != 0 ? (size_t)member->size : 0;
+    walk->work_left -= (size_t)member->size;
     return true;
 }
 

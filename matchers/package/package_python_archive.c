@@ -17,8 +17,8 @@ static bool is_metadata(struct span name) {
            ((span_is(folder, "EGG-INFO") || span_ends(folder, ".egg-info")) && span_is(rest, "PKG-INFO"));
 }
 
-static int member_parse(struct catalogue *run, const struct zip *zip, const struct zip_member *member,
-                        struct buf *text, struct err *err) {
+static int member_parse(struct catalogue *run, const struct zip *zip, const struct zip_member *member, struct buf *text,
+                        struct err *err) {
     struct err cause = {0};
     struct catalogue inner = *run;
     char name[64];
@@ -53,8 +53,8 @@ static int parse(struct catalogue *run, struct err *err) {
     if (zip_open(run->body, &zip, err) < 0)
         return -1;
     while ((more = zip_next(&zip, &member, err)) > 0) {
-        if (is_metadata(member.name) && member_parse(run, &zip, &member, &text, err) < 0)
-            return -1;
+        if (is_metadata(member.name)) /* an archive is one distribution */
+            return member_parse(run, &zip, &member, &text, err);
     }
     return more;
 }

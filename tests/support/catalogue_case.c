@@ -8,7 +8,7 @@ static void add_licenses(struct buf *out, struct span licenses) {
         buf_byte(out, licenses.data[i] == '\n' ? '|' : licenses.data[i]);
 }
 
-static int render(void *context, const struct package *package, struct err *err) {
+int catalogue_case_render(void *context, const struct package *package, struct err *err) {
     struct buf *out = context;
     (void)err;
     buf_format(out, "%s ", package_type_name(package->type));
@@ -38,7 +38,7 @@ static int render(void *context, const struct package *package, struct err *err)
 static int run_alone(const struct cataloguer *cataloguer, const struct catalogue_input *input, struct arena *scratch,
                      struct buf *out, struct err *err) {
     struct catalogue run = {
-        .path = input->path, .body = input->body, .scratch = scratch, .emit = render, .context = out};
+        .path = input->path, .body = input->body, .scratch = scratch, .emit = catalogue_case_render, .context = out};
     if (cataloguer->parse(&run, err) < 0)
         return -1;
     return run.fault_count == 0 ? 0 : err_set(err, run.fault.code, 0, "%s", run.fault.text);
@@ -68,7 +68,7 @@ static bool run_bytes(const struct cataloguer *cataloguer, enum cataloguer_id id
         memcpy(body, bytes.data, size);
     const struct catalogue_input input = {.path = span_text(item->path), .body = {body, size}};
     arena_init(&scratch, 0, 0);
-    int result = cataloguer == NULL ? catalogue_file(id, &input, &scratch, render, &out, &err)
+    int result = cataloguer == NULL ? catalogue_file(id, &input, &scratch, catalogue_case_render, &out, &err)
                                     : run_alone(cataloguer, &input, &scratch, &out, &err);
     const char *mark = strstr(item->expect, "! ");
     struct span packages = span_text(item->expect);

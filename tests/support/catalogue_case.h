@@ -23,4 +23,7 @@ bool catalogue_case_run(const struct cataloguer *cataloguer, enum cataloguer_id 
 /* The same of a body that is no text; `expect` as in struct catalogue_case. */
 bool catalogue_bytes_run(enum cataloguer_id id, const char *path, struct span body, const char *expect);
 
+/* What renders them, as a catalogue_emit_fn: appends lines to a struct buf. */
+int catalogue_case_render(void *context, const struct package *package, struct err *err);
+
 #endif

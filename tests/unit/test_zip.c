@@ -193,8 +193,8 @@ static void test_inflate_ceiling(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members),     cmocka_unit_test(test_prefix), cmocka_unit_test(test_zip64),
-        cmocka_unit_test(test_damage),      cmocka_unit_test(test_lies),   cmocka_unit_test(test_member_limit),
+        cmocka_unit_test(test_members),         cmocka_unit_test(test_prefix), cmocka_unit_test(test_zip64),
+        cmocka_unit_test(test_damage),          cmocka_unit_test(test_lies),   cmocka_unit_test(test_member_limit),
         cmocka_unit_test(test_inflate_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
