@@ -129,8 +129,8 @@ static int row_read(struct walk *walk, struct span page, size_t offset, sqlite_r
     uint64_t size = read_varint(&r);
     (void)read_varint(&r); /* the row's id */
     if (r.failed || size > walk->payload_left) {
-        damage(walk, "a row that is larger than the file", (size_t)(page.data - walk->sqlite->bytes.data) /
-                                                                   walk->sqlite->page_bytes + 1);
+        damage(walk, "a row that is larger than the file",
+               (size_t)(page.data - walk->sqlite->bytes.data) / walk->sqlite->page_bytes + 1);
         return 0;
     }
     walk->payload_left -= (size_t)size;
@@ -145,8 +145,8 @@ static int row_read(struct walk *walk, struct span page, size_t offset, sqlite_r
     if (walk->payload.failed)
         return err_set(err, ERR_NOMEM, 0, "sqlite: out of memory");
     if (r.failed) {
-        damage(walk, "a row that ends early", (size_t)(page.data - walk->sqlite->bytes.data) /
-                                                      walk->sqlite->page_bytes + 1);
+        damage(walk, "a row that ends early",
+               (size_t)(page.data - walk->sqlite->bytes.data) / walk->sqlite->page_bytes + 1);
         return 0;
     }
     return row(context, payload, err);
@@ -179,8 +179,7 @@ static int walk_pages(struct walk *walk, sqlite_row_fn row, void *context, struc
 }
 
 static int table_walk(const struct sqlite *sqlite, uint32_t root, sqlite_row_fn row, void *context, struct err *err) {
-    struct walk walk = {
-        .sqlite = sqlite, .pages_left = sqlite->page_count, .payload_left = sqlite->bytes.size};
+    struct walk walk = {.sqlite = sqlite, .pages_left = sqlite->page_count, .payload_left = sqlite->bytes.size};
     buf_init(&walk.payload, sqlite->bytes.size);
     place_enter(&walk, root);
     int result = walk_pages(&walk, row, context, err);

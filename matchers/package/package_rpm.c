@@ -8,9 +8,15 @@
 #include "matchers/package/rpmdb.h"
 
 static const char *const paths[] = {
-    "**/var/lib/rpm/rpmdb.sqlite", "**/usr/lib/sysimage/rpm/rpmdb.sqlite", "**/usr/share/rpm/rpmdb.sqlite",
-    "**/var/lib/rpm/Packages.db",  "**/usr/lib/sysimage/rpm/Packages.db",  "**/usr/share/rpm/Packages.db",
-    "**/var/lib/rpm/Packages",     "**/usr/lib/sysimage/rpm/Packages",     "**/usr/share/rpm/Packages",
+    "**/var/lib/rpm/rpmdb.sqlite",
+    "**/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "**/usr/share/rpm/rpmdb.sqlite",
+    "**/var/lib/rpm/Packages.db",
+    "**/usr/lib/sysimage/rpm/Packages.db",
+    "**/usr/share/rpm/Packages.db",
+    "**/var/lib/rpm/Packages",
+    "**/usr/lib/sysimage/rpm/Packages",
+    "**/usr/share/rpm/Packages",
     NULL,
 };
 
@@ -30,8 +36,8 @@ struct header {
     uint32_t epoch;
 };
 
-/* The text at that offset of the store, up to its NUL; empty where that is not near. Never without data, so that a field
- * is looked for once. */
+/* The text at that offset of the store, up to its NUL; empty where that is not near. Never without data, so that a
+ * field is looked for once. */
 static struct span text_at(struct span store, uint32_t offset) {
     struct reader r = reader_init(span_slice(store, offset, LIMIT_FIELD_BYTES + 1));
     struct span text = read_until(&r, 0);

@@ -27,8 +27,7 @@ static int add_line(struct catalogue *run, struct span line, struct err *err) {
                               .architecture = fields[FIELD_ARCH]};
     uint64_t epoch;
     if (text_u64(fields[FIELD_EPOCH], 10, UINT32_MAX, &epoch) && epoch > 0 && package.version.size > 0) {
-        const char *version =
-            arena_format(run->scratch, "%" PRIu64 ":%.*s", epoch, SPAN_FORMAT(fields[FIELD_VERSION]));
+        const char *version = arena_format(run->scratch, "%" PRIu64 ":%.*s", epoch, SPAN_FORMAT(fields[FIELD_VERSION]));
         if (version == NULL)
             return err_set(err, ERR_NOMEM, 0, "out of memory");
         package.version = span_text(version);

@@ -126,8 +126,8 @@ int rpmdb_bdb_read(struct catalogue *run, struct err *err) {
     if (r.failed || (magic != HASH_MAGIC && !bdb.big_endian))
         return err_set(err, ERR_FORMAT, 0, "no database of rpm's: neither SQLite, nor NDB, nor a hash of Berkeley DB");
     if (bdb.page_bytes < PAGE_BYTES_MIN || bdb.page_bytes > PAGE_BYTES_MAX)
-        return err_set(err, ERR_FORMAT, 0, "bdb: pages of %zu bytes: expected %d to %d", bdb.page_bytes,
-                       PAGE_BYTES_MIN, PAGE_BYTES_MAX);
+        return err_set(err, ERR_FORMAT, 0, "bdb: pages of %zu bytes: expected %d to %d", bdb.page_bytes, PAGE_BYTES_MIN,
+                       PAGE_BYTES_MAX);
     buf_init(&bdb.body, run->body.size);
     int result = 0;
     for (size_t number = 1; result == 0 && number < run->body.size / bdb.page_bytes; number++) {

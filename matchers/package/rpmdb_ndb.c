@@ -29,7 +29,8 @@ int rpmdb_ndb_read(struct catalogue *run, struct err *err) {
     struct span pages = span_slice(run->body, 0, PAGE_BYTES * (page_count & UINT32_MAX));
     if (r.failed || page_count == 0)
         return err_set(err, ERR_FORMAT, 0, "ndb: a header of %zu bytes without pages of slots", run->body.size);
-    size_t left = run->body.size; /* no byte of the file belongs to two blobs, or slots in plenty lead to one large one */
+    size_t left =
+        run->body.size; /* no byte of the file belongs to two blobs, or slots in plenty lead to one large one */
     struct reader slots = reader_init(span_from(pages, (size_t)SLOTS_OF_HEADER * UNIT_BYTES));
     while (reader_left(&slots) >= UNIT_BYTES) {
         uint32_t magic = read_le32(&slots), package = read_le32(&slots), unit = read_le32(&slots);

@@ -14,12 +14,12 @@ struct field {
 };
 
 static const struct field bash[] = {
-    {1000, 6, "bash"}, {1001, 6, "4.4"}, {1002, 6, "19.6"}, {1014, 6, "GPL"}, {1022, 6, "x86_64"},
-    {1044, 6, "bash-4.4-19.6.src.rpm"},
+    {1000, 6, "bash"}, {1001, 6, "4.4"},    {1002, 6, "19.6"},
+    {1014, 6, "GPL"},  {1022, 6, "x86_64"}, {1044, 6, "bash-4.4-19.6.src.rpm"},
 };
 static const struct field libs[] = {
-    {1000, 6, "vim-libs"}, {1003, 4, NULL}, {1001, 6, "9"}, {1002, 6, "1"}, {1044, 6, "vim-8-2.nosrc.rpm"},
-    {1000, 6, "again"},
+    {1000, 6, "vim-libs"},          {1003, 4, NULL},    {1001, 6, "9"}, {1002, 6, "1"},
+    {1044, 6, "vim-8-2.nosrc.rpm"}, {1000, 6, "again"},
 };
 static const struct field key[] = {{1000, 6, "gpg-pubkey"}, {1001, 6, "1"}, {1002, 6, "2"}};
 
@@ -177,10 +177,9 @@ static void test_bdb(void **state) {
         bdb_make(&make);
         struct span bytes = buf_span(&make.out);
         assert_true(catalogue_bytes_run(CATALOGUER_RPM, BDB, bytes, BASH LIBS));
-        assert_true(catalogue_bytes_run(CATALOGUER_RPM, BDB, span_slice(bytes, 0, 1536),
-                                        BASH "! FORMAT bdb: a value of"));
-        assert_true(catalogue_bytes_run(CATALOGUER_RPM, BDB, span_slice(bytes, 0, 2047),
-                                        BASH "! FORMAT and 1 more"));
+        assert_true(
+            catalogue_bytes_run(CATALOGUER_RPM, BDB, span_slice(bytes, 0, 1536), BASH "! FORMAT bdb: a value of"));
+        assert_true(catalogue_bytes_run(CATALOGUER_RPM, BDB, span_slice(bytes, 0, 2047), BASH "! FORMAT and 1 more"));
         make.out.data[1024 + (big ? 19 : 16)] = 2; /* a chain that leads to itself ends all the same */
         assert_true(catalogue_bytes_run(CATALOGUER_RPM, BDB, bytes, BASH "! FORMAT"));
         make.out.data[512 + 26] = make.out.data[512 + 27] = 0;
