@@ -40,7 +40,7 @@
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
 #define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
-#define LOOK_BYTES (64 * LIMIT_KIB)     /* of neighbours that come into memory with a page of the map */
+#define LOOK_BYTES (128 * LIMIT_KIB)    /* of neighbours that come into memory with a page of the map, about */
 #define RESIDENT_BYTES (16 * LIMIT_MIB) /* of the map, before pages are given back to the page cache */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
