@@ -93,6 +93,8 @@
 /* SQLite's own tables are 3 pages deep at a million rows. */
 #define LIMIT_SQLITE_DEPTH ((size_t)32)
 
+#define LIMIT_AUDIT_BYTES (8 * LIMIT_MIB) /* cargo-auditable's list, unpacked; its own reader takes as much */
+
 /* Package URLs. Real ones stay under 1 KiB and have two or three qualifiers. */
 #define LIMIT_PURL_BYTES (16 * LIMIT_KIB)
 #define LIMIT_PURL_QUALIFIERS ((size_t)64)

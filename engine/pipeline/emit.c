@@ -447,9 +447,8 @@ static int config_load(struct emit_run *run, struct image_view *view, struct err
         view->config_digest = *view->facts->config_digest;
     if (!view->facts->has_config)
         return 0;
-    if (!cache_get(run->reader, CACHE_IMAGE, profile_key_span(&key), &value))
-        return err_set(err, ERR_IO, 0, "%.*s: the cache lost it since this sweep put it there; run again with --resume",
-                       SPAN_FORMAT(view->image->text));
+    if (cache_need(run->reader, CACHE_IMAGE, profile_key_span(&key), &value, err) < 0)
+        return err_wrap(err, "%.*s", SPAN_FORMAT(view->image->text));
     /* It is whole, and of this analyser: only memory can be in the way. */
     if (!image_record_unpack(&run->scratch, value, &record))
         return err_set(err, ERR_NOMEM, 0, "image: out of memory");

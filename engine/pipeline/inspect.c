@@ -201,6 +201,27 @@ static void window_search(struct inspect *inspect, bool last) {
     inspect->window_offset += drop;
 }
 
+/* Whether a body that began as a window is to be collected whole after all: it is a program, which its cataloguers look
+ * at in one piece, and there is room for it. Asked once, with the first window full, so that the answer does not depend
+ * on the pieces in which the body comes. */
+static bool program_keep(struct inspect *inspect) {
+    struct span head = buf_span(&inspect->body);
+    if (!inspect->options->packages || inspect->window_offset != 0 || inspect->window_reported != 0 ||
+        classify_head(inspect->options->classify, head) == 0)
+        return false;
+    if (inspect->size <= inspect->options->catalogue_bytes_max)
+        return true;
+    /* Go's linker leaves a note in the first page: only such a program is known to have lost something. */
+    if (span_find(span_slice(head, 0, 8 * LIMIT_KIB), span_make("\4\0\0\0Go\0", 8), 0) != SIZE_MAX) {
+        struct err err = {0};
+        (void)err_set(&err, ERR_LIMIT, 0,
+                      "a Go program of %" PRIu64 " bytes: expected at most %zu; raise --memory to list its modules",
+                      inspect->size, inspect->options->catalogue_bytes_max);
+        fail(inspect, STAGE_PACKAGE, &err);
+    }
+    return false;
+}
+
 static void window_add(struct inspect *inspect, struct span bytes) {
     while (bytes.size > 0) {
         size_t room = inspect->options->body_bytes_max - inspect->body.size;
@@ -214,8 +235,18 @@ static void window_add(struct inspect *inspect, struct span bytes) {
             return;
         }
         bytes = span_from(bytes, piece.size);
-        if (inspect->body.size == inspect->options->body_bytes_max)
-            window_search(inspect, false);
+        if (inspect->body.size < inspect->options->body_bytes_max)
+            continue;
+        if (program_keep(inspect)) {
+            inspect->mode = BODY_WHOLE;
+            buf_add(&inspect->body, bytes);
+            return;
+        }
+        if (!inspect->options->secrets) {
+            inspect->mode = BODY_SKIP;
+            return;
+        }
+        window_search(inspect, false);
     }
 }
 
@@ -264,6 +295,8 @@ static void packages_read(struct inspect *inspect, struct span body) {
 
 static void body_look(struct inspect *inspect, struct span body) {
     secrets_search(inspect, body);
+    if (inspect->options->packages && body.size <= inspect->options->catalogue_bytes_max)
+        inspect->wants |= classify_head(inspect->options->classify, body);
     if (inspect->wants != 0)
         packages_read(inspect, body);
 }
@@ -285,7 +318,9 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
     if (size > 0)
         inspect->result->body_count++;
     bool whole = inspect->wants != 0 || size <= inspect->options->body_bytes_max;
-    inspect->mode = whole ? BODY_WHOLE : inspect->options->secrets ? BODY_WINDOW : BODY_SKIP;
+    inspect->mode = whole                                                     ? BODY_WHOLE
+                    : inspect->options->secrets || inspect->options->packages ? BODY_WINDOW
+                                                                              : BODY_SKIP;
     inspect->window_offset = inspect->window_reported = 0;
     inspect->window_line = inspect->window_column = 1;
 }

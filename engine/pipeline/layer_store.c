@@ -175,10 +175,8 @@ int layer_store_get(struct layer_store *store, size_t index, const struct layer_
         struct profile_key key = layer_key(layer, &store->profile);
         char text[DIGEST_TEXT_SIZE];
         struct span value;
-        if (!cache_get(store->reader, CACHE_LAYER, profile_key_span(&key), &value))
-            return err_set(err, ERR_IO, 0,
-                           "layer %s: the cache lost it since this sweep put it there; run again with --resume",
-                           digest_text(&layer->descriptor.digest, text));
+        if (cache_need(store->reader, CACHE_LAYER, profile_key_span(&key), &value, err) < 0)
+            return err_wrap(err, "layer %s", digest_text(&layer->descriptor.digest, text));
         int result = layer_unpack(value, &layer->result, err);
         layer->result_bytes = 2 * value.size + sizeof *layer->result;
         cache_reader_reset(store->reader);

@@ -77,7 +77,7 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, stru
     budget.streams = size_max(size_max(size_min(connections, chunks - read), usual), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
-    budget.cache_bytes = quarter;      /* the chunks', which are only in use while little is looked up */
+    budget.cache_bytes = quarter / 2;  /* of the chunks', which are only in use while little is looked up */
     budget.result_bytes = quarter / 2; /* while rows are written: seen bodies and bodies at hand are gone by then */
     size_t body = quarter / 2 / budget.jobs;
     budget.catalogue_bytes_max = size_min(size_max(body, 2 * LIMIT_MIB), LIMIT_CATALOGUE_BYTES);

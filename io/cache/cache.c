@@ -40,7 +40,7 @@
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
 #define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
-#define LOOK_BYTES (64 * LIMIT_KIB)     /* of neighbours that come into memory with a page of the map */
+#define LOOK_BYTES (128 * LIMIT_KIB)    /* of neighbours that come into memory with a page of the map, about */
 #define RESIDENT_BYTES (16 * LIMIT_MIB) /* of the map, before pages are given back to the page cache */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
@@ -85,6 +85,7 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
+    bool memory_short;     /* the last value could not be unpacked */
     struct arena unpacked; /* values that are packed in the file */
 };
 
@@ -480,6 +481,7 @@ void cache_reader_reset(struct cache_reader *reader) {
 static bool value_unpack(struct cache_reader *reader, struct span stored, struct span *ret_value) {
     size_t size = packed_size(stored);
     uint8_t *copy = arena_alloc(&reader->unpacked, HEAD_BYTES + size);
+    reader->memory_short = copy == NULL;
     if (copy == NULL)
         return false;
     memcpy(copy, stored.data, HEAD_BYTES);
@@ -501,6 +503,16 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     struct span stored = span_of(value);
     return value_check(table, key, stored, ret_value) &&
            (packed_size(stored) == 0 || value_unpack(reader, stored, ret_value));
+}
+
+int cache_need(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value,
+               struct err *err) {
+    reader->memory_short = false;
+    if (cache_get(reader, table, key, ret_value))
+        return 0;
+    if (reader->memory_short)
+        return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+    return err_set(err, ERR_IO, 0, "the cache lost it since this sweep put it there; run again with --resume");
 }
 
 /* ---- writing ---- */

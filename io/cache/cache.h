@@ -56,6 +56,9 @@ void cache_reader_free(struct cache_reader *reader);
 /* Whether it is there and whole; `*ret_value` is valid until the reader is reset. A damaged value is as good as none:
  * the next cache_put() replaces it. */
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value);
+/* The same of a value that was put in this run and has to be there: 0, or -1: IO (lost, or damaged), NOMEM. */
+int cache_need(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value,
+               struct err *err);
 /* Lets go of the values, and of old pages of the file that are kept for them: between units of work. */
 void cache_reader_reset(struct cache_reader *reader);
 /* A value that was found when it was last put longer ago than a week: putting it again keeps it from being pruned. */

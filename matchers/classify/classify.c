@@ -1,5 +1,6 @@
 #include "matchers/classify/classify.h"
 
+#include "base/parse/program.h"
 #include "base/text.h"
 #include "matchers/package/os_release.h"
 
@@ -75,6 +76,7 @@ void classify_init(struct classify *classify) {
     for (enum cataloguer_id id = 0; id < CATALOGUER_COUNT; id++) {
         for (const char *const *path = cataloguer_get(id)->paths; *path != NULL; path++)
             add_pattern(classify, *path, (uint64_t)1 << id);
+        classify->program_set |= cataloguer_get(id)->of_programs ? (uint64_t)1 << id : 0;
     }
     for (const char *const *path = os_release_paths; *path != NULL; path++)
         add_pattern(classify, *path, CLASSIFY_RELEASE);
@@ -111,4 +113,8 @@ uint64_t classify_path(const struct classify *classify, struct span path) {
             set &= ~classify->excluded[i].bit;
     }
     return set;
+}
+
+uint64_t classify_head(const struct classify *classify, struct span head) {
+    return program_format_of(head) == PROGRAM_NONE ? 0 : classify->program_set;
 }

@@ -36,12 +36,16 @@ struct classify {
     uint64_t sizes[CLASSIFY_KEY_COUNT]; /* bit n: some key has n bytes */
     struct classify_pattern excluded[CLASSIFY_PATTERNS_MAX];
     size_t excluded_count;
+    uint64_t program_set; /* of those who want every program */
 };
 
 void classify_init(struct classify *classify);
 
 /* The set of those who want the file at this path (no leading slash). 0: nobody. */
 uint64_t classify_path(const struct classify *classify, struct span path);
+
+/* The set of those who want a file that begins so, whatever its path: four bytes are enough to tell. */
+uint64_t classify_head(const struct classify *classify, struct span head);
 
 /* For the loop over a set: the lowest cataloguer of `*set`, which is taken out of it. `*set` must hold one. */
 static inline enum cataloguer_id classify_next(uint64_t *set) {

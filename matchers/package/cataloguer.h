@@ -51,6 +51,8 @@ struct cataloguer {
     /* Globs of text_glob(), ended by NULL; one that begins with '!' takes back what the others gave. The last
      * component, its extension, or the folder before a "*" must be literal: classify dispatches on it. */
     const char *const *paths;
+    /* Also wants every program: ELF, PE, Mach-O by the first bytes (base/parse/program.h), whatever its path. */
+    bool of_programs;
     /* Emits through catalogue_add(); a negative result is the whole file's error. */
     int (*parse)(struct catalogue *run, struct err *err);
 };

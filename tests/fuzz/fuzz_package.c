@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if ((set & CLASSIFY_RELEASE) != 0)
         (void)os_release_parse(path, rest, &scratch, &distro, &err);
     set &= ~CLASSIFY_RELEASE;
+    set |= classify_head(&classify, rest);
     if (set == 0)
         set = (uint64_t)1 << data[0] % CATALOGUER_COUNT;
     while (set != 0) {

@@ -132,8 +132,9 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < walk.count; i++) {
         struct span path = span_from(span_text(walk.paths[i]), walk.root_size);
         uint64_t set = classify_path(&classify, path) & ~CLASSIFY_RELEASE;
-        if (set == 0 || read_body(walk.paths[i], &body) < 0)
+        if (read_body(walk.paths[i], &body) < 0)
             continue;
+        set |= classify_head(&classify, buf_span(&body));
         while (set != 0) {
             struct err err = {0};
             const struct catalogue_input input = {.path = path, .body = buf_span(&body)};
