@@ -117,7 +117,10 @@ static int read_lines(struct catalogue *run, struct module *module, bool replaci
 
 static int emit_module(struct catalogue *run, const struct module *module, struct err *err) {
     struct package package = {.type = PACKAGE_GOLANG, .evidence = EVIDENCE_DECLARED};
-    if (module->own.size > 0 && catalogue_declare(run, PACKAGE_GOLANG, module->own, (struct span){NULL, 0}, err) < 0)
+    /* A path whose first element has no dot names nothing that could be fetched. */
+    struct span rest = module->own;
+    bool is_public = span_index(text_cut(&rest, '/'), '.', 0) != SIZE_MAX;
+    if (is_public && catalogue_declare(run, PACKAGE_GOLANG, module->own, (struct span){NULL, 0}, err) < 0)
         return -1;
     for (const struct requirement *item = module->first; item != NULL; item = item->next) {
         package.name = item->path;

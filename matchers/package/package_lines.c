@@ -1,10 +1,12 @@
 /* Kinds that a line, or a path, tells all of: Cabal's cabal.project.freeze, vendor/modules.txt, asdf's
  * .tool-versions, .nvmrc and .node-version, Dockerfiles, LuaRocks' rockspecs, opam files, pacman's and Portage's
- * databases, nimble packages, Homebrew's formulas, WordPress plugins. Each is a row at the end.
+ * databases, R's DESCRIPTION, vcpkg's status, Terraform's
+ * providers, nimble packages, Homebrew's formulas, WordPress plugins. Each is a row at the end.
  * Spec: the documentation of each tool. */
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
+#include "matchers/package/stanza.h"
 
 static const char *const paths[] = {
     "**/cabal.project.freeze",
@@ -27,6 +29,9 @@ static const char *const paths[] = {
     "**/wp-content/plugins/*.php",
     "**/wp-content/plugins/*/*.php",
     "**/php/.registry/**/*.reg",
+    "**/.terraform.lock.hcl",
+    "**/vcpkg/status",
+    "**/DESCRIPTION",
     NULL,
 };
 
@@ -297,6 +302,62 @@ static int parse_pear(struct catalogue *run, struct err *err) {
     return add_installed(run, PACKAGE_GENERIC, name, version, err);
 }
 
+/* provider "host/owner/name" { version = "1.0" … } */
+static int parse_terraform(struct catalogue *run, struct err *err) {
+    struct reader r = reader_init(run->body);
+    struct span line, provider = {NULL, 0};
+    while (read_line(&r, &line)) {
+        struct span value = text_trim(line);
+        if (span_starts(value, "provider \"")) {
+            value = span_from(value, 10);
+            provider = text_cut(&value, '"');
+            continue;
+        }
+        struct span key = text_trim(text_cut(&value, '='));
+        if (!span_is(key, "version") || provider.size == 0)
+            continue;
+        if (catalogue_declare(run, PACKAGE_TERRAFORM, provider, catalogue_unquote(value), err) < 0)
+            return -1;
+        provider = (struct span){NULL, 0};
+    }
+    return 0;
+}
+
+/* Stanzas as dpkg's. R's DESCRIPTION is one, and only an installed package's says how it was built; vcpkg's status has
+ * a stanza for each package and one, without a version, for each of its features. */
+static int parse_stanzas(struct catalogue *run, struct err *err) {
+    bool is_vcpkg = span_ends(run->path, "status");
+    const struct package fresh = {.type = is_vcpkg ? PACKAGE_VCPKG : PACKAGE_CRAN, .evidence = EVIDENCE_INSTALLED};
+    struct reader r = reader_init(run->body);
+    struct package package = fresh;
+    struct stanza_field field;
+    bool present = false;
+    for (;;) {
+        enum stanza_token token = stanza_next(&r, &field);
+        if (token == STANZA_BREAK || token == STANZA_END) {
+            if (present && package.name.size > 0 && package.version.size > 0 && catalogue_add(run, package, err) < 0)
+                return -1;
+            package = fresh;
+            present = false;
+        }
+        if (token == STANZA_END)
+            return 0;
+        if (token != STANZA_FIELD)
+            continue;
+        if (text_equal_nocase(field.key, span_text("Package")))
+            package.name = field.value;
+        else if (text_equal_nocase(field.key, span_text("Version")))
+            package.version = field.value;
+        else if (is_vcpkg && text_equal_nocase(field.key, span_text("Architecture")))
+            package.architecture = field.value;
+        else if (!is_vcpkg && text_equal_nocase(field.key, span_text("License")))
+            package.licenses = field.value;
+        else if (is_vcpkg ? text_equal_nocase(field.key, span_text("Status")) && span_ends(field.value, " installed")
+                          : text_equal_nocase(field.key, span_text("Built")))
+            present = true;
+    }
+}
+
 static const struct {
     const char *path; /* a glob of the whole path; the first that fits */
     int (*parse)(struct catalogue *run, struct err *err);
@@ -314,6 +375,9 @@ static const struct {
     {"**/.brew/*.rb", parse_brew},
     {"**.php", parse_plugin},
     {"**.reg", parse_pear},
+    {"**.hcl", parse_terraform},
+    {"**/vcpkg/status", parse_stanzas},
+    {"**DESCRIPTION", parse_stanzas},
     {"**", parse_dockerfile},
 };
 

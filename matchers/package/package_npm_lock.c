@@ -51,9 +51,14 @@ static int parse_packages(struct catalogue *run, const struct doc *packages, str
     return 0;
 }
 
+/* Some tools write the folder in place of the name. */
+static struct span name_of_dependency(struct span key) {
+    return span_starts(key, "node_modules/") ? name_of_folder(key) : key;
+}
+
 /* "npm:real@1.0" is an alias; "file:…", "git+ssh://…", "github:…" and URLs are no versions. */
 static int add_dependency(struct catalogue *run, const struct doc *item, struct err *err) {
-    struct span name = item->key, version = doc_text(doc_get(item, "version"));
+    struct span name = name_of_dependency(item->key), version = doc_text(doc_get(item, "version"));
     if (span_starts(version, "npm:")) {
         struct span real = span_from(version, 4);
         size_t at = span_index_last(real, '@');

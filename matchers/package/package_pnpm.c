@@ -45,6 +45,8 @@ static int add_packages(struct catalogue *run, const struct doc *packages, struc
             version = own_version;
         else if (!is_registry)
             continue; /* a folder or an archive that says nothing of itself */
+        if (span_index(name, ':', 0) != SIZE_MAX)
+            continue; /* …or not what it is called */
         if (catalogue_declare(run, PACKAGE_NPM, name, version, err) < 0)
             return -1;
     }

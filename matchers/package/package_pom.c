@@ -1,6 +1,6 @@
 /* Maven's pom.xml, by itself: dependencies with the properties, the dependency management and the profiles of the same
- * file. What a parent or an imported bill of materials says is in other files, often in no file of the image: a version
- * that comes from there is left empty. Spec: Maven's "POM Reference". */
+ * file. What a parent or an imported bill of materials says is in other files, often in no file of the image: a
+ * dependency whose version comes from there is left out. Spec: Maven's "POM Reference". */
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/text.h"
@@ -165,7 +165,8 @@ static int add_dependencies(struct project *project, const struct doc *list) {
         if (map_put(&project->seen, name, &is_new) == NULL)
             return err_set(project->err, ERR_NOMEM, 0, "out of memory");
         version = whole ? lower_bound(version) : (struct span){NULL, 0};
-        if (is_new && catalogue_declare(project->run, PACKAGE_MAVEN, name, version, project->err) < 0)
+        if (is_new && version.size > 0 &&
+            catalogue_declare(project->run, PACKAGE_MAVEN, name, version, project->err) < 0)
             return -1;
     }
     return 0;

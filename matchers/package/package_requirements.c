@@ -112,6 +112,7 @@ static int parse_setup(struct catalogue *run, struct err *err) {
                 size_t open = span_index_last(span_slice(line, 0, begin), '[');
                 begin = open == SIZE_MAX ? begin : open;
             }
+            bool is_index = extras && begin + 1 < line.size && text_is_digit(line.data[begin + 1]);
             size_t name_end = begin;
             while (extras && begin > 0 && is_name_byte(line.data[begin - 1]))
                 begin--;
@@ -124,7 +125,7 @@ static int parse_setup(struct catalogue *run, struct err *err) {
                 end++;
             struct span version = span_slice(line, version_at, end - version_at);
             bool templated = end < line.size && catalogue_one_of(line.data[end], "{}%$(");
-            if (name.size > 0 && version.size > 0 && !templated && span_index(name, ' ', 0) == SIZE_MAX &&
+            if (name.size > 0 && version.size > 0 && !templated && !is_index && span_index(name, ' ', 0) == SIZE_MAX &&
                 (begin == 0 || catalogue_one_of(line.data[begin - 1], "'\" \t") || line.data[begin] == ' ') &&
                 catalogue_declare(run, PACKAGE_PYPI, name, version, err) < 0)
                 return -1;

@@ -41,7 +41,7 @@ static int add_component(struct catalogue *run, struct span text, struct span na
     }
     if (!span_is(license, "NOASSERTION") && !span_is(license, "NONE"))
         package.licenses = license;
-    if (package.name.size == 0 || package.version.size == 0)
+    if (package.name.size == 0 || package.version.size == 0 || span_starts(package.version, "sha256:"))
         return 0; /* a claim that nothing can be matched with */
     return catalogue_add(run, package, err);
 }

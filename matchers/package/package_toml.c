@@ -111,19 +111,10 @@ static int add_julia(struct catalogue *run, const struct doc *root, struct err *
     return 0;
 }
 
-/* Project.toml names exact versions only where "compat" holds one. */
+/* Project.toml: the package itself; its "compat" holds ranges, the manifest what they came to. */
 static int add_julia_project(struct catalogue *run, const struct doc *root, struct err *err) {
-    const struct doc *wanted = doc_get(root, "deps");
-    const struct doc *compat = doc_get(root, "compat");
-    for (const struct doc *item = doc_is(compat, DOC_OBJECT) ? doc_first(compat) : NULL; item != NULL;
-         item = item->next) {
-        bool is_dependency = false;
-        for (const struct doc *dep = doc_first(wanted); dep != NULL && !is_dependency; dep = dep->next)
-            is_dependency = span_equal(dep->key, item->key);
-        if (is_dependency && catalogue_declare(run, PACKAGE_JULIA, item->key, doc_text(item), err) < 0)
-            return -1;
-    }
-    return 0;
+    struct span name = doc_text(doc_get(root, "name")), version = doc_text(doc_get(root, "version"));
+    return name.size == 0 || version.size == 0 ? 0 : catalogue_declare(run, PACKAGE_JULIA, name, version, err);
 }
 
 /* The name that a requirement of PEP 508 begins with, and the version that it pins or asks for at least. */

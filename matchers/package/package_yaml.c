@@ -7,6 +7,7 @@
 
 static const char *const paths[] = {
     "**/pubspec.lock",
+    "**/Chart.lock",
     "**/Podfile.lock",
     "**/environment.yml",
     "**/environment.yaml",
@@ -90,6 +91,16 @@ static int add_conda(struct catalogue *run, const struct doc *root, struct err *
         if (version.size == 0 || !text_only(name, "-_.") || span_index(version, '*', 0) != SIZE_MAX)
             continue;
         if (catalogue_declare(run, PACKAGE_CONDA, name, version, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* {"dependencies": [{"name": …, "version": …}]} */
+static int add_helm(struct catalogue *run, const struct doc *root, struct err *err) {
+    for (const struct doc *item = doc_first(doc_get(root, "dependencies")); item != NULL; item = item->next) {
+        struct span name = doc_text(doc_get(item, "name")), version = doc_scalar(doc_get(item, "version"));
+        if (name.size > 0 && version.size > 0 && catalogue_declare(run, PACKAGE_HELM, name, version, err) < 0)
             return -1;
     }
     return 0;
@@ -199,9 +210,11 @@ static const struct {
     const char *name; /* the end of the path */
     int (*add)(struct catalogue *run, const struct doc *root, struct err *err);
 } kinds[] = {
-    {"pubspec.lock", add_pub},       {"Podfile.lock", add_pods},       {"environment.yml", add_conda},
-    {"environment.yaml", add_conda}, {"stack.yaml.lock", add_stack},   {"stack.yaml", add_stack},
-    {"dpkg.yaml", add_snappy},       {"snap/manifest.yaml", add_snap}, {"", add_actions},
+    {"pubspec.lock", add_pub},        {"Chart.lock", add_helm},
+    {"Podfile.lock", add_pods},       {"environment.yml", add_conda},
+    {"environment.yaml", add_conda},  {"stack.yaml.lock", add_stack},
+    {"stack.yaml", add_stack},        {"dpkg.yaml", add_snappy},
+    {"snap/manifest.yaml", add_snap}, {"", add_actions},
 };
 
 static int parse(struct catalogue *run, struct err *err) {

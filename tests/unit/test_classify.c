@@ -21,7 +21,7 @@ static const struct {
     {"var/lib/dpkg/status.d/libc6.md5sums", 0},
     {"var/lib/dpkg/status.d/a/b", 0},
     {"usr/lib/opkg/status", BIT(DPKG)},
-    {"vcpkg/installed/vcpkg/status", 0},
+    {"vcpkg/installed/vcpkg/status", BIT(LINES)},
     {"lib/apk/db/installed", BIT(APK)},
     {"usr/lib/apk/db/installed", BIT(APK)},
     {"home/x/lib/apk/db/installed", 0},

@@ -84,13 +84,13 @@ static const struct catalogue_case cargo[] = {
 
 static const struct catalogue_case go_mod[] = {
     {"requirements, replacements, toolchain", "go.mod",
-     "module m\ngo 1.21\ntoolchain go1.22.5\nreplace e/a => f/a v1.1.0\nrequire e/a v1.0.0 // indirect\n"
+     "module e.x/m\ngo 1.21\ntoolchain go1.22.5\nreplace e/a => f/a v1.1.0\nrequire e/a v1.0.0 // indirect\n"
      "require (\n\te/b v2.0.0\n\t\"e/c\" v3.0.0\n\te/d v4.0.0\n)\nreplace (\n\te/b => ../b\n\te/c v9.0.0 => f/c v9.9.9\n"
      "\te/d v4.0.0 => e/d v4.0.1\n)\n",
-     "golang m  declared\ngolang f/a v1.1.0 declared\ngolang e/c v3.0.0 declared\ngolang e/d v4.0.1 declared\n"
+     "golang e.x/m  declared\ngolang f/a v1.1.0 declared\ngolang e/c v3.0.0 declared\ngolang e/d v4.0.1 declared\n"
      "golang stdlib 1.22.5 declared\n"},
-    {"a requirement without a version", "go.mod", "require e/a\nrequire e/b v1\n",
-     "golang e/b v1 declared\n! FORMAT has no version"},
+    {"a requirement without a version, a module without an address", "go.mod",
+     "module m\nrequire e/a\nrequire e/b v1\n", "golang e/b v1 declared\n! FORMAT has no version"},
 };
 
 static void test_locks(void **state) {

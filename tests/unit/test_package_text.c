@@ -29,6 +29,8 @@ static const struct catalogue_case toml[] = {
      "julia A 1.3 declared\njulia Dates 1.9.0 declared\n"},
     {"Julia 1", "Manifest-v1.toml", "[[A]]\nversion = \"1.3\"\n[[B]]\nuuid = \"u\"\n",
      "julia A 1.3 declared\njulia B unknown declared\n"},
+    {"a Julia project", "Project.toml", "name = \"A\"\nversion = \"1.4\"\n[compat]\nB = \"1\"\n",
+     "julia A 1.4 declared\n"},
     {"Gleam", "gleam.toml", "name = \"m\"\n[dependencies]\na = \">= 1\"\nb = { git = \"u\" }\nc = { path = \"x\" }\n",
      "hex a >= 1 declared\nhex b  declared\n"},
     {"Gradle's catalogue", "gradle/libs.versions.toml",
@@ -109,11 +111,11 @@ static const struct catalogue_case pom[] = {
      "<dependency><groupId>g</groupId><artifactId>d</artifactId><version>${none}</version></dependency>"
      "<dependency><groupId>g</groupId><artifactId>t</artifactId><version>9</version><scope>test</scope></dependency>"
      "</dependencies></project>",
-     "maven g:me 1 declared\nmaven g:a 2.0 declared\nmaven g:b 3 declared\nmaven g:c 4 declared\nmaven g:d  declared\n"},
+     "maven g:me 1 declared\nmaven g:a 2.0 declared\nmaven g:b 3 declared\nmaven g:c 4 declared\n"},
     {"a property that names itself", "pom.xml",
      "<project><properties><v>x${v}</v></properties><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId>"
      "<version>${v}</version></dependency></dependencies></project>",
-     "maven g:a  declared\n"},
+     ""},
     {"entities", "pom.xml", "<!DOCTYPE p [<!ENTITY a \"b\">]><project/>", "! UNSUPPORTED entities"},
     {"cut off", "pom.xml", "<project><dependencies>", "! FORMAT xml line 1"},
 };
@@ -186,6 +188,8 @@ static const struct catalogue_case json[] = {
 static const struct catalogue_case yaml[] = {
     {"Dart", "pubspec.lock", "packages:\n  a:\n    source: hosted\n    version: \"1.0.0\"\n  b: 7\n",
      "pub a 1.0.0 declared\n"},
+    {"Helm", "c/Chart.lock", "dependencies:\n- name: a\n  repository: u\n  version: 1.2.3\n- 7\n",
+     "helm a 1.2.3 declared\n"},
     {"CocoaPods", "Podfile.lock", "PODS:\n  - A (1.0):\n    - A/B (= 1.0)\n  - \"A/B (1.0)\"\n",
      "cocoapods A 1.0 declared\ncocoapods A/B 1.0 declared\n"},
     {"a pod without a version", "Podfile.lock", "PODS:\n  - A\n  - B (2)\n",
@@ -245,6 +249,16 @@ static const struct catalogue_case lines[] = {
     {"Node's version by name", ".node-version", "lts/iron\n", ""},
     {"images", "Dockerfile", "FROM --platform=x h:5000/o/a:1.0 AS s\nFROM s\nFROM b@sha256:aa\nfrom c:${V}\nRUN x\n",
      "docker h:5000/o/a 1.0 declared\ndocker b sha256:aa declared\n"},
+    {"Terraform", ".terraform.lock.hcl",
+     "provider \"r.io/o/a\" {\n  version     = \"5.1.0\"\n  constraints = \"~> 5\"\n}\nversion = \"9\"\n",
+     "terraform r.io/o/a 5.1.0 declared\n"},
+    {"vcpkg", "v/installed/vcpkg/status",
+     "Package: a\nVersion: 1.2\nArchitecture: x64-linux\nStatus: install ok installed\n\nPackage: a\nFeature: f\n"
+     "Status: install ok installed\n\nPackage: b\nVersion: 1\nStatus: purge ok not-installed\n",
+     "vcpkg a 1.2 arch=x64-linux\n"},
+    {"R, installed", "usr/lib/R/library/a/DESCRIPTION", "Package: a\nVersion: 1.0\nLicense: GPL-3\nBuilt: R 4.2\n",
+     "cran a 1.0 license=GPL-3\n"},
+    {"R, source", "x/DESCRIPTION", "Package: a\nVersion: 1.0\n", ""},
     {"LuaRocks", "r/a-1.0-1.rockspec", "package = 'A'\nversion = \"1.0-1\"\n", "luarocks A 1.0-1\n"},
     {"opam", "a.opam", "version: \"1.5\"\nopam-version: \"2.0\"\n", "opam a 1.5\n"},
     {"an opam switch", "h/.opam-switch/packages/a.1.5/opam", "opam-version: \"2.0\"\n", "opam a 1.5\n"},
