@@ -93,8 +93,8 @@ static bool elf_open(struct program *program) {
         if (section.type == ELF_SECTION_NOBITS || section.type == 0)
             continue;
         program->has_sections = true;
-        part_add(program, span_slice(texts.bytes, (size_t)section.name, sizeof program->parts[0].name),
-                 section.address, section.offset, section.size);
+        part_add(program, span_slice(texts.bytes, (size_t)section.name, sizeof program->parts[0].name), section.address,
+                 section.offset, section.size);
     }
     return true;
 }

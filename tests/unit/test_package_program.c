@@ -55,11 +55,11 @@ static void elf_make(const char *name, struct span body, struct buf *out) {
 
 #define FRAME "0123456789abcdef"
 #define MODULES                                                                                                        \
-    "path\texample.org/app\nmod\texample.org/app\t(devel)\t\ndep\texample.org/a\tv1.2.3\th1:x\n"                        \
-    "dep\texample.org/b\tv1.0.0\n=>\texample.org/c\tv2.0.0\th1:y\ndep\texample.org/d\tv3.0.0\n=>\t./d\t(devel)\t\n"      \
+    "path\texample.org/app\nmod\texample.org/app\t(devel)\t\ndep\texample.org/a\tv1.2.3\th1:x\n"                       \
+    "dep\texample.org/b\tv1.0.0\n=>\texample.org/c\tv2.0.0\th1:y\ndep\texample.org/d\tv3.0.0\n=>\t./d\t(devel)\t\n"    \
     "build\t-ldflags=\"x\"\n"
 #define FOUND                                                                                                          \
-    "golang stdlib 1.22.1 embedded\ngolang example.org/app (devel) embedded\ngolang example.org/a v1.2.3 embedded\n"    \
+    "golang stdlib 1.22.1 embedded\ngolang example.org/app (devel) embedded\ngolang example.org/a v1.2.3 embedded\n"   \
     "golang example.org/c v2.0.0 embedded\ngolang example.org/d v3.0.0 embedded\n"
 #define VERSION_TEXT "go1.22.1 X:loopvar"
 
@@ -115,7 +115,8 @@ static void test_go_pointers(void **state) {
     assert_true(catalogue_bytes_run(CATALOGUER_GO_BINARY, "bin/app", buf_span(&file), "! FORMAT leads nowhere"));
 }
 
-#define CRATES "{\"packages\":[{\"name\":\"a\",\"version\":\"1.0\",\"root\":true},{\"name\":\"b\",\"version\":\"2.0\"}]}"
+#define CRATES                                                                                                         \
+    "{\"packages\":[{\"name\":\"a\",\"version\":\"1.0\",\"root\":true},{\"name\":\"b\",\"version\":\"2.0\"}]}"
 
 /* A zlib stream around raw deflate data. */
 static void zlib_make(struct span text, struct buf *out) {
