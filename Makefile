@@ -104,10 +104,12 @@ $(B)/trawl: $(B)/$(MAIN:.c=.o) $(LIBRARY)
 $(LIBRARY): $(OBJECTS) $(EMBEDS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# What decides what a scan finds: results in a cache are those of the same analyser, or they are made again.
+# What decides what a scan finds, and how it becomes the rows that are kept: what is in a cache is of the same analyser,
+# or it is made again.
 ANALYSER_SOURCES := $(sort $(wildcard base/*.[ch] base/*/*.[ch] io/archive/*.[ch] io/codec/*.[ch] matchers/*/*.[ch] \
   matchers/*/*.def engine/image/*.[ch] engine/pipeline/inspect.[ch] engine/pipeline/layer_scan.[ch] \
-  engine/pipeline/image_record.[ch] engine/pipeline/found_secret.[ch])) $(RULE_FILES)
+  engine/pipeline/found_secret.[ch] engine/pipeline/image_*.[ch] engine/pipeline/package_set.[ch] \
+  engine/pipeline/emit.[ch] io/source/manifest*.[ch])) $(RULE_FILES)
 $(B)/engine/pipeline/profile.o: $(ANALYSER_SOURCES)
 $(B)/engine/pipeline/profile.o: CPPFLAGS += -DTRAWL_ANALYSER='"$(shell cat $(ANALYSER_SOURCES) | sha256sum | cut -c1-32)"'
 

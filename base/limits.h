@@ -27,10 +27,18 @@
 #define LIMIT_HTTP_CHALLENGES                                                                                          \
     3u /* 401s that one request may answer between two progresses: no token yet, an expired one, and a race */
 #define LIMIT_HTTP_HEADER_BYTES (16 * LIMIT_KIB) /* one header value that is kept; signed URLs take 2 KiB */
+#define LIMIT_HTTP_HEADS_BYTES                                                                                         \
+    (256 * LIMIT_KIB) /* all headers of an attempt, of its redirects too: each has some 2 KiB */
+#define LIMIT_HTTP_SLOW_BYTES                                                                                          \
+    (256 *                                                                                                             \
+     LIMIT_KIB) /* what has to come within ten stall timeouts, five minutes: who sends a byte every now and then       \
+                 * would else hold one connection, and the sweep's end, for ever. A modem is five times as fast */
 #define LIMIT_HTTP_ERROR_BYTES (64 * LIMIT_KIB)  /* an error's body read so that its connection can be used again */
 #define LIMIT_TOKEN_REPLY_BYTES (64 * LIMIT_KIB) /* what a token service answers; a token of many scopes has 4 KiB */
 #define LIMIT_TOKEN_BYTES                                                                                              \
     (8 * LIMIT_KIB) /* one token: servers refuse a request whose headers are beyond 8 to 16 KiB anyway */
+#define LIMIT_TOKEN_SERVICES                                                                                           \
+    16u /* times that one registry may name another token service; real ones have one. Each is a host more */
 #define LIMIT_TOKENS ((size_t)1024)             /* kept at a time: one for each repository */
 #define LIMIT_TOKEN_SCOPE_BYTES (4 * LIMIT_KIB) /* one scope that a challenge names */
 #define LIMIT_CREDENTIAL_FILE_BYTES LIMIT_MIB   /* a configuration with some thousand logins */
@@ -117,6 +125,10 @@
 
 /* Text of one field of a package or a row: names and versions beyond this are not names. */
 #define LIMIT_FIELD_BYTES (4 * LIMIT_KIB)
+
+/* One value of the cache that a later sweep could do without: an image's rows, a package set. Beyond it the image is
+ * composed again each night, rather than to hold so much of it in memory. */
+#define LIMIT_KEPT_ROWS_BYTES (32 * LIMIT_MIB)
 
 /* Shards. A row's largest real value is an image's labels: some 100 KiB. A frame is a mebibyte of rows or one row. */
 #define LIMIT_ROW_BYTES (16 * LIMIT_MIB)

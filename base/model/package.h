@@ -20,6 +20,33 @@ enum package_type {
     PACKAGE_NUGET,
     PACKAGE_OPKG,
     PACKAGE_GENERIC,
+    PACKAGE_ALPM,
+    PACKAGE_BITNAMI,
+    PACKAGE_BOTTLEROCKET,
+    PACKAGE_BREW,
+    PACKAGE_CHROME_EXTENSION,
+    PACKAGE_COCOAPODS,
+    PACKAGE_CONAN,
+    PACKAGE_CONDA,
+    PACKAGE_COS,
+    PACKAGE_CPAN,
+    PACKAGE_CRAN,
+    PACKAGE_DOCKER,
+    PACKAGE_EBUILD,
+    PACKAGE_GITHUB,
+    PACKAGE_HACKAGE,
+    PACKAGE_HEX,
+    PACKAGE_JULIA,
+    PACKAGE_LUAROCKS,
+    PACKAGE_NIX,
+    PACKAGE_OPAM,
+    PACKAGE_PUB,
+    PACKAGE_SPACK,
+    PACKAGE_SWIFT,
+    PACKAGE_TERRAFORM,
+    PACKAGE_VCPKG,
+    PACKAGE_VSCODE_EXTENSION,
+    PACKAGE_WORDPRESS_PLUGIN,
     PACKAGE_TYPE_COUNT
 };
 
@@ -29,7 +56,7 @@ struct package {
     enum package_type type;
     enum package_evidence evidence;
     struct span name;           /* as the ecosystem writes it; npm with its scope "@scope/name"; not empty */
-    struct span version;        /* with epoch and release where the ecosystem has them; not empty */
+    struct span version;        /* with epoch and release where the ecosystem has them; empty only when declared */
     struct span architecture;   /* or empty */
     struct span source_name;    /* the source package (dpkg Source, apk origin), or empty when it is the name */
     struct span source_version; /* or empty when it is the version */

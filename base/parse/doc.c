@@ -35,6 +35,10 @@ struct span doc_scalar(const struct doc *value) {
     return scalar ? value->text : (struct span){NULL, 0};
 }
 
+struct span doc_content(const struct doc *element) {
+    return element == NULL ? (struct span){NULL, 0} : element->text;
+}
+
 bool doc_i64(const struct doc *value, int64_t *ret_value) {
     if (!doc_is(value, DOC_NUMBER))
         return false;

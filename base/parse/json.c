@@ -144,3 +144,44 @@ int json_parse(struct arena *arena, struct span text, struct doc_limits limits, 
     vec_release(&build.open);
     return result;
 }
+
+/* Where in a text the relaxed reader stands. */
+enum relax { RELAX_PLAIN, RELAX_STRING, RELAX_ESCAPE, RELAX_LINE_COMMENT, RELAX_COMMENT };
+
+int jsonc_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root,
+                struct err *err) {
+    uint8_t *plain = arena_alloc(arena, text.size + 1);
+    if (plain == NULL)
+        return err_set(err, ERR_NOMEM, 0, "json: out of memory");
+    enum relax state = RELAX_PLAIN;
+    size_t comma = SIZE_MAX; /* of a comma that nothing has followed yet */
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i], next = i + 1 < text.size ? text.data[i + 1] : 0;
+        bool comment = state >= RELAX_LINE_COMMENT;
+        plain[i] = comment && c != '\n' ? ' ' : c;
+        if (state == RELAX_ESCAPE) {
+            state = RELAX_STRING;
+        } else if (state == RELAX_STRING) {
+            state = c == '\\' ? RELAX_ESCAPE : c == '"' ? RELAX_PLAIN : RELAX_STRING;
+        } else if (state == RELAX_LINE_COMMENT) {
+            state = c == '\n' ? RELAX_PLAIN : state;
+        } else if (state == RELAX_COMMENT) {
+            if (c == '*' && next == '/') {
+                plain[++i] = ' ';
+                state = RELAX_PLAIN;
+            }
+        } else if (c == '/' && (next == '/' || next == '*')) {
+            plain[i] = plain[i + 1] = ' ';
+            i++;
+            state = next == '/' ? RELAX_LINE_COMMENT : RELAX_COMMENT;
+        } else if (c == ',') {
+            comma = i;
+        } else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+            if ((c == ']' || c == '}') && comma != SIZE_MAX)
+                plain[comma] = ' ';
+            comma = SIZE_MAX;
+            state = c == '"' ? RELAX_STRING : RELAX_PLAIN;
+        }
+    }
+    return json_parse(arena, span_make(plain, text.size), limits, ret_root, err);
+}

@@ -213,8 +213,9 @@ static int event_take(struct build *build, const yaml_event_t *event, struct err
     return 1;
 }
 
-int yaml_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root,
-               struct err *err) {
+/* The documents are appended to `all`; where that is NULL the first one is the result. */
+static int documents_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc *all,
+                           struct doc **ret_root, struct err *err) {
     yaml_parser_t parser;
     if (yaml_parser_initialize(&parser) != 1)
         return err_set(err, ERR_NOMEM, 0, "yaml: out of memory");
@@ -230,8 +231,17 @@ int yaml_parse(struct arena *arena, struct span text, struct doc_limits limits, 
             break;
         }
         result = event_take(&build, &event, err);
+        bool is_end = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
+        if (result != 0 || all == NULL || is_end)
+            continue;
+        if (build.root != NULL)
+            doc_append(all, build.root);
+        build.root = NULL;
+        result = 1;
     }
+    if (result == 0 && all != NULL)
+        build.root = all;
     if (result == 0 && build.root == NULL)
         result = err_set(err, ERR_FORMAT, 0, "yaml: expected a document, found nothing");
     if (result == 0)
@@ -241,4 +251,20 @@ int yaml_parse(struct arena *arena, struct span text, struct doc_limits limits, 
     vec_release(&build.open);
     vec_release(&build.keys);
     return result;
+}
+
+int yaml_parse(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root,
+               struct err *err) {
+    return documents_parse(arena, text, limits, NULL, ret_root, err);
+}
+
+int yaml_parse_all(struct arena *arena, struct span text, struct doc_limits limits, struct doc **ret_root,
+                   struct err *err) {
+    struct doc *all = arena_zalloc(arena, sizeof *all);
+    if (all == NULL)
+        return err_set(err, ERR_NOMEM, 0, "yaml: out of memory");
+    all->kind = DOC_ARRAY;
+    if (limits.depth_max > 0)
+        limits.depth_max--; /* the array is one level */
+    return documents_parse(arena, text, limits, all, ret_root, err);
 }

@@ -110,6 +110,8 @@ static int manifest_finish(struct scan *scan, const struct shard_totals *shards,
 struct run {
     struct scan *scan;
     struct sweep_state state;
+    bool goes_on;          /* `state` is of an unfinished sweep */
+    const char *own_cache; /* where a private cache is, or would be */
 };
 
 static int plan_keep(void *context, struct span plan, struct err *err) {
@@ -133,8 +135,10 @@ static int run_resume(struct run *run, struct err *err) {
     struct scan *scan = run->scan;
     struct sweep_state saved;
     if (sweep_state_read(&scan->arena, scan->output, &saved, err) < 0) {
-        if (err->code == ERR_NOTFOUND && scan->targets.count > 0)
+        if (err->code == ERR_NOTFOUND && scan->targets.count > 0) {
+            *err = (struct err){.code = ERR_NONE};
             return 0; /* killed before it began: it begins now */
+        }
         err->code = ERR_USAGE;
         return -1;
     }
@@ -149,6 +153,7 @@ static int run_resume(struct run *run, struct err *err) {
                        "folder",
                        scan->output);
     run->state = saved;
+    run->goes_on = true;
     scan->sweep.sweep_id = saved.sweep_id;
     scan->started_at = scan->sweep.scanned_at = saved.started_at;
     scan->sweep.targets = saved.targets;
@@ -160,16 +165,16 @@ static int run_resume(struct run *run, struct err *err) {
 
 static int run_cache(struct run *run, struct err *err) {
     struct scan *scan = run->scan;
-    const char *own = arena_format(&scan->arena, "%s/" PRIVATE_CACHE_NAME, scan->output);
     const char *folder = scan->cache_folder;
     bool none = scan->no_cache;
-    if (own == NULL)
+    run->own_cache = arena_format(&scan->arena, "%s/" PRIVATE_CACHE_NAME, scan->output);
+    if (run->own_cache == NULL)
         return err_set(err, ERR_NOMEM, 0, "out of memory");
-    if (scan->resume != NULL && scan->sweep.saved.size > 0 && folder == NULL) {
+    if (run->goes_on && folder == NULL) {
         folder = run->state.cache.size == 0 ? NULL : arena_text(&scan->arena, run->state.cache);
         none = folder == NULL;
     }
-    if (scan_cache_open(&scan->cache, folder, none, own, scan->quiet, err) < 0)
+    if (scan_cache_open(&scan->cache, folder, none, run->own_cache, scan->quiet, err) < 0)
         return -1;
     scan->cache.is_kept = true;
     run->state.cache = scan->cache.is_private ? span_text("") : span_text(scan->cache.folder);
@@ -201,6 +206,8 @@ static int sweep_to_folder(struct scan *scan, struct err *err) {
         manifest_finish(scan, &shards, err) < 0)
         return -1;
     scan->cache.is_kept = false;
+    if (!scan->cache.is_private)
+        cache_remove(run.own_cache); /* of an unfinished sweep that had this folder before, or another cache */
     sweep_state_remove(scan->output);
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "engine/cli/retry.h"
 
+#include "engine/image/layer_result.h"
+#include "io/source/source.h"
 #include "shard/shard_read.h"
 
 struct retry_columns {
@@ -42,6 +44,26 @@ static int rows_read(struct arena *arena, struct shard_table *rows, struct text_
     return got;
 }
 
+/* A registry whose listing broke off has images that no row knows: it is listed again. */
+static int listings_read(struct arena *arena, struct shard_table *rows, struct text_list *targets, struct err *err) {
+    size_t target = table_column(TABLE_ERROR, span_text("target")),
+           stage = table_column(TABLE_ERROR, span_text("stage"));
+    size_t image = table_column(TABLE_ERROR, span_text("image_digest"));
+    struct row_view row;
+    int got;
+    while ((got = shard_table_next(rows, &row, err)) > 0) {
+        struct span name = row_view_text(&row, target);
+        if (!span_is(row_view_text(&row, stage), stage_name(STAGE_RESOLVE)) || !row_view_is_nil(&row, image) ||
+            !source_is_registry(name))
+            continue;
+        char *text = arena_text(arena, name);
+        bool known = text != NULL && targets->count > 0 && strcmp(targets->data[targets->count - 1], text) == 0;
+        if (text == NULL || (!known && !text_list_add(arena, targets, text)))
+            return err_set(err, ERR_NOMEM, 0, "out of memory after %zu targets", targets->count);
+    }
+    return got;
+}
+
 int retry_targets(struct arena *arena, const char *folder, struct text_list *targets, struct err *err) {
     struct shard_manifest manifest;
     struct shard_table rows;
@@ -53,5 +75,10 @@ int retry_targets(struct arena *arena, const char *folder, struct text_list *tar
     shard_table_init(&rows, folder, &manifest, TABLE_IMAGE);
     int result = rows_read(arena, &rows, targets, err);
     shard_table_release(&rows);
+    if (result == 0) {
+        shard_table_init(&rows, folder, &manifest, TABLE_ERROR);
+        result = listings_read(arena, &rows, targets, err);
+        shard_table_release(&rows);
+    }
     return result < 0 ? err_wrap(err, "option --retry-failed: %.100s", folder) : 0;
 }

@@ -238,11 +238,13 @@ static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
         .secrets = sweep->secrets,
         .show_secrets = sweep->show_secrets,
         .verify_diff_id = sweep->verify_diff_id,
+        .with_declared = sweep->with_declared,
         .rules = span_text(rules),
         .fingerprint_key = span_text(scan->fingerprint_key == NULL ? "" : scan->fingerprint_key),
         .unpacked_bytes_max = sweep->codec_limits.unpacked_bytes_max,
         .ratio_max = sweep->codec_limits.ratio_max,
-        .catalogue_bytes_max = budget->catalogue_bytes_max});
+        .catalogue_bytes_max = budget->catalogue_bytes_max,
+        .body_bytes_max = budget->body_bytes_max});
 }
 
 /* A sweep that goes on must end with the rows that it would have had: what else decides them. */

@@ -112,9 +112,11 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
     if (totals->images_skipped > 0)
         (void)fprintf(out, ", %s skipped", units_count(totals->images_skipped, a));
     uint64_t shared = totals->layer_references > totals->layers ? totals->layer_references - totals->layers : 0;
-    (void)fprintf(out, "\n  %-16s %8s  %s read, %s shared\n", "layers", units_count(totals->layer_references, a),
-                  units_count(totals->layers, b), units_count(shared, c));
-    (void)fprintf(out, "  %-16s %8s  read, %s unpacked, %s saved by sharing\n", "bytes",
+    uint64_t read = totals->layers - totals->layers_known;
+    (void)fprintf(out, "\n  %-16s %8s  %s read, %s known, %s shared\n", "layers",
+                  units_count(totals->layer_references, a), units_count(read, b), units_count(totals->layers_known, d),
+                  units_count(shared, c));
+    (void)fprintf(out, "  %-16s %8s  read, %s unpacked, %s not read again\n", "bytes",
                   units_bytes(totals->bytes_read, a), units_bytes(totals->bytes_unpacked, b),
                   units_bytes(totals->bytes_saved, c));
     (void)fprintf(out, "  %-16s %8s  in %s distinct sets\n", "packages", units_count(totals->packages, a),
@@ -136,8 +138,8 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
     char e[UNITS_SIZE], f[UNITS_SIZE];
     double seconds = elapsed_ms == 0 ? 0.001 : (double)elapsed_ms / 1000;
     (void)fprintf(out, "swept %s images, %s layers (%s new), %s in %s (%.2f GiB/s), %s failed\n",
-                  units_count(totals->images, a), units_count(totals->layer_references, b),
-                  units_count(totals->layers, c), units_bytes(totals->bytes_unpacked, d), units_duration(elapsed_ms, e),
+                  units_count(totals->images, a), units_count(totals->layer_references, b), units_count(read, c),
+                  units_bytes(totals->bytes_unpacked, d), units_duration(elapsed_ms, e),
                   (double)totals->bytes_unpacked / seconds / (1024.0 * 1024 * 1024),
                   units_count(totals->images_failed, f));
 }

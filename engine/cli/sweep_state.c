@@ -1,13 +1,16 @@
 #include "engine/cli/sweep_state.h"
 
+#include <dirent.h>
+
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/reader.h"
 #include "engine/image/layer_pack.h"
 #include "io/file/file.h"
 
-/* "trawl sweep 1\n", XXH3-64 of what follows, then the fields in the struct's order. */
-static const char magic[] = "trawl sweep 1\n";
+/* "trawl sweep 3\n", a checksum of what follows but for the next number, how many bytes the fields before the plan
+ * take, those fields in the struct's order, the plan. */
+static const char magic[] = "trawl sweep 3\n";
 #define MAGIC_BYTES (sizeof magic - 1)
 
 static int path_make(const char *folder, char ret_path[PATH_MAX], struct err *err) {
@@ -16,26 +19,31 @@ static int path_make(const char *folder, char ret_path[PATH_MAX], struct err *er
     return 0;
 }
 
+/* Of a fleet the plan is tens of MiB: it is hashed and written where it is. */
+static uint64_t checksum_of(struct span fields, struct span plan) {
+    return xxh64_seeded(plan, xxh64_seeded(fields, 0));
+}
+
 int sweep_state_write(const char *folder, const struct sweep_state *state, struct err *err) {
     char path[PATH_MAX];
-    AUTO_BUF struct buf body, file;
-    buf_init(&body, 0);
-    buf_init(&file, 0);
-    text_pack(state->sweep_id, &body);
-    buf_le64(&body, (uint64_t)state->started_at);
-    buf_le64(&body, state->conditions.low);
-    buf_le64(&body, state->conditions.high);
-    text_pack(state->cache, &body);
-    buf_le64(&body, state->target_count);
+    AUTO_BUF struct buf fields, head;
+    buf_init(&fields, 0);
+    buf_init(&head, 0);
+    text_pack(state->sweep_id, &fields);
+    buf_le64(&fields, (uint64_t)state->started_at);
+    buf_le64(&fields, state->conditions.low);
+    buf_le64(&fields, state->conditions.high);
+    text_pack(state->cache, &fields);
+    buf_le64(&fields, state->target_count);
     for (size_t i = 0; i < state->target_count; i++)
-        text_pack(state->targets[i], &body);
-    buf_add(&body, state->plan);
-    buf_text(&file, magic);
-    buf_le64(&file, xxh64_seeded(buf_span(&body), 0));
-    buf_add(&file, buf_span(&body));
-    if (body.failed || file.failed)
+        text_pack(state->targets[i], &fields);
+    buf_text(&head, magic);
+    buf_le64(&head, checksum_of(buf_span(&fields), state->plan));
+    buf_le64(&head, fields.size);
+    if (fields.failed || head.failed)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", folder);
-    return path_make(folder, path, err) < 0 ? -1 : file_replace(path, buf_span(&file), err);
+    const struct span parts[] = {buf_span(&head), buf_span(&fields), state->plan};
+    return path_make(folder, path, err) < 0 ? -1 : file_replace_parts(path, parts, ARRAY_COUNT(parts), err);
 }
 
 static int fields_read(struct arena *arena, struct reader *reader, struct sweep_state *state, struct err *err) {
@@ -54,8 +62,7 @@ static int fields_read(struct arena *arena, struct reader *reader, struct sweep_
         targets[i] = text_unpack(reader);
     state->targets = targets;
     state->target_count = (size_t)count;
-    state->plan = read_bytes(reader, reader_left(reader));
-    return reader->failed ? err_set(err, ERR_FORMAT, 0, "it is damaged") : 0;
+    return reader->failed || reader_left(reader) > 0 ? err_set(err, ERR_FORMAT, 0, "it is damaged") : 0;
 }
 
 int sweep_state_read(struct arena *arena, const char *folder, struct sweep_state *ret_state, struct err *err) {
@@ -71,14 +78,27 @@ int sweep_state_read(struct arena *arena, const char *folder, struct sweep_state
     if (!span_is(read_bytes(&reader, MAGIC_BYTES), magic))
         return err_set(err, ERR_FORMAT, 0, "%s: expected the state of a sweep by this version of trawl", path);
     uint64_t checksum = read_le64(&reader);
-    if (checksum != xxh64_seeded(span_from(bytes, MAGIC_BYTES + 8), 0))
+    struct span fields = read_bytes(&reader, (size_t)read_le64(&reader));
+    struct span plan = read_bytes(&reader, reader_left(&reader));
+    if (reader.failed || checksum != checksum_of(fields, plan))
         return err_set(err, ERR_FORMAT, 0, "%s: it is damaged; sweep again without --resume", path);
-    *ret_state = (struct sweep_state){.started_at = 0};
+    *ret_state = (struct sweep_state){.plan = plan};
+    reader = reader_init(fields);
     return fields_read(arena, &reader, ret_state, err) < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
+/* "unfinished.4711.tmp": what file_replace() leaves where it is killed. */
+static bool is_left_over(const char *name) {
+    struct span text = span_text(name);
+    return span_starts(text, SWEEP_STATE_NAME ".") && span_ends(text, ".tmp");
+}
+
+/* The manifest says that the sweep is finished, whether or not these go. */
 void sweep_state_remove(const char *folder) {
-    char path[PATH_MAX];
-    if (path_make(folder, path, NULL) == 0)
-        (void)unlink(path); /* the manifest says that the sweep is finished, whether or not this goes */
+    AUTO_DIR DIR *directory = opendir(folder);
+    const struct dirent *item;
+    while (directory != NULL && (item = readdir(directory)) != NULL) {
+        if (strcmp(item->d_name, SWEEP_STATE_NAME) == 0 || is_left_over(item->d_name))
+            (void)unlinkat(dirfd(directory), item->d_name, 0);
+    }
 }

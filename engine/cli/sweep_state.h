@@ -24,6 +24,7 @@ struct sweep_state {
 int sweep_state_write(const char *folder, const struct sweep_state *state, struct err *err);
 /* Everything lives in the arena. NOTFOUND, IO, FORMAT (also one of another version), NOMEM. */
 int sweep_state_read(struct arena *arena, const char *folder, struct sweep_state *ret_state, struct err *err);
+/* And what a write that was killed has left beside it. */
 void sweep_state_remove(const char *folder);
 
 #endif

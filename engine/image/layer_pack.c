@@ -269,13 +269,14 @@ static bool head_unpack(struct reader *reader, struct layer_result *result) {
     return ok;
 }
 
-bool layer_unpack_summary(struct span bytes, struct layer_summary *ret_summary) {
+bool layer_unpack_summary(struct span bytes, struct layer_summary *ret_summary, struct digest *ret_diff_id) {
     struct reader reader = reader_init(bytes);
     struct layer_result result = {0};
     struct layer_error error = {.message = {NULL, 0}};
     bool ok = head_unpack(&reader, &result);
     if (ok && count_unpack(&reader, 19) > 0)
         ok = error_unpack(&reader, &error);
+    *ret_diff_id = result.diff_id;
     *ret_summary = (struct layer_summary){result.status, result.compressed_bytes, result.unpacked_bytes, error.message};
     return ok && !reader.failed;
 }

@@ -19,8 +19,9 @@ struct layer_summary {
     uint64_t compressed_bytes, unpacked_bytes;
     struct span reason; /* the first error's message, or empty */
 };
-/* Reads no more than that; `reason` borrows `bytes`. False when they are no layer's result. */
-bool layer_unpack_summary(struct span bytes, struct layer_summary *ret_summary);
+/* Reads no more than that and the diff_id, where it was asked for; `reason` borrows `bytes`. False when they are no
+ * layer's result. */
+bool layer_unpack_summary(struct span bytes, struct layer_summary *ret_summary, struct digest *ret_diff_id);
 
 /* Parts of it that are kept apart as well. */
 void digest_pack(const struct digest *digest, struct buf *buf);

@@ -21,7 +21,6 @@ struct emit_run {
     struct image_rows rows;                          /* of the image at hand, to be kept */
     struct arena scratch;                            /* one image's configuration */
     const struct layer_result *layers[LIMIT_LAYERS]; /* of the image at hand */
-    struct map fingerprints;                         /* secrets that the summary has */
 };
 
 static const struct span nothing = {NULL, 0};
@@ -146,7 +145,7 @@ static int layer_emit(struct emit_run *run, size_t index, struct err *err) {
     totals->layer_references += layer->image_count;
     totals->bytes_read += layer->is_known ? 0 : result->compressed_bytes;
     totals->bytes_saved += result->compressed_bytes * (layer->image_count - !layer->is_known);
-    totals->bytes_unpacked += result->unpacked_bytes;
+    totals->bytes_unpacked += layer->is_known ? 0 : result->unpacked_bytes;
     totals->files += result->file_count;
     totals->bodies += result->body_count;
     if (row_put(run->sink, row, err) < 0)
@@ -166,33 +165,31 @@ static bool secret_is_worse(const struct total_secret *a, const struct total_sec
 
 /* The summary names each secret once, wherever it is; the worst ones win a place. */
 static void secret_note(struct emit_run *run, const struct planned_image *image, const struct layer_secret *secret,
-                        const char *state, struct span location) {
+                        struct span state, struct span location) {
     struct totals *totals = run->totals;
     struct plan *plan = run->plan;
-    bool is_new = false;
     totals->has_findings = true;
     if (secret->severity > totals->worst && secret->confidence >= TOTALS_CONFIDENCE)
         totals->worst = secret->severity;
-    if (secret->confidence < TOTALS_CONFIDENCE || map_get(&run->fingerprints, secret->fingerprint) != NULL)
+    if (secret->confidence < TOTALS_CONFIDENCE)
         return;
-    /* The layer may give way before the summary is printed: what stays is copied. */
-    struct span fingerprint = plan_intern(plan, secret->fingerprint);
-    void **known = fingerprint.data == NULL ? NULL : map_put(&run->fingerprints, fingerprint, &is_new);
-    if (known == NULL)
-        return;
-    *known = plan;
-    struct total_secret entry = {plan_intern(plan, secret->rule),
-                                 plan_intern(plan, secret->redacted),
-                                 plan_intern(plan, location),
-                                 image->text,
-                                 span_text(state),
-                                 secret->severity,
-                                 secret->confidence};
+    for (size_t i = 0; i < totals->top_secret_count; i++) {
+        if (span_equal(totals->top_secrets[i].fingerprint, secret->fingerprint))
+            return;
+    }
+    struct total_secret entry = {
+        .reference = image->text, .severity = secret->severity, .confidence = secret->confidence};
     size_t place = totals->top_secret_count;
     while (place > 0 && secret_is_worse(&entry, &totals->top_secrets[place - 1]))
         place--;
     if (place == TOTALS_SECRETS_MAX)
         return;
+    /* What they borrow may give way before the summary is printed: what stays is copied. */
+    entry.rule = plan_intern(plan, secret->rule);
+    entry.redacted = plan_intern(plan, secret->redacted);
+    entry.fingerprint = plan_intern(plan, secret->fingerprint);
+    entry.location = plan_intern(plan, location);
+    entry.state = plan_intern(plan, state);
     size_t moved = size_min(totals->top_secret_count, TOTALS_SECRETS_MAX - 1) - place;
     memmove(&totals->top_secrets[place + 1], &totals->top_secrets[place], moved * sizeof entry);
     totals->top_secrets[place] = entry;
@@ -219,7 +216,7 @@ static int image_secret_emit(struct emit_run *run, const struct planned_image *i
     row_text(row, location);
     row_text(row, span_text(state));
     row_text_or_nil(row, layer_digest == NULL ? nothing : digest_span(layer_digest, text));
-    secret_note(run, image, secret, state, location);
+    secret_note(run, image, secret, span_text(state), location);
     return image_row_put(run, row, err);
 }
 
@@ -443,17 +440,18 @@ static int image_errors_emit(struct emit_run *run, const struct image_view *view
 
 /* The configuration comes back out of the cache: a fleet's do not fit into memory. */
 static int config_load(struct emit_run *run, struct image_view *view, struct err *err) {
-    struct profile_key key = profile_key(&view->facts->digest, NULL);
+    struct profile_key key = profile_record_key(&view->facts->digest);
     struct image_record record;
     struct span value;
     if (view->facts->config_digest != NULL)
         view->config_digest = *view->facts->config_digest;
     if (!view->facts->has_config)
         return 0;
-    if (!cache_get(run->reader, CACHE_IMAGE, profile_key_span(&key), &value) ||
-        !image_record_unpack(&run->scratch, value, &record))
-        return err_set(err, ERR_IO, 0, "%.*s: the cache lost it since this sweep put it there; run again with --resume",
-                       SPAN_FORMAT(view->image->text));
+    if (cache_need(run->reader, CACHE_IMAGE, profile_key_span(&key), &value, err) < 0)
+        return err_wrap(err, "%.*s", SPAN_FORMAT(view->image->text));
+    /* It is whole, and of this analyser: only memory can be in the way. */
+    if (!image_record_unpack(&run->scratch, value, &record))
+        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
     view->config_digest = record.config_digest;
     struct span config = arena_copy(&run->scratch, record.config); /* texts of the configuration may borrow it */
     cache_reader_reset(run->reader);
@@ -492,14 +490,12 @@ static void rows_keep(struct emit_run *run, const struct image_view *view) {
 static int rows_write(struct emit_run *run, struct image_view *view, struct image_rows_reader *rows, struct err *err) {
     struct row *row = &run->row;
     struct image_rows_item item;
-    char state[16];
     while (image_rows_next(rows, &item)) {
         if (item.is_secret) {
-            (void)snprintf(state, sizeof state, "%.*s", SPAN_FORMAT(item.state));
             view->secret_count += item.secret.confidence >= TOTALS_CONFIDENCE;
             if (item.is_row)
                 secret_count(run->totals, &item.secret);
-            secret_note(run, view->image, &item.secret, state, item.secret.path);
+            secret_note(run, view->image, &item.secret, item.state, item.secret.path);
             continue;
         }
         row_begin(row, item.table, run->options->sweep_id);
@@ -547,15 +543,16 @@ static int image_compose(struct emit_run *run, struct image_view *view, struct p
     }
     /* A folder has no manifest: what stands for the image's digest is the digest of the folder's contents. */
     bool is_tree = view->image->source != NULL && view->image->source->ops->manifest == NULL;
+    bool keeps = view->image->source != NULL && rows_may_be_kept(view);
     if (is_tree)
         view->digest = run->layers[0]->digest;
     if (config_load(run, view, err) < 0 ||
         compose(run->layers, facts->layer_count, run->options->with_declared, &view->composition, err) < 0)
         return -1;
     if (view->composition.packages.count > 0 &&
-        package_sets_emit(run->sets, &view->composition, run->layers, set, err) < 0)
+        package_sets_emit(run->sets, &view->composition, run->layers, keeps, set, err) < 0)
         return -1;
-    if (view->image->source != NULL && rows_may_be_kept(view))
+    if (keeps)
         image_rows_begin(&run->rows, set->id);
     if (image_secrets_emit(run, view, err) < 0 ||
         (facts->status != SCAN_SKIPPED && !is_tree && image_layers_emit(run, view, err) < 0) ||
@@ -603,6 +600,8 @@ static int plan_emit(struct emit_run *run, struct err *err) {
             return -1;
     }
     for (size_t i = 0; i < plan->layers.count; i++) {
+        if (run->options->stop != NULL && run->options->stop(run->options->stop_context))
+            return err_set(err, ERR_CANCELED, 0, "canceled");
         layer_store_release(run->options->layers);
         if (layer_emit(run, i, err) < 0)
             return -1;
@@ -622,8 +621,7 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     struct emit_run run = {.plan = plan, .options = options, .sink = sink, .totals = &totals};
     row_init(&run.row);
     arena_init(&run.scratch, 0, 0);
-    buf_init(&run.rows.bytes, 0);
-    map_init(&run.fingerprints, (uint64_t)(uintptr_t)plan);
+    buf_init(&run.rows.bytes, LIMIT_KEPT_ROWS_BYTES);
     int result = cache_reader_new(options->cache, &run.reader, err);
     if (result == 0)
         result = package_sets_new(options, sink, &totals, &plan->arena, &run.sets, err);
@@ -635,7 +633,6 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     package_sets_free(run.sets);
     image_secrets_free(run.config_secrets);
     cache_reader_free(run.reader);
-    map_release(&run.fingerprints);
     arena_release(&run.scratch);
     buf_release(&run.rows.bytes);
     row_release(&run.row);

@@ -32,7 +32,7 @@ struct emit_options {
     struct span db_name;
     const struct secret_engine *secret_engine;
     int64_t scanned_at;
-    bool (*stop)(void *context); /* asked between images */
+    bool (*stop)(void *context); /* asked between layers and between images */
     void *stop_context;
 };
 

@@ -57,7 +57,11 @@ bool image_rows_open(struct span bytes, struct image_rows_reader *ret_reader) {
     ret_reader->image_columns = span_from(bytes, (size_t)place);
     ret_reader->package_set = text_unpack(&reader);
     ret_reader->reader = reader;
-    return !reader.failed;
+    struct image_rows_reader rows = *ret_reader;
+    struct image_rows_item item;
+    while (image_rows_next(&rows, &item))
+        ;
+    return !rows.reader.failed;
 }
 
 bool image_rows_next(struct image_rows_reader *rows, struct image_rows_item *ret_item) {

@@ -38,8 +38,9 @@ struct image_rows_reader {
 };
 /* The image table's columns that `image_columns` holds: the first, and how many. */
 void image_rows_columns(size_t *ret_first, size_t *ret_count);
+/* False when the bytes are no such record: looked at to the end, so that nobody writes half of one. */
 bool image_rows_open(struct span bytes, struct image_rows_reader *ret_reader);
-/* False at the end; `reader->reader.failed` tells a damaged record. */
+/* False at the end. */
 bool image_rows_next(struct image_rows_reader *reader, struct image_rows_item *ret_item);
 
 #endif

@@ -1,23 +1,32 @@
 #include "engine/pipeline/layer_store.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
+
+#define SCRATCH_BYTES_MAX LIMIT_MIB /* what a scan thread keeps of it: most layers' results are smaller */
 
 struct layer_store {
     struct plan *plan;
     struct cache *cache;
     struct cache_reader *reader;
     struct hash128 profile;
+    bool verify_diff_id;
     size_t bytes, bytes_max;
     size_t turn;           /* layers asked for in this turn stay */
     size_t newest, oldest; /* a list through the layers by last use: indexes + 1, 0 for none */
 };
 
-int layer_store_new(struct plan *plan, struct cache *cache, struct hash128 profile, size_t bytes_max,
-                    struct layer_store **ret_store, struct err *err) {
+int layer_store_new(struct plan *plan, struct cache *cache, struct hash128 profile, bool verify_diff_id,
+                    size_t bytes_max, struct layer_store **ret_store, struct err *err) {
     struct layer_store *store = mem_zalloc(sizeof *store);
     if (store == NULL)
         return err_set(err, ERR_NOMEM, 0, "layers: out of memory");
-    *store = (struct layer_store){.plan = plan, .cache = cache, .profile = profile, .bytes_max = bytes_max, .turn = 1};
+    *store = (struct layer_store){.plan = plan,
+                                  .cache = cache,
+                                  .profile = profile,
+                                  .verify_diff_id = verify_diff_id,
+                                  .bytes_max = bytes_max,
+                                  .turn = 1};
     if (cache_reader_new(cache, &store->reader, err) < 0) {
         mem_free(store);
         return -1;
@@ -35,6 +44,28 @@ void layer_store_free(struct layer_store *store) {
 
 /* ---- in and out of the cache ---- */
 
+/* A digest of what is unpacked and one of a blob may be of the same bytes, and still be read differently: an archive
+ * must not answer for a registry's layer. */
+static struct profile_key layer_key(const struct planned_layer *layer, const struct hash128 *profile) {
+    struct profile_key key = profile_key(&layer->descriptor.digest, profile);
+    key.bytes[0] |= layer->descriptor.is_unpacked_digest ? 0x80 : 0;
+    return key;
+}
+
+/* What a local store has as a folder cannot be checked against its name, and what it has not it is to say itself. */
+static bool is_kept(const struct planned_layer *layer) { return layer->source->ops->tree == NULL; }
+
+/* Whether a scan would not find fault with what the images say of the layer. */
+static bool is_as_told(const struct layer_store *store, const struct planned_layer *layer,
+                       const struct layer_summary *summary, const struct digest *diff_id) {
+    const struct descriptor *descriptor = &layer->descriptor;
+    if (descriptor->is_unpacked_digest)
+        return true;
+    return (descriptor->size_unknown || descriptor->size == summary->compressed_bytes) &&
+           (!store->verify_diff_id || layer->diff_id.algorithm == DIGEST_NONE ||
+            digest_equal(&layer->diff_id, diff_id));
+}
+
 /* With a text of its own; false when memory is short. */
 static bool summary_take(struct planned_layer *layer, const struct layer_summary *summary) {
     layer->summary = *summary;
@@ -46,11 +77,12 @@ static bool summary_take(struct planned_layer *layer, const struct layer_summary
 }
 
 bool layer_store_recall(struct layer_store *store, struct planned_layer *layer) {
-    struct profile_key key = profile_key(&layer->descriptor.digest, &store->profile);
+    struct profile_key key = layer_key(layer, &store->profile);
     struct layer_summary summary;
+    struct digest diff_id;
     struct span value;
-    if (layer->tree == NULL && cache_get(store->reader, CACHE_LAYER, profile_key_span(&key), &value) &&
-        layer_unpack_summary(value, &summary)) {
+    if (is_kept(layer) && cache_get(store->reader, CACHE_LAYER, profile_key_span(&key), &value) &&
+        layer_unpack_summary(value, &summary, &diff_id) && is_as_told(store, layer, &summary, &diff_id)) {
         layer->is_stored = layer->is_known = summary_take(layer, &summary);
         if (layer->is_stored && cache_is_stale(value))
             cache_put(store->cache, CACHE_LAYER, profile_key_span(&key), value);
@@ -77,17 +109,19 @@ void layer_store_keep(struct cache *cache, struct hash128 profile, struct planne
     struct layer_summary summary = {result->status, result->compressed_bytes, result->unpacked_bytes,
                                     result->errors.count > 0 ? result->errors.data[0].message : span_text("")};
     layer->summary = summary;
-    if (layer->tree != NULL || !may_keep(result))
+    if (!is_kept(layer) || !may_keep(result))
         return;
     buf_reset(scratch);
     layer_pack(result, scratch);
     if (scratch->failed || !summary_take(layer, &summary))
         return; /* stays in memory */
-    struct profile_key key = profile_key(&layer->descriptor.digest, &profile);
+    struct profile_key key = layer_key(layer, &profile);
     cache_put(cache, CACHE_LAYER, profile_key_span(&key), buf_span(scratch));
     layer->is_stored = true;
     layer->result = NULL;
     layer_result_free(result);
+    if (scratch->capacity > SCRATCH_BYTES_MAX)
+        buf_release(scratch);
 }
 
 /* ---- in memory ---- */
@@ -138,13 +172,11 @@ int layer_store_get(struct layer_store *store, size_t index, const struct layer_
     if (layer->result != NULL) {
         list_remove(store, index + 1);
     } else {
-        struct profile_key key = profile_key(&layer->descriptor.digest, &store->profile);
+        struct profile_key key = layer_key(layer, &store->profile);
         char text[DIGEST_TEXT_SIZE];
         struct span value;
-        if (!cache_get(store->reader, CACHE_LAYER, profile_key_span(&key), &value))
-            return err_set(err, ERR_IO, 0,
-                           "layer %s: the cache lost it since this sweep put it there; run again with --resume",
-                           digest_text(&layer->descriptor.digest, text));
+        if (cache_need(store->reader, CACHE_LAYER, profile_key_span(&key), &value, err) < 0)
+            return err_wrap(err, "layer %s", digest_text(&layer->descriptor.digest, text));
         int result = layer_unpack(value, &layer->result, err);
         layer->result_bytes = 2 * value.size + sizeof *layer->result;
         cache_reader_reset(store->reader);

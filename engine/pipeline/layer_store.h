@@ -13,11 +13,13 @@
 struct layer_store;
 
 /* `bytes_max`: what results in memory may take. */
-int layer_store_new(struct plan *plan, struct cache *cache, struct hash128 profile, size_t bytes_max,
-                    struct layer_store **ret_store, struct err *err);
+int layer_store_new(struct plan *plan, struct cache *cache, struct hash128 profile, bool verify_diff_id,
+                    size_t bytes_max, struct layer_store **ret_store, struct err *err);
 void layer_store_free(struct layer_store *store);
 
-/* Before the scan, in the plan's thread: whether the cache has this layer; then its summary is filled in. */
+/* Before the scan, in the plan's thread: whether the cache has this layer; then its summary is filled in. Not where the
+ * manifest tells another size, or the configuration another diff_id, than the layer has: that is for the scan to say.
+ */
 bool layer_store_recall(struct layer_store *store, struct planned_layer *layer);
 
 /* After the scan, in any thread: puts the result in the cache where it may be kept, and fills in the summary.

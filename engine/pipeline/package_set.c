@@ -1,5 +1,6 @@
 #include "engine/pipeline/package_set.h"
 
+#include "base/limits.h"
 #include "base/model/purl.h"
 #include "base/text.h"
 #include "matchers/vuln/vuln_ecosystem.h"
@@ -21,6 +22,7 @@ struct flaw {
 
 struct known_set {
     struct span id;
+    bool is_kept; /* in the cache */
     uint64_t vulnerabilities[SEVERITY_COUNT];
 };
 
@@ -52,7 +54,7 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     row_init(&sets->row);
     buf_init(&sets->ecosystem, 0);
     buf_init(&sets->evidence, 0);
-    buf_init(&sets->packed, 0);
+    buf_init(&sets->packed, LIMIT_KEPT_ROWS_BYTES);
     if (cache_reader_new(options->cache, &sets->reader, err) < 0) {
         package_sets_free(sets);
         return -1;
@@ -417,17 +419,18 @@ static struct package_set_outcome outcome_of(const struct known_set *set) {
 }
 
 int package_sets_emit(struct package_sets *sets, struct composition *composition,
-                      const struct layer_result *const *layers, struct package_set_outcome *ret_outcome,
+                      const struct layer_result *const *layers, bool keeps, struct package_set_outcome *ret_outcome,
                       struct err *err) {
     char id[2 * SET_ID_BYTES + 1];
     if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &composition->distro, id, err) < 0)
         return -1;
     struct known_set *set = map_get(&sets->known, span_text(id));
-    if (set == NULL) {
-        if (set_begin(sets, span_text(id), &composition->distro, &set, err) < 0)
-            return -1;
+    if (set == NULL && set_begin(sets, span_text(id), &composition->distro, &set, err) < 0)
+        return -1;
+    /* The first image that has it may be one of which nothing is kept. */
+    if (keeps && !set->is_kept)
         members_keep(sets, span_text(id), &composition->distro);
-    }
+    set->is_kept = set->is_kept || keeps;
     *ret_outcome = outcome_of(set);
     return 0;
 }
@@ -448,6 +451,8 @@ int package_sets_recall(struct package_sets *sets, struct span id, struct packag
             cache_put(sets->options->cache, CACHE_SET, span_make(&key, sizeof key), value);
         if (result > 0 && set_begin(sets, id, &distro, &set, err) < 0)
             result = -1;
+        if (result > 0)
+            set->is_kept = true;
         cache_reader_reset(sets->reader);
     }
     if (result > 0)

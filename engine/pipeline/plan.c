@@ -1,15 +1,21 @@
 #include "engine/pipeline/plan.h"
 
 #include "base/alloc.h"
+#include "base/hash/xxh.h"
 #include "base/overflow.h"
 
 void plan_init(struct plan *plan) {
     *plan = (struct plan){0};
     arena_init(&plan->arena, 256 * 1024, 0);
-    map_init(&plan->facts_by_digest, 0);
-    map_init(&plan->layers_by_digest, 0);
-    map_init(&plan->texts, (uint64_t)(uintptr_t)plan);
-    map_init(&plan->platforms, (uint64_t)(uintptr_t)plan);
+    /* Manifests name whatever digests they like: keyed, so that they cannot be chosen to collide. Nothing that is
+     * written depends on the order in a map. */
+    struct hash_key key;
+    uint64_t seed =
+        hash_key_random(&key, NULL) < 0 ? (uint64_t)(uintptr_t)plan : xxh64_seeded(span_make(&key, sizeof key), 0);
+    map_init(&plan->facts_by_digest, seed);
+    map_init(&plan->layers_by_digest, seed);
+    map_init(&plan->texts, seed);
+    map_init(&plan->platforms, seed);
 }
 
 void plan_release(struct plan *plan) {
@@ -108,6 +114,45 @@ struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest
     return facts;
 }
 
+static void facts_skip(struct image_facts *facts, struct span media_type, struct span reason) {
+    facts->media_type = media_type;
+    facts->status = SCAN_SKIPPED;
+    facts->is_skipped = true;
+    facts->reason = reason;
+}
+
+struct image_facts *plan_facts_told(struct plan *plan, const struct digest *digest, struct span media_type,
+                                    struct span reason) {
+    char text[DIGEST_TEXT_SIZE];
+    struct span type = plan_intern(plan, media_type), why = plan_intern(plan, reason);
+    /* Longer than any digest's bytes: the map has both. */
+    const char *key =
+        arena_format(&plan->arena, "%s %.*s %.*s", digest_text(digest, text), SPAN_FORMAT(why), SPAN_FORMAT(type));
+    void **place = type.data == NULL || why.data == NULL || key == NULL
+                       ? NULL
+                       : map_put(&plan->facts_by_digest, span_text(key), NULL);
+    if (place == NULL || *place != NULL)
+        return place == NULL ? NULL : *place;
+    struct image_facts *facts = plan_facts_new(plan);
+    if (facts == NULL)
+        return NULL;
+    facts->digest = *digest;
+    facts->is_told = true;
+    facts_skip(facts, type, why);
+    *place = facts;
+    return facts;
+}
+
+struct image_facts *plan_facts_skipped(struct plan *plan, const struct digest *digest, struct span media_type,
+                                       struct span reason) {
+    bool fresh = false;
+    struct span type = plan_intern(plan, media_type), why = plan_intern(plan, reason);
+    struct image_facts *facts = type.data == NULL || why.data == NULL ? NULL : plan_facts_of(plan, digest, &fresh);
+    if (fresh && facts != NULL)
+        facts_skip(facts, type, why);
+    return facts;
+}
+
 bool plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                     struct image_facts *facts) {
     struct planned_image image = {source, reference->text, reference->registry, reference->repository, reference->tag,
@@ -152,32 +197,62 @@ static size_t layer_place(struct plan *plan, struct planned_layer *layer) {
     return plan->layers.count - 1;
 }
 
+/* What another image says of a layer that is planned already. Whichever was read first, the same comes out, and none
+ * can spoil the layer for the others. */
+static void layer_unite(struct planned_layer *layer, struct source *source, const struct source_reference *reference,
+                        const struct descriptor *descriptor, const struct digest *diff_id) {
+    struct descriptor *known = &layer->descriptor;
+    /* Where diff_ids differ there is none to hold the bytes against: the digest alone decides. */
+    if (diff_id->algorithm != DIGEST_NONE && layer->diff_id.algorithm == DIGEST_NONE && !layer->diff_ids_differ)
+        layer->diff_id = *diff_id;
+    if (diff_id->algorithm != DIGEST_NONE && !digest_equal(diff_id, &layer->diff_id)) {
+        layer->diff_id = (struct digest){.algorithm = DIGEST_NONE};
+        layer->diff_ids_differ = true;
+    }
+    if (span_compare(descriptor->media_type, known->media_type) < 0)
+        known->media_type = descriptor->media_type;
+    known->is_foreign = known->is_foreign && descriptor->is_foreign;
+    /* Likewise where sizes differ; the smaller one stands for its place in the order. */
+    bool told = !descriptor->size_unknown, first = known->size_unknown && known->size == 0;
+    if (told && first) {
+        known->size = descriptor->size;
+        known->size_unknown = false;
+    } else if (told && descriptor->size != known->size) {
+        known->size = u64_min(descriptor->size, known->size);
+        known->size_unknown = true;
+    }
+    /* Read where it is a blob rather than where it is called by its diff_id, then by the smallest reference. */
+    bool better = known->is_unpacked_digest != descriptor->is_unpacked_digest
+                      ? known->is_unpacked_digest
+                      : span_compare(reference->text, layer->reference.text) < 0;
+    if (better) {
+        known->is_unpacked_digest = descriptor->is_unpacked_digest;
+        layer->source = source;
+        layer->reference = *reference;
+    }
+}
+
+/* A store that has lost a layer's folder knows that alone: others have the layer perhaps. */
+static struct span layer_key(struct plan *plan, const struct source *source, const struct digest *digest) {
+    char text[DIGEST_TEXT_SIZE];
+    if (source->ops->tree == NULL)
+        return digest_key(digest);
+    const char *key = arena_format(&plan->arena, "%p blob %s", (const void *)source, digest_text(digest, text));
+    return key == NULL ? (struct span){NULL, 0} : span_text(key);
+}
+
 /* A layer knows its index through the map: the value is the index + 1, so that NULL stays "not there". */
 size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                       const struct descriptor *descriptor, const struct digest *diff_id) {
     struct span media_type = plan_intern(plan, descriptor->media_type);
-    void *known = map_get(&plan->layers_by_digest, digest_key(&descriptor->digest));
-    if (media_type.data == NULL)
+    struct span key = layer_key(plan, source, &descriptor->digest);
+    if (media_type.data == NULL || key.data == NULL)
         return SIZE_MAX;
+    void *known = map_get(&plan->layers_by_digest, key);
     if (known != NULL) {
-        struct planned_layer *layer = plan->layers.data[(uintptr_t)known - 1];
-        if (layer->diff_id.algorithm == DIGEST_NONE)
-            layer->diff_id = *diff_id;
-        /* Manifests may differ in what they call it; rows may not depend on which was read first. */
-        if (span_compare(media_type, layer->descriptor.media_type) < 0)
-            layer->descriptor.media_type = media_type;
-        /* One image that calls a layer foreign must not hide it from the others. */
-        layer->descriptor.is_foreign = layer->descriptor.is_foreign && descriptor->is_foreign;
-        /* A manifest that tells a wrong size must not fail the layer for those that tell the right one: where they
-         * differ the digest alone decides, and the smaller size stands for its place in the order. */
-        bool told = !descriptor->size_unknown, first = layer->descriptor.size_unknown && layer->descriptor.size == 0;
-        if (told && first) {
-            layer->descriptor.size = descriptor->size;
-            layer->descriptor.size_unknown = false;
-        } else if (told && descriptor->size != layer->descriptor.size) {
-            layer->descriptor.size = u64_min(descriptor->size, layer->descriptor.size);
-            layer->descriptor.size_unknown = true;
-        }
+        struct descriptor other = *descriptor;
+        other.media_type = media_type;
+        layer_unite(plan->layers.data[(uintptr_t)known - 1], source, reference, &other, diff_id);
         return (uintptr_t)known - 1;
     }
     struct planned_layer *layer = arena_zalloc(&plan->arena, sizeof *layer);
@@ -192,7 +267,9 @@ size_t plan_layer_add(struct plan *plan, struct source *source, const struct sou
     layer->diff_id = *diff_id;
     layer->source = source;
     layer->reference = *reference;
-    void **place = map_put(&plan->layers_by_digest, digest_key(&layer->descriptor.digest), NULL);
+    if (source->ops->tree == NULL)
+        key = digest_key(&layer->descriptor.digest); /* lives as long as the map */
+    void **place = map_put(&plan->layers_by_digest, key, NULL);
     size_t index = place == NULL ? SIZE_MAX : layer_place(plan, layer);
     if (index != SIZE_MAX)
         *place = (void *)(uintptr_t)(index + 1);
@@ -231,7 +308,10 @@ size_t plan_tree_add(struct plan *plan, struct source *source, const struct sour
 static int image_order(const void *left, const void *right) {
     const struct planned_image *a = left, *b = right;
     int order = span_compare(a->text, b->text);
-    return order != 0 ? order : digest_compare(&a->facts->digest, &b->facts->digest);
+    if (order == 0)
+        order = digest_compare(&a->facts->digest, &b->facts->digest);
+    /* What an index says of a digest beside the image itself; two failures without a digest. */
+    return order != 0 ? order : span_compare(a->facts->reason, b->facts->reason);
 }
 
 /* What was listed twice, under the same name with the same digest, is swept once. */
@@ -262,7 +342,14 @@ static int layer_order(const void *left, const void *right) {
                                *b = ((const struct ranked_layer *)right)->layer;
     if (a->descriptor.size != b->descriptor.size)
         return a->descriptor.size > b->descriptor.size ? -1 : 1;
-    return digest_compare(&a->descriptor.digest, &b->descriptor.digest);
+    int order = digest_compare(&a->descriptor.digest, &b->descriptor.digest);
+    return order != 0 ? order : span_compare(a->first_reference, b->first_reference); /* of different stores */
+}
+
+static bool is_elsewhere(const struct planned_image *image, const struct planned_layer *layer) {
+    return image->source != NULL && image->source->ops->head != NULL &&
+           !(span_equal(image->registry, layer->reference.registry) &&
+             span_equal(image->repository, layer->reference.repository));
 }
 
 /* Counts which images hold which layer, and forgets what no image holds any more. */
@@ -275,6 +362,8 @@ static void facts_count(struct plan *plan) {
             struct planned_layer *layer = plan->layers.data[image->facts->layers[j]];
             if (layer->image_count++ == 0)
                 layer->first_reference = image->text;
+            if (is_elsewhere(image, layer))
+                layer->other = image;
         }
     }
     for (size_t i = 0; i < plan->facts.count; i++) {

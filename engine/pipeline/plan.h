@@ -26,6 +26,8 @@ struct image_facts {
     const struct digest *config_digest; /* of one that could not be read; NULL: it has none, or its record knows */
     bool has_config;                    /* its record is in the cache */
     bool is_skipped;                    /* it is no image, or not one that was asked for: `reason` says which */
+    bool is_told;                       /* skipped by what an index says of it, unread */
+    bool is_named;                      /* a reference gives the digest, so that its tag is not to be asked for it */
     bool is_listed;                     /* some reference in the plan leads to it (plan_order) */
     bool is_settled;                    /* `status` has heard of the layers (emit) */
     enum scan_status status;
@@ -46,12 +48,15 @@ struct planned_image {
 
 struct planned_layer {
     struct descriptor descriptor;
-    struct digest diff_id; /* DIGEST_NONE: not known */
+    struct digest diff_id; /* DIGEST_NONE: not known, or told differently */
+    bool diff_ids_differ;
     struct source *source; /* one of those that hold it */
     struct source_reference reference;
     const struct tree_root *tree; /* a folder in place of a blob, or NULL */
     struct span first_reference;  /* the smallest reference that holds it: the `target` of its error rows */
     size_t image_count;           /* that hold it */
+    /* A registry's image elsewhere that holds it as well (plan_order): asked where `source` cannot give it; or NULL. */
+    const struct planned_image *other;
     struct layer_summary summary; /* once it was scanned or found in the cache */
     char *reason;                 /* owned; what `summary.reason` shows of a stored one, or NULL */
     bool is_stored;               /* its result is in the cache */
@@ -88,6 +93,14 @@ struct image_facts *plan_facts_find(const struct plan *plan, const struct digest
 /* Those of a digest, made where they are new; NULL when memory is short. */
 struct image_facts *plan_facts_of(struct plan *plan, const struct digest *digest, bool *ret_new);
 
+/* Those of a digest whose manifest was read and is no image: skipped where they are new. */
+struct image_facts *plan_facts_skipped(struct plan *plan, const struct digest *digest, struct span media_type,
+                                       struct span reason);
+/* Those of what an index says of a digest, where that is believed and the manifest never read. Apart from those of the
+ * digest itself: an index could hide another's image by what it calls it. Skipped, with that reason. */
+struct image_facts *plan_facts_told(struct plan *plan, const struct digest *digest, struct span media_type,
+                                    struct span reason);
+
 /* Adds a reference; texts must live as long as the plan. `source` may be NULL for a target that could not be opened.
  * False when memory is short. */
 bool plan_image_add(struct plan *plan, struct source *source, const struct source_reference *reference,
@@ -101,8 +114,8 @@ void plan_facts_error(struct plan *plan, struct image_facts *facts, enum stage s
 /* A target that could not be listed. Where it names one image, that is in the plan as a failed one. */
 void plan_target_error(struct plan *plan, struct span target, enum stage stage, const struct err *err);
 
-/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. SIZE_MAX: out of memory.
- */
+/* The index of the layer with that digest, made where it is new. `diff_id` may be DIGEST_NONE. Of a source that keeps
+ * layers as folders (and has none for this one) it is a layer of that source alone. SIZE_MAX: out of memory. */
 size_t plan_layer_add(struct plan *plan, struct source *source, const struct source_reference *reference,
                       const struct descriptor *descriptor, const struct digest *diff_id);
 /* The layer that stands for a folder on disk. `diff_id` is what a local store's layer is called: such a layer is one of

@@ -14,6 +14,7 @@ struct saved_image {
     struct span text, registry, repository, tag;
     struct digest digest; /* DIGEST_NONE: the tag is to be asked for again */
     bool is_skipped;      /* no image, or not one that was asked for */
+    bool is_told;         /* see struct image_facts */
     struct span media_type, reason;
 };
 typedef int (*saved_image_fn)(void *context, const struct saved_image *image, struct err *err);

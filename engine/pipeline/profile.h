@@ -11,7 +11,7 @@ struct profile_parts {
     bool packages, secrets, show_secrets, verify_diff_id, with_declared;
     struct span rules;           /* names the rules: a digest's text */
     struct span fingerprint_key; /* only a hash of it leaves this function */
-    uint64_t unpacked_bytes_max, ratio_max, catalogue_bytes_max;
+    uint64_t unpacked_bytes_max, ratio_max, catalogue_bytes_max, body_bytes_max;
 };
 
 /* The analyser's own identity (a hash over its sources, made at build time) is part of it. */
@@ -22,8 +22,10 @@ struct profile_key {
     uint8_t bytes[PROFILE_KEY_SIZE];
     size_t size;
 };
-/* Of a digest alone where `profile` is NULL: of what only its bytes decide. */
+/* Of a digest alone where `profile` is NULL: of its bytes themselves. */
 struct profile_key profile_key(const struct digest *digest, const struct hash128 *profile);
+/* Of what this analyser reads in a digest's bytes under any options. */
+struct profile_key profile_record_key(const struct digest *digest);
 static inline struct span profile_key_span(const struct profile_key *key) { return span_make(key->bytes, key->size); }
 
 #endif

@@ -68,6 +68,16 @@ static void task_add(struct resolve *resolve, struct task *task) {
     resolve->waiting++;
 }
 
+/* Before all others: what an index unfolds to is done with before the next index is opened, or a queue of indexes would
+ * become one of all their entries. */
+static void task_add_first(struct resolve *resolve, struct task *task) {
+    task->next = resolve->first;
+    resolve->first = task;
+    if (resolve->last == NULL)
+        resolve->last = task;
+    resolve->waiting++;
+}
+
 static struct task *task_take(struct resolve *resolve) {
     struct task *task = resolve->first;
     resolve->first = task->next;
@@ -132,6 +142,7 @@ static void task_fail(struct task *task, enum stage stage, const struct err *err
     }
     if (task->from_index || task->reference.has_digest)
         facts->digest = task->from_index ? task->descriptor.digest : task->reference.digest;
+    facts->is_named = task->reference.has_digest;
     plan_facts_error(plan, facts, stage, err, SCAN_FAILED);
     image_add(task, facts);
 }
@@ -148,23 +159,13 @@ static struct image_facts *facts_of(struct task *task, const struct digest *dige
     return facts;
 }
 
-static void task_skip(struct task *task, const struct digest *digest, struct span media_type, const char *reason) {
-    struct plan *plan = task->resolve->plan;
-    bool fresh = false;
-    struct image_facts *facts = plan_facts_of(plan, digest, &fresh);
-    struct span type = plan_intern(plan, media_type), text = plan_intern(plan, span_text(reason));
+/* `facts` of what is not scanned; NULL: memory was short. */
+static void task_skip(struct task *task, struct image_facts *facts) {
     struct err err = {0};
-    if (facts == NULL || type.data == NULL || text.data == NULL) {
+    if (facts == NULL)
         task_fail(task, STAGE_MANIFEST, (memory_short(&err), &err));
-        return;
-    }
-    if (fresh) {
-        facts->media_type = type;
-        facts->status = SCAN_SKIPPED;
-        facts->is_skipped = true;
-        facts->reason = text;
-    }
-    image_add(task, facts);
+    else
+        image_add(task, facts);
 }
 
 /* A folder in place of the layer, where a local store has unpacked it, or the layer's blob. */
@@ -217,14 +218,23 @@ static bool platform_skip(struct task *task, const struct platform *platform) {
 
 /* ---- the cache ---- */
 
+static struct profile_key key_of(enum cache_table table, const struct digest *digest) {
+    return table == CACHE_IMAGE ? profile_record_key(digest) : profile_key(digest, NULL);
+}
+
+/* A value that is old and still of use is put again, so that it is not pruned. */
 static bool cached(struct resolve *resolve, enum cache_table table, const struct digest *digest,
                    struct span *ret_value) {
-    struct profile_key key = profile_key(digest, NULL);
-    return cache_get(resolve->reader, table, profile_key_span(&key), ret_value);
+    struct profile_key key = key_of(table, digest);
+    if (!cache_get(resolve->reader, table, profile_key_span(&key), ret_value))
+        return false;
+    if (cache_is_stale(*ret_value))
+        cache_put(resolve->cache, table, profile_key_span(&key), *ret_value);
+    return true;
 }
 
 static void keep(struct resolve *resolve, enum cache_table table, const struct digest *digest, struct span value) {
-    struct profile_key key = profile_key(digest, NULL);
+    struct profile_key key = key_of(table, digest);
     cache_put(resolve->cache, table, profile_key_span(&key), value);
 }
 
@@ -242,6 +252,8 @@ static void tag_recall(struct task *task) {
     struct reader reader = reader_init(value);
     if (!digest_unpack(&reader, &task->known))
         task->known.algorithm = DIGEST_NONE;
+    else if (cache_is_stale(value))
+        cache_put(resolve->cache, CACHE_TAG, span_make(&key, sizeof key), value);
 }
 
 static void tag_remember(struct task *task, const struct digest *digest) {
@@ -260,10 +272,9 @@ static int record_use(struct task *task, struct span value, struct err *err) {
     struct image_facts *facts = task->facts;
     struct image_record record;
     arena_reset(&resolve->scratch);
-    if (!image_record_unpack(&resolve->scratch, value, &record))
-        return err_set(err, ERR_FORMAT, 0, "cache: expected an image's record");
+    if (!image_record_unpack(&resolve->scratch, value, &record)) /* it is whole, and of this analyser */
+        return memory_short(err);
     facts->media_type = plan_intern(resolve->plan, record.media_type);
-
     facts->created = record.created;
     facts->has_config = true;
     if (facts->media_type.data == NULL || !facts_platform(task, &record.platform))
@@ -275,8 +286,8 @@ static int record_use(struct task *task, struct span value, struct err *err) {
 
 /* ---- images ---- */
 
-/* Packs what the rows will need of the configuration, which is verified by now. */
-static void record_keep(struct task *task, const struct image_config *config, struct span json, bool is_schema1) {
+/* Packs what the rows will need of the configuration, which is verified by now. False when memory is short. */
+static bool record_keep(struct task *task, const struct image_config *config, struct span json, bool is_schema1) {
     struct resolve *resolve = task->resolve;
     struct image_record record = {.media_type = task->manifest.media_type,
                                   .config_digest = task->manifest.config.digest,
@@ -291,6 +302,7 @@ static void record_keep(struct task *task, const struct image_config *config, st
     image_record_pack(&record, &resolve->packed);
     if (!resolve->packed.failed)
         keep(resolve, CACHE_IMAGE, &task->facts->digest, buf_span(&resolve->packed));
+    return !resolve->packed.failed;
 }
 
 /* `json` is what the configuration was read from. */
@@ -304,7 +316,8 @@ static int config_use(struct task *task, const struct image_config *config, stru
     if (config->diff_id_count != task->manifest.entry_count)
         return err_set(err, ERR_FORMAT, 0, "image configuration: expected %zu diff_ids, one for each layer, found %zu",
                        task->manifest.entry_count, config->diff_id_count);
-    record_keep(task, config, json, is_schema1);
+    if (!record_keep(task, config, json, is_schema1))
+        return memory_short(err);
     facts->has_config = true;
     if (platform_skip(task, facts->platform))
         return 0;
@@ -333,6 +346,7 @@ static void on_config(void *context, struct span bytes, const struct digest *dig
         (void)config_use(task, &config, bytes, false, &err);
     if (err.code != ERR_NONE) {
         facts->config_digest = config_digest_keep(task);
+        facts->is_named = facts->is_named || task->reference.has_digest;
         plan_facts_error(resolve->plan, facts, STAGE_CONFIG, &err, SCAN_PARTIAL);
         /* The layers are there all the same and will be scanned. */
         if (facts->layer_count == 0 &&
@@ -439,57 +453,14 @@ static void index_expand(struct task *task, const struct manifest *index, const 
         if (!kept)
             task_fail(child, STAGE_MANIFEST, (memory_short(&err), &err));
         else if (entry->is_attestation)
-            task_skip(child, &entry->digest, entry->media_type, "attestation");
+            task_skip(child,
+                      plan_facts_told(plan, &entry->digest, child->descriptor.media_type, span_text("attestation")));
         else
-            task_add(resolve, child);
+            task_add_first(resolve, child);
         if (!kept || entry->is_attestation)
             task_free(child);
     }
 }
-
-/* True when the task goes on. */
-static bool manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
-    struct resolve *resolve = task->resolve;
-    struct err err = {0};
-    const char *reason;
-    tag_remember(task, digest);
-    if (manifest_parse(&task->arena, bytes, &task->manifest, &err) < 0) {
-        task_fail(task, STAGE_MANIFEST, &err);
-        return false;
-    }
-    switch (task->manifest.kind) {
-    case MANIFEST_IMAGE:
-        return image_read(task, digest);
-    case MANIFEST_INDEX:
-        keep(resolve, CACHE_INDEX, digest, bytes);
-        index_expand(task, &task->manifest, digest);
-        return false;
-    case MANIFEST_ARTIFACT:
-        reason = manifest_artifact_text(&task->arena, &task->manifest);
-        task_skip(task, digest, task->manifest.media_type, reason == NULL ? "artifact, not an image" : reason);
-        return false;
-    case MANIFEST_SCHEMA1:
-        schema1_read(task, bytes, digest);
-        return false;
-    }
-    return false;
-}
-
-static void on_manifest(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
-    struct task *task = context;
-    struct resolve *resolve = task->resolve;
-    bool goes_on = false;
-    resolve->in_flight--;
-    if (failure != NULL)
-        task_fail(task, STAGE_MANIFEST, failure);
-    else
-        goes_on = manifest_read(task, bytes, digest);
-    if (!goes_on)
-        task_free(task);
-    resolve_step(resolve);
-}
-
-/* ---- one reference ---- */
 
 /* Whether this digest is known, from this run or from the cache: then the task's work is done without a request. */
 static bool digest_recall(struct task *task, const struct digest *digest) {
@@ -510,8 +481,6 @@ static bool digest_recall(struct task *task, const struct digest *digest) {
             image_add(task, task->facts);
         if (task->facts != NULL && record_use(task, value, &err) < 0)
             plan_facts_error(resolve->plan, task->facts, STAGE_MANIFEST, &err, SCAN_FAILED);
-        else if (cache_is_stale(value))
-            keep(resolve, CACHE_IMAGE, digest, value);
         return true;
     }
     if (cached(resolve, CACHE_INDEX, digest, &value) &&
@@ -521,6 +490,55 @@ static bool digest_recall(struct task *task, const struct digest *digest) {
     }
     return false;
 }
+
+/* True when the task goes on. */
+static bool manifest_read(struct task *task, struct span bytes, const struct digest *digest) {
+    struct resolve *resolve = task->resolve;
+    struct err err = {0};
+    const char *reason;
+    tag_remember(task, digest);
+    /* A tag that is new, and leads to what another has led to: the configuration need not be asked for. */
+    if (digest_recall(task, digest))
+        return false;
+    if (manifest_parse(&task->arena, bytes, &task->manifest, &err) < 0) {
+        task_fail(task, STAGE_MANIFEST, &err);
+        return false;
+    }
+    switch (task->manifest.kind) {
+    case MANIFEST_IMAGE:
+        return image_read(task, digest);
+    case MANIFEST_INDEX:
+        keep(resolve, CACHE_INDEX, digest, bytes);
+        index_expand(task, &task->manifest, digest);
+        return false;
+    case MANIFEST_ARTIFACT:
+        reason = manifest_artifact_text(&task->arena, &task->manifest);
+        task_skip(task, plan_facts_skipped(resolve->plan, digest, task->manifest.media_type,
+                                           span_text(reason == NULL ? "artifact, not an image" : reason)));
+        return false;
+    case MANIFEST_SCHEMA1:
+        schema1_read(task, bytes, digest);
+        return false;
+    }
+    return false;
+}
+
+static void on_manifest(void *context, struct span bytes, const struct digest *digest, const struct err *failure) {
+    struct task *task = context;
+    struct resolve *resolve = task->resolve;
+    bool goes_on = false;
+    resolve->in_flight--;
+    if (failure != NULL)
+        task_fail(task, STAGE_MANIFEST, failure);
+    else
+        goes_on = manifest_read(task, bytes, digest);
+    if (!goes_on)
+        task_free(task);
+    cache_reader_reset(resolve->reader);
+    resolve_step(resolve);
+}
+
+/* ---- one reference ---- */
 
 static void manifest_ask(struct task *task) {
     task->resolve->in_flight++;
@@ -741,9 +759,8 @@ static int on_saved(void *context, const struct saved_image *image, struct err *
         task_add(resolve, task);
         return 0;
     }
-    char reason[256];
-    (void)snprintf(reason, sizeof reason, "%.*s", SPAN_FORMAT(image->reason));
-    task_skip(task, &image->digest, image->media_type, reason);
+    task_skip(task, image->is_told ? plan_facts_told(plan, &image->digest, image->media_type, image->reason)
+                                   : plan_facts_skipped(plan, &image->digest, image->media_type, image->reason));
     task_free(task);
     return 0;
 }
@@ -762,7 +779,7 @@ int resolve_start(const struct resolve_options *options, struct plan *plan, reso
     *resolve =
         (struct resolve){.options = options, .plan = plan, .cache = options->cache, .done = done, .context = context};
     arena_init(&resolve->scratch, 0, 0);
-    map_init(&resolve->indexes, 0);
+    map_init(&resolve->indexes, 0); /* of hashes under the cache's own key */
     buf_init(&resolve->packed, 0);
     resolve->listed = arena_array(&plan->arena, options->target_count, sizeof *resolve->listed);
     int result = resolve->listed == NULL ? memory_short(err) : cache_reader_new(options->cache, &resolve->reader, err);

@@ -146,6 +146,8 @@ static const struct slot *slot_load(struct seen *seen, struct stripe *stripe, st
             i++;
         if (!reader.failed && i == count)
             slot = slot_add(seen, stripe, hash, secrets, count);
+        if (slot != NULL && cache_is_stale(value))
+            cache_put(seen->cache, CACHE_BODY, key_span(&key), value);
     }
     cache_reader_reset(stripe->reader);
     return slot;

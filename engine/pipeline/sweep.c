@@ -77,6 +77,7 @@ int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, stru
     budget.streams = size_max(size_max(size_min(connections, chunks - read), usual), budget.jobs + 1);
     budget.writer_bytes = quarter;
     budget.seen_bytes = quarter / 2;
+    budget.cache_bytes = quarter / 2;  /* of the chunks', which are only in use while little is looked up */
     budget.result_bytes = quarter / 2; /* while rows are written: seen bodies and bodies at hand are gone by then */
     size_t body = quarter / 2 / budget.jobs;
     budget.catalogue_bytes_max = size_min(size_max(body, 2 * LIMIT_MIB), LIMIT_CATALOGUE_BYTES);
@@ -105,6 +106,8 @@ static void *scan_thread(void *context) {
         layer->result = layer->tree != NULL
                             ? layer_scan_tree(scan, layer->tree, &layer->descriptor)
                             : layer_scan_stream(scan, &layer->descriptor, &layer->diff_id, &job->stream);
+        if (job->streaming) /* memory may have been too short to read it to its end, or at all */
+            stream_abandon(&job->stream);
         job->secrets = layer->result == NULL ? 0 : layer->result->secrets.count;
         job->lost = layer->result == NULL;
         layer_store_keep(sweep->options->cache, sweep->options->profile, layer, &packed);
@@ -151,7 +154,9 @@ static void layer_fail(struct sweep *sweep, struct planned_layer *layer, enum st
     layer->result->media_type = layer->descriptor.media_type;
     layer_result_error(layer->result, stage, (struct span){NULL, 0}, NULL, err, status);
     layer_result_seal(layer->result);
-    layer->summary = (struct layer_summary){.status = status, .reason = layer->result->errors.data[0].message};
+    layer->summary = (struct layer_summary){
+        .status = status,
+        .reason = layer->result->errors.count > 0 ? layer->result->errors.data[0].message : span_text("out of memory")};
 }
 
 /* Layers that are not fetched at all: true when this is one. */
@@ -198,6 +203,34 @@ static void layer_start(struct sweep *sweep, struct job *job, struct planned_lay
     (void)queue_try_push(&sweep->ready, job);
 }
 
+/* Whether the bytes did not come, or were not the right ones: another place may have them. */
+static bool is_unread(const struct planned_layer *layer) {
+    const struct layer_result *result = layer->result;
+    if (layer->is_stored || result == NULL || result->errors.count == 0)
+        return false;
+    const struct layer_error *error = &result->errors.data[0];
+    return (error->stage == STAGE_FETCH || error->stage == STAGE_VERIFY) && error->code != ERR_CANCELED &&
+           error->code != ERR_NOMEM;
+}
+
+/* A registry that names another's layer and does not give it must not take it away from that one's images. True when
+ * the job goes on with the layer; once for each layer. */
+static bool layer_retry(struct sweep *sweep, struct job *job) {
+    struct planned_layer *layer = job->layer;
+    const struct planned_image *other = layer->other;
+    if (other == NULL || sweep->fatal.code != ERR_NONE || !is_unread(layer))
+        return false;
+    layer_result_free(layer->result);
+    layer->result = NULL;
+    layer->summary = (struct layer_summary){.status = SCAN_DONE};
+    layer->source = other->source;
+    layer->reference = (struct source_reference){
+        .text = other->text, .registry = other->registry, .repository = other->repository, .tag = other->tag};
+    layer->other = NULL;
+    layer_start(sweep, job, layer);
+    return true;
+}
+
 static void jobs_collect(struct sweep *sweep) {
     struct job *job;
     while ((job = queue_try_pop(&sweep->done)) != NULL)
@@ -206,12 +239,14 @@ static void jobs_collect(struct sweep *sweep) {
         job = &sweep->jobs[i];
         if (job->layer == NULL)
             continue;
-        if (job->streaming && !job->scanned)
+        if (job->streaming)
             stream_service(&job->stream);
         if (!job->scanned || (job->streaming && !stream_has_ended(&job->stream)))
             continue;
         if (job->streaming)
             stream_release(&job->stream);
+        if (layer_retry(sweep, job))
+            continue;
         layer_count(sweep, job->layer);
         sweep->secrets_found += job->secrets;
         if (job->lost)
@@ -231,7 +266,7 @@ static void fetch_step(struct sweep *sweep) {
     while (sweep->fatal.code == ERR_NONE && sweep->layer_next < sweep->plan.layers.count &&
            (job = job_free(sweep)) != NULL) {
         struct planned_layer *layer = sweep->plan.layers.data[sweep->layer_next++];
-        if (layer->is_stored || layer_refuse(sweep, layer))
+        if (layer->is_stored || layer->result != NULL)
             layer_count(sweep, layer);
         else
             layer_start(sweep, job, layer);
@@ -326,6 +361,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
     if (options->secrets && options->dedup &&
         seen_new(sweep->budget.seen_bytes, options->cache, options->profile, &sweep->seen, err) < 0)
         return -1;
+    cache_resident_limit(options->cache, sweep->budget.cache_bytes);
     sweep->jobs = mem_array(sweep->budget.streams, sizeof *sweep->jobs);
     if (sweep->jobs == NULL)
         return err_set(err, ERR_NOMEM, 0, "sweep: out of memory");
@@ -412,16 +448,18 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
         return err_set(err, ERR_NOMEM, 0, "plan: out of memory");
     if (plan_keep(sweep, err) < 0)
         return -1;
-    if (layer_store_new(&sweep->plan, options->cache, options->profile, sweep->budget.result_bytes, &sweep->layers,
-                        err) < 0)
+    if (layer_store_new(&sweep->plan, options->cache, options->profile, options->verify_diff_id,
+                        sweep->budget.result_bytes, &sweep->layers, err) < 0)
         return -1;
     for (size_t i = 0; i < sweep->plan.layers.count; i++) {
         struct planned_layer *layer = sweep->plan.layers.data[i];
         sweep->bytes_total += layer->descriptor.size;
-        sweep->layers_known += layer_store_recall(sweep->layers, layer);
+        /* Refused whether or not the cache has it: rows do not depend on that. */
+        if (!layer_refuse(sweep, layer))
+            sweep->layers_known += layer_store_recall(sweep->layers, layer);
     }
     sweep->plan_ms = (clock_ns() - sweep->phase_ns) / 1000000;
-    return 0;
+    return stopped(sweep, err);
 }
 
 static int scan_run(struct sweep *sweep, struct err *err) {

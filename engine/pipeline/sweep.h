@@ -70,6 +70,7 @@ struct sweep_budget {
     size_t chunks_per_stream;
     size_t body_bytes_max, catalogue_bytes_max;
     size_t seen_bytes;
+    size_t cache_bytes;  /* of the cache's file in memory */
     size_t result_bytes; /* layers' results in memory while rows are written */
     size_t writer_bytes;
 };

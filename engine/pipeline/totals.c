@@ -51,8 +51,8 @@ bool totals_copy(struct arena *arena, const struct totals *from, struct totals *
     for (size_t i = 0; i < from->top_secret_count; i++) {
         struct total_secret *secret = &ret_copy->top_secrets[i];
         ok = ok && text_copy(arena, &secret->rule) && text_copy(arena, &secret->redacted) &&
-             text_copy(arena, &secret->location) && text_copy(arena, &secret->reference) &&
-             text_copy(arena, &secret->state);
+             text_copy(arena, &secret->fingerprint) && text_copy(arena, &secret->location) &&
+             text_copy(arena, &secret->reference) && text_copy(arena, &secret->state);
     }
     for (size_t i = 0; i < from->first_error_count; i++) {
         struct total_error *error = &ret_copy->first_errors[i];

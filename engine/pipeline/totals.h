@@ -20,7 +20,7 @@ struct worst_image {
 };
 
 struct total_secret {
-    struct span rule, redacted, location, reference, state;
+    struct span rule, redacted, fingerprint, location, reference, state;
     enum severity severity;
     double confidence;
 };
@@ -46,8 +46,8 @@ struct totals {
     uint64_t layers;           /* distinct ones that were scanned or tried */
     uint64_t layer_references; /* layers of all images together */
     uint64_t bytes_read;       /* packed */
-    uint64_t bytes_saved;      /* packed bytes that sharing spared */
-    uint64_t bytes_unpacked;
+    uint64_t bytes_saved;      /* packed bytes that sharing and the cache spared */
+    uint64_t bytes_unpacked;   /* of the layers that were read */
     uint64_t files, bodies;
     uint64_t packages; /* rows: distinct in each package set */
     uint64_t package_sets;

@@ -1,8 +1,10 @@
 #include "io/archive/tree.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #include "base/buf.h"
@@ -234,12 +236,32 @@ static int removed_tell(struct walk *walk, const char *name, bool *ret_is_below,
 
 /* ---- the walk ---- */
 
+/* File systems without a disk behind them. /proc/kcore is a file of 128 TiB, and reading trace_pipe waits for events.
+ */
+static bool is_made_up(int fd) {
+    static const unsigned long types[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC,        DEBUGFS_MAGIC,       TRACEFS_MAGIC,
+                                          SECURITYFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,
+                                          PSTOREFS_MAGIC,   EFIVARFS_MAGIC,     SELINUX_MAGIC,       BINFMTFS_MAGIC};
+    struct statfs status;
+    if (fstatfs(fd, &status) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        if ((unsigned long)status.f_type == types[i])
+            return true;
+    }
+    return false;
+}
+
 /* Descends into the folder at walk->path; one that cannot be opened is a problem and not an error. */
 static int level_enter(struct walk *walk, const struct visit *visit, struct err *err) {
     if (walk->levels.count >= DEPTH_MAX)
         return problem(walk, ERR_LIMIT, 0, "deeper than 512 folders", err);
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     int fd = openat(visit->folder, visit->name, flags);
+    if (fd >= 0 && is_made_up(fd)) {
+        (void)close(fd);
+        return 0;
+    }
     struct level level = {.folder = fd < 0 ? NULL : fdopendir(fd), .path_size = walk->path.size};
     if (level.folder == NULL) {
         int sys = errno;

@@ -2,8 +2,10 @@
  * and the unpacked layers of local stores too.
  *
  * Entries come in byte order of their names, a folder before what is in it. Symbolic links are told and never followed,
- * other file systems are entered, devices, pipes and sockets are never opened. Blocking: for scan threads. Memory: the
- * names of one folder for each level of depth (of two with TREE_DIFFERENCE).
+ * devices, pipes and sockets are never opened. Other file systems are entered, but for those that the kernel makes up
+ * (/proc, /sys and their like): files there have no end, or wait for events. A file with several names is told under
+ * each as a file of its own, where a tar has hard links: a name may tell what the file is that the first one did not.
+ * Blocking: for scan threads. Memory: the names of one folder for each level of depth (of two with TREE_DIFFERENCE).
  *
  * TREE_OVERLAY is the upper folder of an overlay mount. What it removes is told as whiteouts: devices 0/0 and empty
  * files with the attribute overlay.whiteout, opaque folders by overlay.opaque = "y" (trusted.* with root's overlay,

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <lz4.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -21,7 +24,7 @@
 #include "io/cache/cache_probe.h"
 #include "io/file/file.h"
 
-#define FORMAT "1"
+#define FORMAT "2"
 #define DATA_NAME "data-" FORMAT ".mdb"
 #define LOCK_NAME "data-" FORMAT ".mdb-lock" /* LMDB's name for the lock of a file that has no folder of its own */
 #define LOCK_BYTES ((off_t)READERS_MAX * 64 + 8192) /* a reader takes a line of the processor's cache; and the head */
@@ -36,13 +39,17 @@
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
-#define PROBE_MS ((uint64_t)2000)    /* of a huge cache only as much is looked at before it is opened */
-#define LOOK_BYTES (64 * LIMIT_KIB)  /* of neighbours that come into memory with a page of the map */
-#define LOOKS_MAX ((size_t)256)      /* of one reader, before its pages are given back to the page cache: 16 MiB */
-#define WRITES_BYTES (4 * LIMIT_MIB) /* likewise of the writer, which reads where it writes */
+#define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
+#define LOOK_BYTES (128 * LIMIT_KIB)    /* of neighbours that come into memory with a page of the map, about */
+#define RESIDENT_BYTES (16 * LIMIT_MIB) /* of the map, before pages are given back to the page cache */
 
 /* In front of every value: XXH3-64 of the bytes under one of table and key, and the time of writing. */
 #define HEAD_BYTES ((size_t)16)
+/* The time's upper 24 bits: how large the value is unpacked, where it is an LZ4 block; 0 where it is not. Records are
+ * JSON and rows for the most part: packed, three stand on a page of the file where one took two. */
+#define TIME_BITS 40
+#define PACK_BYTES_MIN ((size_t)512) /* smaller ones gain nothing */
+#define PACK_BYTES_MAX (((size_t)1 << 24) - 1)
 
 static const char *const table_names[CACHE_TABLE_COUNT] = {"tag",  "index",       "image", "layer",
                                                            "body", "composition", "set"};
@@ -56,6 +63,8 @@ struct cache {
     MDB_env *env;
     void *map; /* where LMDB has the file; NULL: not found, then its pages stay */
     size_t map_bytes;
+    _Atomic size_t looks; /* at pages of the map, since they were last given back; relaxed: it only counts */
+    size_t looks_max;
     MDB_dbi tables[CACHE_TABLE_COUNT];
     MDB_dbi meta;
     struct hash_key secret;
@@ -76,7 +85,8 @@ struct cache_reader {
     struct cache *cache;
     MDB_txn *transaction;
     bool active;
-    size_t looks; /* since pages were last given back */
+    bool memory_short;     /* the last value could not be unpacked */
+    struct arena unpacked; /* values that are packed in the file */
 };
 
 /* A write of which a part came through is EIO to LMDB: a disk that has just filled up does that. */
@@ -99,13 +109,24 @@ static int fail(struct err *err, const struct cache *cache, int code, const char
                    mdb_strerror(code));
 }
 
-static uint64_t checksum_of(enum cache_table table, struct span key, struct span value) {
-    return xxh64_seeded(value, xxh64_seeded(key, (uint64_t)table + 1));
+static uint64_t checksum_of(enum cache_table table, struct span key, size_t unpacked, struct span value) {
+    return xxh64_seeded(value, xxh64_seeded(key, ((uint64_t)table + 1) << 32 | unpacked));
 }
 
 static MDB_val val_of(struct span s) { return (MDB_val){.mv_size = s.size, .mv_data = (void *)(uintptr_t)s.data}; }
 
 static struct span span_of(MDB_val value) { return span_make(value.mv_data, value.mv_size); }
+
+static uint64_t head_word(struct span stored) {
+    struct reader head = reader_init(stored);
+    (void)read_le64(&head);
+    return read_le64(&head);
+}
+
+static int64_t time_of(struct span stored) { return (int64_t)(head_word(stored) & (((uint64_t)1 << TIME_BITS) - 1)); }
+
+/* How large the value is unpacked; 0: it is not packed. */
+static size_t packed_size(struct span stored) { return (size_t)(head_word(stored) >> TIME_BITS); }
 
 /* The bytes behind the head, when they are those that were put. */
 static bool value_check(enum cache_table table, struct span key, struct span stored, struct span *ret_value) {
@@ -114,13 +135,7 @@ static bool value_check(enum cache_table table, struct span key, struct span sto
     if (stored.size < HEAD_BYTES)
         return false;
     *ret_value = span_make(stored.data + HEAD_BYTES, stored.size - HEAD_BYTES); /* an empty one has its head too */
-    return checksum == checksum_of(table, key, *ret_value);
-}
-
-static int64_t time_of(struct span stored) {
-    struct reader head = reader_init(stored);
-    (void)read_le64(&head);
-    return (int64_t)read_le64(&head);
+    return checksum == checksum_of(table, key, packed_size(stored), *ret_value);
 }
 
 bool cache_is_stale(struct span value) {
@@ -137,25 +152,30 @@ static int tables_open(struct cache *cache, MDB_txn *transaction, unsigned flags
     return code;
 }
 
-static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+static int environment_try(MDB_env **ret_env, const char *path, unsigned flags, size_t map_bytes) {
     MDB_env *env = NULL;
     int code = mdb_env_create(&env);
     if (code == 0)
         code = mdb_env_set_maxdbs(env, CACHE_TABLE_COUNT + 1);
     if (code == 0)
         code = mdb_env_set_maxreaders(env, READERS_MAX);
-    size_t bytes = MAP_BYTES;
-    do {
-        if (code == 0 || code == ENOMEM)
-            code = mdb_env_set_mapsize(env, bytes);
-        if (code == 0)
-            code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
-        bytes /= 2;
-    } while (code == ENOMEM && bytes >= MAP_BYTES_LEAST);
+    if (code == 0)
+        code = mdb_env_set_mapsize(env, map_bytes);
+    if (code == 0)
+        code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
     if (code == 0)
         *ret_env = env;
     else if (env != NULL)
-        mdb_env_close(env);
+        mdb_env_close(env); /* after a failure nothing else may be done with it */
+    return code;
+}
+
+static int environment_make(MDB_env **ret_env, const char *path, unsigned flags) {
+    size_t bytes = MAP_BYTES;
+    int code = environment_try(ret_env, path, flags, bytes);
+    /* EINVAL where no address is high enough, as under ThreadSanitizer. */
+    while ((code == ENOMEM || code == EINVAL) && (bytes /= 2) >= MAP_BYTES_LEAST)
+        code = environment_try(ret_env, path, flags, bytes);
     return code;
 }
 
@@ -348,6 +368,7 @@ int cache_open(const char *folder, const struct cache_options *options, struct c
     if (cache == NULL)
         return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
     cache->users = -1;
+    cache_resident_limit(cache, RESIDENT_BYTES);
     (void)pthread_mutex_init(&cache->lock, NULL);
     (void)pthread_cond_init(&cache->work, NULL);
     (void)pthread_cond_init(&cache->done, NULL);
@@ -422,6 +443,7 @@ int cache_reader_new(struct cache *cache, struct cache_reader **ret_reader, stru
         return fail(err, cache, code, "read");
     }
     mdb_txn_reset(reader->transaction); /* begun anew by the first look */
+    arena_init(&reader->unpacked, 64 * LIMIT_KIB, 0);
     *ret_reader = reader;
     return 0;
 }
@@ -430,26 +452,43 @@ void cache_reader_free(struct cache_reader *reader) {
     if (reader == NULL)
         return;
     mdb_txn_abort(reader->transaction);
+    arena_release(&reader->unpacked);
     mem_free(reader);
 }
 
-/* Pages of the map that were looked at count as the process' memory until they are given back. Others may read there
+/* Counts looks at pages of the map, which are this process' memory until they are given back. Others may read there
  * meanwhile: they just fetch again. A failure costs memory alone. */
-static void pages_give_back(const struct cache *cache) {
+static void pages_look(struct cache *cache, size_t looks) {
     struct stat file;
+    if (atomic_fetch_add_explicit(&cache->looks, looks, memory_order_relaxed) + looks < cache->looks_max)
+        return;
+    atomic_store_explicit(&cache->looks, 0, memory_order_relaxed);
     if (cache->map != NULL && stat(cache->path, &file) == 0 && (uint64_t)file.st_size <= cache->map_bytes)
         (void)madvise(cache->map, (size_t)file.st_size, MADV_DONTNEED);
 }
+
+void cache_resident_limit(struct cache *cache, size_t bytes) { cache->looks_max = size_max(bytes / LOOK_BYTES, 16); }
 
 void cache_reader_reset(struct cache_reader *reader) {
     if (!reader->active)
         return;
     mdb_txn_reset(reader->transaction);
+    arena_reset(&reader->unpacked);
     reader->active = false;
-    if (reader->looks > LOOKS_MAX) {
-        pages_give_back(reader->cache);
-        reader->looks = 0;
-    }
+}
+
+/* The value with its head in front of it, as in the file. */
+static bool value_unpack(struct cache_reader *reader, struct span stored, struct span *ret_value) {
+    size_t size = packed_size(stored);
+    uint8_t *copy = arena_alloc(&reader->unpacked, HEAD_BYTES + size);
+    reader->memory_short = copy == NULL;
+    if (copy == NULL)
+        return false;
+    memcpy(copy, stored.data, HEAD_BYTES);
+    int got =
+        LZ4_decompress_safe((const char *)ret_value->data, (char *)copy + HEAD_BYTES, (int)ret_value->size, (int)size);
+    *ret_value = span_make(copy + HEAD_BYTES, size);
+    return got == (int)size;
 }
 
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value) {
@@ -457,26 +496,63 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
     if (!reader->active && mdb_txn_renew(reader->transaction) != 0)
         return false;
     reader->active = true;
-    reader->looks++;
+    pages_look(reader->cache, 1);
     if (mdb_get(reader->transaction, reader->cache->tables[table], &name, &value) != 0)
         return false;
-    reader->looks += value.mv_size / LOOK_BYTES;
-    return value_check(table, key, span_of(value), ret_value);
+    pages_look(reader->cache, value.mv_size / LOOK_BYTES);
+    struct span stored = span_of(value);
+    return value_check(table, key, stored, ret_value) &&
+           (packed_size(stored) == 0 || value_unpack(reader, stored, ret_value));
+}
+
+int cache_need(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value,
+               struct err *err) {
+    reader->memory_short = false;
+    if (cache_get(reader, table, key, ret_value))
+        return 0;
+    if (reader->memory_short)
+        return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+    return err_set(err, ERR_IO, 0, "the cache lost it since this sweep put it there; run again with --resume");
 }
 
 /* ---- writing ---- */
 
+/* Appends the value as an LZ4 block where that makes it smaller; 0 when it was left out. */
+static size_t pack(struct buf *pending, struct span value) {
+    size_t most = value.size - value.size / 8;
+    if (value.size < PACK_BYTES_MIN || value.size > PACK_BYTES_MAX || !buf_reserve(pending, most))
+        return 0;
+    int size = LZ4_compress_default((const char *)value.data, (char *)pending->data + pending->size, (int)value.size,
+                                    (int)most);
+    pending->size += size > 0 ? (size_t)size : 0;
+    return size > 0 ? (size_t)size : 0;
+}
+
+static void le_set(uint8_t *place, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        place[i] = (uint8_t)(value >> 8 * i);
+}
+
+#define RECORD_BYTES ((size_t)7)
 /* table u8, key size u16, value size u32 (head included), key, value. */
 static void record_put(struct buf *pending, enum cache_table table, struct span key, struct span value) {
-    if (!buf_reserve(pending, 7 + key.size + HEAD_BYTES + value.size))
+    if (!buf_reserve(pending, RECORD_BYTES + key.size + HEAD_BYTES + value.size))
         return;
+    size_t begin = pending->size;
     buf_byte(pending, (uint8_t)table);
     buf_le16(pending, (uint16_t)key.size);
-    buf_le32(pending, (uint32_t)(HEAD_BYTES + value.size));
+    buf_le32(pending, 0); /* the rest is known when it is packed */
     buf_add(pending, key);
-    buf_le64(pending, checksum_of(table, key, value));
-    buf_le64(pending, (uint64_t)clock_utc_s());
-    buf_add(pending, value);
+    size_t head = pending->size;
+    buf_fill(pending, 0, HEAD_BYTES);
+    size_t packed = pack(pending, value);
+    if (packed == 0)
+        buf_add(pending, value);
+    struct span stored = span_make(pending->data + head + HEAD_BYTES, pending->size - head - HEAD_BYTES);
+    uint64_t word = (uint64_t)clock_utc_s() | (packed > 0 ? (uint64_t)value.size << TIME_BITS : 0);
+    le_set(pending->data + begin + 3, HEAD_BYTES + stored.size, 4);
+    le_set(pending->data + head, checksum_of(table, key, packed > 0 ? value.size : 0, stored), 8);
+    le_set(pending->data + head + 8, word, 8);
 }
 
 void cache_put(struct cache *cache, enum cache_table table, struct span key, struct span value) {
@@ -512,6 +588,7 @@ static int batch_write(struct cache *cache, struct span batch, uint64_t *ret_cou
         if (code == 0)
             code = mdb_put(transaction, cache->tables[table], &key, &value, 0);
         ++*ret_count;
+        pages_look(cache, 1); /* it reads where it writes; what it changes it has in memory of its own */
     }
     if (code == 0)
         return mdb_txn_commit(transaction);
@@ -537,7 +614,6 @@ static void work_wait(struct cache *cache) {
 static void *writer_thread(void *context) {
     struct cache *cache = context;
     struct buf batch;
-    size_t looked = 0;
     buf_init(&batch, 0);
     (void)pthread_mutex_lock(&cache->lock);
     while (!cache->closing || cache->pending.size > 0) {
@@ -551,11 +627,6 @@ static void *writer_thread(void *context) {
         if (batch.size > 0 && cache->failure.code == ERR_NONE) {
             (void)pthread_mutex_unlock(&cache->lock);
             code = batch_write(cache, buf_span(&batch), &count);
-            looked += batch.size;
-            if (looked > WRITES_BYTES) {
-                pages_give_back(cache);
-                looked = 0;
-            }
             (void)pthread_mutex_lock(&cache->lock);
         }
         buf_reset(&batch);

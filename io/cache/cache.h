@@ -4,7 +4,7 @@
  * loses at most the last batch, and what is there is whole. Every value carries a checksum over table, key and bytes,
  * so that a damaged one is told from a good one; a damaged file is set aside when it is opened and a new one begun.
  *
- * Folder: data-1.mdb and data-1.mdb-lock (LMDB's own formats; the number is FORMAT in cache.c), users.lock (flock:
+ * Folder: data-2.mdb and data-2.mdb-lock (LMDB's own formats; the number is FORMAT in cache.c), users.lock (flock:
  * shared by whoever has it open, exclusive while it is compacted; not empty when the last of them died). */
 #ifndef TRAWL_CACHE_H
 #define TRAWL_CACHE_H
@@ -34,7 +34,7 @@ struct cache_options {
     bool existing;    /* NOTFOUND where there is none, instead of a new one */
 };
 
-/* Makes the folder where it is missing. A damaged cache is renamed to data-1.mdb.damaged and `ret_set_aside` says so.
+/* Makes the folder where it is missing. A damaged cache is renamed to data-2.mdb.damaged and `ret_set_aside` says so.
  * Forks once to look at the file, so call it before threads are started. IO, NOTFOUND, NOMEM. */
 int cache_open(const char *folder, const struct cache_options *options, struct cache **ret_cache, bool *ret_set_aside,
                struct err *err);
@@ -56,10 +56,17 @@ void cache_reader_free(struct cache_reader *reader);
 /* Whether it is there and whole; `*ret_value` is valid until the reader is reset. A damaged value is as good as none:
  * the next cache_put() replaces it. */
 bool cache_get(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value);
+/* The same of a value that was put in this run and has to be there: 0, or -1: IO (lost, or damaged), NOMEM. */
+int cache_need(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value,
+               struct err *err);
 /* Lets go of the values, and of old pages of the file that are kept for them: between units of work. */
 void cache_reader_reset(struct cache_reader *reader);
 /* A value that was found when it was last put longer ago than a week: putting it again keeps it from being pruned. */
 bool cache_is_stale(struct span value);
+
+/* How much of the file may be in this process' memory at a time (16 MiB unless told); before other threads use it. Less
+ * means that pages are fetched again from the system's page cache. */
+void cache_resident_limit(struct cache *cache, size_t bytes);
 
 /* Copies both; any thread. Waits while more than 64 MiB wait to be written. Failures come with cache_flush(). */
 void cache_put(struct cache *cache, enum cache_table table, struct span key, struct span value);

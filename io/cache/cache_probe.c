@@ -5,6 +5,8 @@
  * they fill the page to its end. */
 #include "io/cache/cache_probe.h"
 
+#include <sys/mman.h>
+
 #include "base/clock.h"
 #include "base/reader.h"
 #include "io/cache/cache.h"
@@ -89,8 +91,12 @@ bool cache_probe_table(struct cache_probe *probe, MDB_txn *transaction, MDB_dbi 
         if (free_seen == NULL && before.size > 0 && span_compare(before, name) >= 0)
             return false;
         before = name;
-        if (++count % 1024 == 0 && clock_ns() > probe->deadline_ns)
+        if (++count % 1024 != 0)
+            continue;
+        if (clock_ns() > probe->deadline_ns)
             return true;
+        /* A large cache goes by without staying in memory. A failure costs memory alone. */
+        (void)madvise((void *)(uintptr_t)probe->map, (last_page + 1) * probe->page_bytes, MADV_DONTNEED);
     }
     return code == MDB_NOTFOUND && (probe->leaf == NULL || leaf_is_filled(probe));
 }

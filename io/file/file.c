@@ -164,6 +164,10 @@ static int folder_sync(const char *path, struct err *err) {
 }
 
 int file_replace(const char *path, struct span bytes, struct err *err) {
+    return file_replace_parts(path, &bytes, 1, err);
+}
+
+int file_replace_parts(const char *path, const struct span *parts, size_t count, struct err *err) {
     char temporary[PATH_MAX];
     int size = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     if (size < 0 || (size_t)size >= sizeof temporary)
@@ -171,7 +175,9 @@ int file_replace(const char *path, struct span bytes, struct err *err) {
     AUTO_CLOSE int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return open_report(temporary, err);
-    int result = file_write_all(fd, bytes, temporary, err);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = file_write_all(fd, parts[i], temporary, err);
     if (result == 0 && fsync(fd) != 0)
         result = err_set(err, ERR_IO, errno, "%s: sync: %s", temporary, strerror(errno));
     if (result == 0 && rename(temporary, path) != 0)

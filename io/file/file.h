@@ -33,6 +33,8 @@ void file_map_close(struct file_map *map);
 /* Writes to `path` with a temporary name beside it, fsync, rename, fsync of the folder. The old file stays on any
  * error. */
 int file_replace(const char *path, struct span bytes, struct err *err);
+/* The same of several runs of bytes, one behind the other. */
+int file_replace_parts(const char *path, const struct span *parts, size_t count, struct err *err);
 
 /* All bytes, with EINTR and short writes handled. */
 int file_write_all(int fd, struct span bytes, const char *name, struct err *err);

@@ -161,8 +161,8 @@ static int host_find(struct http *http, const char *url, struct http_host **ret_
         return err_set(err, ERR_USAGE, 0,
                        "URL: expected http or https at its start"); /* it may hold a password: not shown */
     for (const char *byte = url; *byte != '\0'; byte++) {
-        if ((unsigned char)*byte <= ' ' || *byte == 0x7f)
-            return err_set(err, ERR_USAGE, 0, "URL: expected no space and no control character in it");
+        if ((unsigned char)*byte <= ' ' || (unsigned char)*byte >= 0x7f)
+            return err_set(err, ERR_USAGE, 0, "URL: expected printable ASCII without spaces");
     }
     size_t end = scheme + 3 + strcspn(url + scheme + 3, "/?#");
     if (memchr(url + scheme + 3, '@', end - scheme - 3) != NULL)
@@ -271,6 +271,11 @@ static struct http_host *host_next(struct http *http) {
     return NULL;
 }
 
+static bool is_of_host(const char *url, const struct http_host *host) {
+    size_t size = strlen(host->name);
+    return strncmp(url, host->name, size) == 0 && strchr("/?#", url[size]) != NULL;
+}
+
 void http_detach(struct http_request *request) {
     struct http *http = request->http;
     long connects = 0;
@@ -279,14 +284,16 @@ void http_detach(struct http_request *request) {
     char *url = NULL; /* curl's own, dies with the handle */
     mem_free(request->url_final);
     request->url_final = NULL;
-    if (curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url != NULL &&
-        strcmp(url, request->url) != 0)
+    bool known = curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url != NULL;
+    bool moved = !known || strcmp(url, request->url) != 0;
+    request->at_own_host = known && is_of_host(url, request->host);
+    if (known && moved)
         request->url_final = mem_text(url, strlen(url));
     if (curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
         http->stats.connections += (uint64_t)connects;
     long version = CURL_HTTP_VERSION_NONE;
     if (request->may_share && curl_easy_getinfo(request->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
-        version != CURL_HTTP_VERSION_NONE && request->url_final == NULL)
+        version != CURL_HTTP_VERSION_NONE && !moved)
         request->host->shares = version == CURL_HTTP_VERSION_2_0;
     (void)curl_multi_remove_handle(http->multi, request->easy);
     easy_give(http, request->easy, request->special);
@@ -321,7 +328,7 @@ static void wish_grant(struct http_request *request) {
         request->resume_wanted = false;
         if (request->paused && request->easy != NULL) {
             request->paused = false;
-            request->activity_ns = clock_ns();
+            request_progress(request, 0);
             (void)curl_easy_pause(request->easy, CURLPAUSE_CONT);
         }
     }
@@ -364,19 +371,26 @@ static void on_stall_check(void *context);
 
 /* While there are requests this timer runs: what no other could be armed for is seen to by it. */
 static bool stall_watch(struct http *http) {
-    if (http->stall_timer == 0)
-        http->stall_timer = loop_timer(http->loop, http->options.stall_timeout_ms / 4 + 1, on_stall_check, http);
+    uint64_t delay_ms = http->options.stall_timeout_ms / 4 + 1;
+    if (http->stall_timer == 0) {
+        http->stall_due_ns = clock_ns() + delay_ms * 1000000;
+        http->stall_timer = loop_timer(http->loop, delay_ms, on_stall_check, http);
+    }
     return http->stall_timer != 0;
 }
 
 static void on_stall_check(void *context) {
     struct http *http = context;
-    uint64_t limit_ns = (uint64_t)http->options.stall_timeout_ms * 1000000;
     uint64_t now_ns = clock_ns();
+    /* Where the loop's thread was held up (an archive that is unpacked, a credential helper) nobody could take what
+     * came meanwhile: that is no peer's fault. */
+    uint64_t late_ns = now_ns > http->stall_due_ns ? now_ns - http->stall_due_ns : 0;
     http->stall_timer = 0;
     for (struct http_request *request = http->requests, *next; request != NULL; request = next) {
         next = request->next;
-        if (request->state == REQUEST_RUNNING && !request->paused && now_ns - request->activity_ns > limit_ns) {
+        request->activity_ns = u64_min(request->activity_ns + late_ns, now_ns);
+        request->window_ns = u64_min(request->window_ns + late_ns, now_ns);
+        if (request_is_still(request, now_ns)) {
             request->stalled = true;
             request_settle(request, CURLE_OPERATION_TIMEDOUT);
         }
@@ -505,6 +519,8 @@ void http_close(struct http *http) {
     mem_free(http->user_agent);
     mem_free(http);
 }
+
+bool http_is_closing(const struct http *http) { return http->closing; }
 
 /* A token comes from a server: a line end in it would be a header of that server's choice. */
 static int line_check(const char *line, struct err *err) {

@@ -37,7 +37,8 @@ struct http_options {
     const char *key_file;          /* NULL: it is in the same file */
     bool insecure;                 /* do not verify the peer's certificate */
     unsigned connect_timeout_ms;   /* 15,000 */
-    unsigned stall_timeout_ms;     /* 30,000 without a byte; time while paused does not count */
+    unsigned stall_timeout_ms;     /* 30,000 without a byte, or ten times that with fewer than LIMIT_HTTP_SLOW_BYTES;
+                                    * time while paused does not count */
     const char *user_agent;        /* "trawl/VERSION" */
     unsigned attempts_max;         /* 4; starts again after LIMIT_HTTP_PROGRESS more bytes of a body came through */
     unsigned backoff_ms;         /* 250: at most so long before the second attempt, twice that before the third, and so
@@ -73,10 +74,10 @@ struct http_result {
 /* The next bytes of a 2xx body, valid during the call. Must not block. May be NULL: the body is thrown away. */
 typedef enum http_flow (*http_body_fn)(void *context, struct span bytes, size_t *ret_taken, struct err *err);
 /* Called exactly once for each started request; the request's handle dies when it returns.
- * Errors: AUTH (401, 403, or a certificate that is not trusted), NOTFOUND (404, 410), LIMIT (bytes_max, redirects), NET
- * (attempts used up), UNSUPPORTED (another 4xx, a redirect to another protocol), USAGE (URL), CANCELED, NOMEM, and
- * whatever `body` aborted with. Texts name the URL without its query string, what was expected and found, and what to
- * do. */
+ * Errors: AUTH (401, 403, or a certificate that is not trusted), NOTFOUND (404, 410), LIMIT (bytes_max, redirects,
+ * headers), NET (attempts used up), UNSUPPORTED (another 4xx, a redirect to another protocol), USAGE (URL), CANCELED,
+ * NOMEM, and whatever `body` aborted with. Texts name the URL without its query string, what was expected and found,
+ * and what to do. */
 typedef void (*http_done_fn)(void *context, const struct http_result *result);
 
 /* Whoever gets credentials for requests of one kind embeds a gate and fills in its two functions; the rest is zero at
@@ -122,11 +123,14 @@ struct http_spec {
 };
 
 /* Hosts may have certificates of their own, as the container engines look for them: ca.crt, client.cert and client.key
- * in the folder HOST[:PORT] of ~/.config/containers/certs.d, /etc/containers/certs.d or /etc/docker/certs.d. USAGE (a
+ * in the folder HOST[:PORT] of ~/.config/containers/certs.d, /etc/containers/certs.d or /etc/docker/certs.d. They hold
+ * for where its redirects lead too: the authority beside the system's folder of them, as the engines have it. USAGE (a
  * file that is named cannot be read), UNSUPPORTED (libcurl that would resolve names in the loop's thread), NOMEM. */
 int http_open(struct loop *loop, const struct http_options *options, struct http **ret_http, struct err *err);
 /* Cancels all requests: their `done` is called here, with CANCELED. Not from a callback. NULL is accepted. */
 void http_close(struct http *http);
+/* Whether http_close() is under way: a `done` that is called then should begin nothing that takes long. */
+bool http_is_closing(const struct http *http);
 
 /* Starts a request or queues it; errors found at once (USAGE, NOMEM, CANCELED while closing) mean that `done` will not
  * be called. `ret_request` may be NULL. */

@@ -23,8 +23,10 @@ static bool set_shared(struct http *http, CURL *easy) {
         SET(CURLOPT_SSL_VERIFYPEER, 0L);
         SET(CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    if (http->ca_file != NULL)
+    if (http->ca_file != NULL) {
         SET(CURLOPT_CAINFO, http->ca_file);
+        SET(CURLOPT_CAPATH, NULL); /* else the system's folder counts beside it */
+    }
     if (http->cert_file != NULL) {
         SET(CURLOPT_SSLCERT, http->cert_file);
         SET(CURLOPT_SSLKEY, http->key_file != NULL ? http->key_file : http->cert_file);

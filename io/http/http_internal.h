@@ -78,6 +78,7 @@ struct http_request {
     uint64_t taken;                     /* of the piece that curl will deliver again after a pause */
     uint64_t counted;                   /* of the piece that curl will deliver again: bytes that were counted */
     uint64_t error_bytes;               /* of this attempt's error page */
+    uint64_t head_bytes;                /* of this attempt's headers */
     uint64_t pauses_ms;                 /* between attempts, in all */
     struct http_request *throttle_next; /* valid while `throttled` */
     bool throttled;                     /* waits for the rate to allow more */
@@ -86,10 +87,12 @@ struct http_request {
     bool sharing;                       /* counted so */
     bool special;                       /* the easy handle has more options than most: not to be used again as it is */
     bool paused, resume_wanted, cancel_wanted, stalled;
+    bool at_own_host; /* the last response came from the host of the URL, which credentials are for */
     uint64_t activity_ns;
-    uint64_t timer;     /* backoff */
-    struct err failure; /* of this attempt, where we know better than curl */
-    bool failure_final; /* it is no use trying again */
+    uint64_t window_ns, window_bytes; /* what came since then: begins anew at LIMIT_HTTP_SLOW_BYTES */
+    uint64_t timer;                   /* backoff */
+    struct err failure;               /* of this attempt, where we know better than curl */
+    bool failure_final;               /* it is no use trying again */
 
     /* Of the last response. */
     long status;
@@ -116,6 +119,7 @@ struct http {
     uint64_t curl_timer;     /* what curl asked for */
     uint64_t deferred_timer; /* resumes, cancels and starts outside of their callers */
     uint64_t stall_timer;
+    uint64_t stall_due_ns; /* when it should run */
     uint64_t later_due_ns;
     uint64_t later_timer; /* a host that was closed, or the limit of requests a second, allows more then */
     uint64_t rate_timer;
@@ -133,6 +137,10 @@ struct http {
 void request_attempt(struct http_request *request);
 /* Curl is through with the attempt: deliver, try again, or give up. */
 void request_settle(struct http_request *request, CURLcode code);
+/* Bytes came in, none to begin a new window: neither stalled nor slow. */
+void request_progress(struct http_request *request, size_t bytes);
+/* Whether it has stalled, or is so slow that it might as well have; `now_ns` as of clock_ns(). */
+bool request_is_still(const struct http_request *request, uint64_t now_ns);
 /* Calls `done` and frees the request. `err` NULL is success. */
 void request_finish(struct http_request *request, const struct err *err);
 /* Wipes and frees one that is in no list. */

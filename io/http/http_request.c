@@ -7,6 +7,24 @@
 
 #define BACKOFF_MAX_MS ((uint64_t)30000)
 
+/* ---- progress ---- */
+
+void request_progress(struct http_request *request, size_t bytes) {
+    request->activity_ns = clock_ns();
+    request->window_bytes += bytes;
+    if (bytes > 0 && request->window_bytes < LIMIT_HTTP_SLOW_BYTES)
+        return;
+    request->window_ns = request->activity_ns;
+    request->window_bytes = 0;
+}
+
+bool request_is_still(const struct http_request *request, uint64_t now_ns) {
+    uint64_t limit_ns = (uint64_t)request->http->options.stall_timeout_ms * 1000000;
+    if (request->state != REQUEST_RUNNING || request->paused)
+        return false;
+    return now_ns - request->activity_ns > limit_ns || now_ns - request->window_ns > 10 * limit_ns;
+}
+
 /* ---- headers ---- */
 
 static const char *const value_names[HEADER_VALUE_COUNT] = {"Content-Type", "Docker-Content-Digest", "Link", "Location",
@@ -88,7 +106,14 @@ static void retry_after_read(struct http_request *request, struct span value) {
 size_t request_on_header(char *data, size_t size, size_t count, void *context) {
     struct http_request *request = context;
     struct span line = text_trim(span_make(data, size * count));
-    request->activity_ns = clock_ns();
+    request_progress(request, size * count);
+    request->head_bytes += size * count;
+    if (request->head_bytes > LIMIT_HTTP_HEADS_BYTES) {
+        (void)err_set(&request->failure, ERR_LIMIT, 0, "headers: expected at most %zu bytes, found more",
+                      LIMIT_HTTP_HEADS_BYTES);
+        request->failure_final = true;
+        return 0;
+    }
     if (span_starts(line, "HTTP/")) {
         response_begin(request, line);
         return size * count;
@@ -150,7 +175,6 @@ size_t request_on_body(char *data, size_t item, size_t count, void *context) {
     struct http_request *request = context;
     size_t total = item * count;
     struct span bytes = span_make(data, total);
-    request->activity_ns = clock_ns();
     if (request->cancel_wanted)
         return body_fail(request, ERR_CANCELED, "canceled");
     if (!rate_allows(request)) {
@@ -158,6 +182,7 @@ size_t request_on_body(char *data, size_t item, size_t count, void *context) {
         return CURL_WRITEFUNC_PAUSE;
     }
     uint64_t known_piece = u64_min(request->counted, total);
+    request_progress(request, total - (size_t)known_piece);
     request->counted -= known_piece;
     request->http->stats.body_bytes += total - known_piece;
     rate_count(request->http, total - known_piece);
@@ -242,14 +267,14 @@ void request_attempt(struct http_request *request) {
     request->status = 0;
     request->content_length = request->range_first = request->range_total = UINT64_MAX;
     request->taken = request->counted = 0;
-    request->error_bytes = 0;
+    request->error_bytes = request->head_bytes = 0;
     request->retry_after_ms = 0;
     request->skip = UINT64_MAX; /* told by the response */
     request->paused = request->stalled = false;
     request->failure = (struct err){.code = ERR_NONE};
     request->failure_final = false;
     request->curl_error[0] = '\0';
-    request->activity_ns = clock_ns();
+    request_progress(request, 0);
     request->attempts++;
     request->attempts_since_progress++;
     http->stats.attempts++;
@@ -293,6 +318,14 @@ static const char *status_advice(long status) {
     }
 }
 
+/* Curl's own words, which quote a server's certificate and the host of a redirect: no such byte reaches a terminal. */
+static void curl_text(const struct http_request *request, CURLcode code, char out[CURL_ERROR_SIZE]) {
+    const char *text = request->curl_error[0] != '\0' ? request->curl_error : curl_easy_strerror(code);
+    (void)snprintf(out, CURL_ERROR_SIZE, "%s", text);
+    for (char *byte = out; *byte != '\0'; byte++)
+        *byte = (unsigned char)*byte < ' ' || (unsigned char)*byte >= 0x7f ? '?' : *byte;
+}
+
 /* What the response or curl's own code says; true when another attempt may help. */
 static bool failure_of(const struct http_request *request, CURLcode code, struct err *ret_err) {
     int size = url_size(request);
@@ -303,8 +336,13 @@ static bool failure_of(const struct http_request *request, CURLcode code, struct
         return !request->failure_final;
     }
     if (request->stalled) {
-        (void)err_set(ret_err, ERR_NET, 0, "%.*s: no byte for %u ms after %" PRIu64 " bytes", size, request->url,
-                      request->http->options.stall_timeout_ms, request->delivered);
+        unsigned limit_ms = request->http->options.stall_timeout_ms;
+        if (clock_ns() - request->activity_ns > (uint64_t)limit_ms * 1000000)
+            (void)err_set(ret_err, ERR_NET, 0, "%.*s: no byte for %u ms after %" PRIu64 " bytes", size, request->url,
+                          limit_ms, request->delivered);
+        else
+            (void)err_set(ret_err, ERR_NET, 0, "%.*s: too slow: expected %zu bytes in %u ms, found %" PRIu64, size,
+                          request->url, LIMIT_HTTP_SLOW_BYTES, 10 * limit_ms, request->window_bytes);
         return true;
     }
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && status >= 400)) {
@@ -317,7 +355,8 @@ static bool failure_of(const struct http_request *request, CURLcode code, struct
                       status_advice(status));
         return again;
     }
-    const char *text = request->curl_error[0] != '\0' ? request->curl_error : curl_easy_strerror(code);
+    char text[CURL_ERROR_SIZE];
+    curl_text(request, code, text);
     enum err_code kind = ERR_NET;
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
         kind = ERR_AUTH;
@@ -359,13 +398,6 @@ static void progress_count(struct http_request *request) {
     request->pauses_ms = 0;
 }
 
-/* Whether the last response came from the host that credentials are for. */
-static bool is_own_host(const struct http_request *request) {
-    size_t size = strlen(request->host->name);
-    return request->url_final == NULL || (strncmp(request->url_final, request->host->name, size) == 0 &&
-                                          strchr("/?#", request->url_final[size]) != NULL);
-}
-
 static bool attempt_again(struct http_request *request) {
     struct http *http = request->http;
     progress_count(request);
@@ -376,7 +408,7 @@ static bool attempt_again(struct http_request *request) {
         pause_ms = BACKOFF_MAX_MS;
     pause_ms = random_next(http) % (pause_ms + 1);
     /* All that wait for this host come back at the same time: the limits of connections keep them apart. */
-    if (request->retry_after_ms > 0 && (request->status == 429 || request->status == 503) && is_own_host(request)) {
+    if (request->retry_after_ms > 0 && (request->status == 429 || request->status == 503) && request->at_own_host) {
         uint64_t until_ns = clock_ns() + request->retry_after_ms * 1000000;
         if (until_ns > request->host->closed_until_ns)
             request->host->closed_until_ns = until_ns;
@@ -394,7 +426,7 @@ static bool attempt_again(struct http_request *request) {
  * knows better than the status. */
 static bool gate_challenge(struct http_request *request, struct err *err) {
     struct err why = {.code = ERR_NONE};
-    if (request->gate == NULL || request->status != 401 || !is_own_host(request) || request->cancel_wanted ||
+    if (request->gate == NULL || request->status != 401 || !request->at_own_host || request->cancel_wanted ||
         request->failure.code != ERR_NONE)
         return false;
     progress_count(request);
@@ -452,6 +484,7 @@ void request_settle(struct http_request *request, CURLcode code) {
 }
 
 void request_free(struct http_request *request) {
+    bool is_login = request->form != NULL || request->username != NULL; /* what comes of it is a token */
     (void)http_authorize(request, NULL, NULL);
     if (request->password != NULL)
         explicit_bzero(request->password, strlen(request->password));
@@ -465,6 +498,8 @@ void request_free(struct http_request *request) {
     mem_free(request->username);
     mem_free(request->password);
     mem_free(request->form);
+    if (request->buffer.data != NULL && is_login)
+        explicit_bzero(request->buffer.data, request->buffer.capacity);
     buf_release(&request->buffer);
     mem_free(request);
 }

@@ -143,7 +143,7 @@ static int page_header_read(struct level *level, uint64_t number, struct err *er
 }
 
 /* A page with what it overflows into. */
-static int page_read(const struct bolt *bolt, uint64_t number, struct level *level, struct err *err) {
+static int page_read(struct bolt *bolt, uint64_t number, struct level *level, struct err *err) {
     uint8_t header[PAGE_HEADER_BYTES];
     uint64_t offset, size;
     size_t got;
@@ -161,6 +161,11 @@ static int page_read(const struct bolt *bolt, uint64_t number, struct level *lev
     if (size > LIMIT_BOLT_PAGE_BYTES)
         return err_set(err, ERR_LIMIT, 0, "bolt: page %" PRIu64 ": expected at most %zu bytes, found %" PRIu64, number,
                        LIMIT_BOLT_PAGE_BYTES, size);
+    if (pages > bolt->pages_left)
+        return err_set(err, ERR_FORMAT, 0,
+                       "bolt: page %" PRIu64 ": expected each page in one place, found them in several or in a circle",
+                       number);
+    bolt->pages_left -= pages;
     level->owned = mem_alloc((size_t)size);
     if (level->owned == NULL)
         return err_set(err, ERR_NOMEM, 0, "bolt: out of memory");
@@ -186,22 +191,18 @@ static struct span element_bytes(const struct level *level, size_t element, uint
 }
 
 struct walk {
-    const struct bolt *bolt;
+    struct bolt *bolt;
     struct level levels[LIMIT_BOLT_DEPTH];
     size_t depth;
-    uint64_t pages; /* read so far: a tree has each once, a circle has no end */
 };
 
 static int level_push(struct walk *walk, uint64_t page, struct err *err) {
     if (walk->depth == LIMIT_BOLT_DEPTH)
         return err_set(err, ERR_LIMIT, 0, "bolt: expected a tree of at most %zu levels", LIMIT_BOLT_DEPTH);
-    if (walk->pages >= walk->bolt->page_count)
-        return err_set(err, ERR_FORMAT, 0, "bolt: pages go round in a circle at page %" PRIu64, page);
     struct level *level = &walk->levels[walk->depth];
     *level = (struct level){.next = 0};
     if (page_read(walk->bolt, page, level, err) < 0)
         return -1;
-    walk->pages++;
     walk->depth++;
     return 0;
 }
@@ -211,6 +212,12 @@ static int element_visit(struct walk *walk, struct level *level, bolt_each_fn ea
     struct reader r = reader_init(level->bytes);
     level->next++;
     read_seek(&r, element);
+    if (walk->bolt->elements_left-- == 0) {
+        walk->bolt->elements_left = 0;
+        return err_set(err, ERR_FORMAT, 0,
+                       "bolt: expected each element in one place, found more than %" PRIu64 " bytes hold",
+                       walk->bolt->size);
+    }
     if (level->flags == PAGE_BRANCH) {
         read_skip(&r, 8); /* where the key is, and its size: all is walked, nothing looked up */
         uint64_t page = read_le64(&r);
@@ -227,10 +234,13 @@ static int element_visit(struct walk *walk, struct level *level, bolt_each_fn ea
     return each(context, key, value, (flags & ELEMENT_BUCKET) != 0, err);
 }
 
-int bolt_each(const struct bolt *bolt, const struct bolt_bucket *bucket, bolt_each_fn each, void *context,
-              struct err *err) {
+int bolt_each(struct bolt *bolt, const struct bolt_bucket *bucket, bolt_each_fn each, void *context, struct err *err) {
     struct walk walk = {.bolt = bolt};
     int result = 0;
+    if (bolt->walks++ == 0) {
+        bolt->pages_left = bolt->page_count;
+        bolt->elements_left = bolt->size / ELEMENT_BYTES;
+    }
     if (bucket->root != 0) {
         result = level_push(&walk, bucket->root, err);
     } else {
@@ -251,5 +261,6 @@ int bolt_each(const struct bolt *bolt, const struct bolt_bucket *bucket, bolt_ea
     }
     while (walk.depth > 0)
         mem_free(walk.levels[--walk.depth].owned);
+    bolt->walks--;
     return result;
 }

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* Where the bytes are: a file, or (`fd` -1) memory. Constant after bolt_open(). */
+/* Where the bytes are: a file, or (`fd` -1) memory. Constant after bolt_open() but for what walks count. */
 struct bolt {
     int fd;
     struct span bytes;
@@ -24,6 +24,9 @@ struct bolt {
     uint64_t page_count; /* the newest transaction's high water mark */
     uint64_t root;       /* page of the root bucket */
     uint64_t transaction;
+    /* Of the walk under way and those inside of it: a right database has each page and each element in one place. */
+    unsigned walks;
+    uint64_t pages_left, elements_left;
 };
 
 /* A bucket: a page of the file, or a page inside of a value, which is borrowed. */
@@ -44,9 +47,10 @@ struct bolt_bucket bolt_root(const struct bolt *bolt);
  * the walk, -1 with `err` set to fail. */
 typedef int (*bolt_each_fn)(void *context, struct span key, struct span value, bool is_bucket, struct err *err);
 
-/* All items in the order of their keys. Returns 0, 1 when the callback ended it, -1. */
-int bolt_each(const struct bolt *bolt, const struct bolt_bucket *bucket, bolt_each_fn each, void *context,
-              struct err *err);
+/* All items in the order of their keys; the callback may walk a bucket among them. Returns 0, 1 when the callback ended
+ * it, -1. What is read in all is bounded by the file's size: buckets that share their contents, of which a small file
+ * could hold a thousand inside of a thousand, are FORMAT. */
+int bolt_each(struct bolt *bolt, const struct bolt_bucket *bucket, bolt_each_fn each, void *context, struct err *err);
 
 /* The bucket that a value is; FORMAT when it is too short. Borrows the value. */
 int bolt_bucket_of(struct span value, struct bolt_bucket *ret_bucket, struct err *err);

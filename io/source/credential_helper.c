@@ -21,10 +21,11 @@ struct helper {
     uint64_t end_ns;
 };
 
+/* No slash, so that PATH decides; Docker Desktop's is called "desktop.exe" in a Linux that Windows runs. */
 static bool name_is_valid(struct span name) {
     for (size_t i = 0; i < name.size; i++) {
         uint8_t c = name.data[i];
-        if (!text_is_lower(c) && !text_is_digit(c) && c != '-' && c != '_')
+        if (!text_is_lower(c) && !text_is_digit(c) && c != '-' && c != '_' && c != '.')
             return false;
     }
     return name.size > 0 && name.size <= NAME_BYTES_MAX;
@@ -105,7 +106,7 @@ static int hear(struct helper *helper, struct buf *output, struct err *err) {
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
-            return err_set(err, ERR_AUTH, 0, "did not end in time; run it by hand to see what it waits for");
+            return err_set(err, ERR_AUTH, ETIMEDOUT, "did not end in time; run it by hand to see what it waits for");
         ssize_t got = read(helper->output, bytes, sizeof bytes);
         if (got < 0 && errno == EINTR)
             continue;
@@ -132,7 +133,7 @@ static int wait_for(struct helper *helper, int *ret_status, struct err *err) {
         if (ended < 0 && errno != EINTR)
             return err_set(err, ERR_IO, errno, "cannot be waited for: %s", strerror(errno));
         if (left_ms(helper) == 0)
-            return err_set(err, ERR_AUTH, 0, "did not end in time; run it by hand to see what it waits for");
+            return err_set(err, ERR_AUTH, ETIMEDOUT, "did not end in time; run it by hand to see what it waits for");
         (void)poll(NULL, 0, 2);
     }
 }
@@ -152,7 +153,7 @@ int credential_helper_get(struct span name, struct span server, unsigned timeout
     char quoted[96];
     int status = 0;
     if (!name_is_valid(name))
-        return err_set(err, ERR_USAGE, 0, "credential helper '%s': expected a name of a-z, 0-9, - and _",
+        return err_set(err, ERR_USAGE, 0, "credential helper '%s': expected a name of a-z, 0-9, -, _ and .",
                        text_quote(name, quoted, sizeof quoted));
     (void)snprintf(helper.program, sizeof helper.program, "docker-credential-%.*s", SPAN_FORMAT(name));
     if (server.size > PIPE_BUF)

@@ -10,7 +10,8 @@
  * prints to `output`. Blocks until it ends, `timeout_ms` at most: it and its children are then killed. It gets no
  * standard error, since what it prints there is not ours to show.
  * 1, or 0 when it says that it has nothing for that server. USAGE (a name that is none, a program that is not there),
- * AUTH (it failed, or ended too late), LIMIT (output beyond the buffer's ceiling), IO, NOMEM. Output is never shown. */
+ * AUTH (it failed, or ended too late: `sys` is then ETIMEDOUT), LIMIT (output beyond the buffer's ceiling), IO, NOMEM.
+ * Output is never shown. */
 int credential_helper_get(struct span name, struct span server, unsigned timeout_ms, struct buf *output,
                           struct err *err);
 

@@ -40,6 +40,7 @@ struct credentials {
     struct config configs[FILES_MAX];
     size_t config_count;
     struct helped *helped;
+    struct span hung; /* the helper that did not end, or empty; borrows a configuration's text */
     struct known *known;
 };
 
@@ -204,7 +205,15 @@ static int helper_ask(struct credentials *credentials, struct span name, struct 
     struct buf output;
     struct span server = is_docker_hub(helped->host) ? span_text(DOCKER_HUB_KEY) : helped->host;
     buf_init(&output, LIMIT_CREDENTIAL_BYTES);
-    int result = credential_helper_get(name, server, credentials->helper_timeout_ms, &output, err);
+    int result;
+    if (span_equal(name, credentials->hung))
+        result = err_set(err, ERR_AUTH, 0, "its helper did not end in time for another host, and is not asked again");
+    else if (!buf_reserve(&output, LIMIT_CREDENTIAL_BYTES)) /* one that grows leaves what it held in freed memory */
+        result = nomem(err);
+    else
+        result = credential_helper_get(name, server, credentials->helper_timeout_ms, &output, err);
+    if (result < 0 && err->sys == ETIMEDOUT)
+        credentials->hung = name;
     if (result > 0) {
         result = helper_read(credentials, buf_span(&output), helped, err);
         if (result < 0)

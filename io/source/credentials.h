@@ -31,8 +31,9 @@ int credentials_open(const struct credentials_options *options, struct credentia
 void credentials_close(struct credentials *credentials); /* wipes; NULL is accepted */
 
 /* Runs the helper that the files name for this host, if any: blocks as credential_helper_get() does. Each host's is run
- * once; a failure stays one. To be called before credentials_find() for it. Errors of the helper; FORMAT (what it
- * printed is not what the protocol says). */
+ * once; a failure stays one, and one that hung is asked for no other host either, so that it holds up a run once. To be
+ * called before credentials_find() for it. Errors of the helper; FORMAT (what it printed is not what the protocol
+ * says). */
 int credentials_prepare(struct credentials *credentials, struct span host, struct err *err);
 
 /* The login for a repository of a host; an empty repository means the registry itself. The longest key wins. 1 and the

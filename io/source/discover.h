@@ -2,9 +2,10 @@
  * containerd, and root file systems. Told by what is in them and never by their names.
  *
  * No symbolic link is followed and no other file system is entered. A layout and a store are looked into no further; a
- * root file system is, for stores stand in it. Archives are recognised by their first members, so a packed one need not
- * be unpacked to be passed over; what looks like one is listed once. Blocking: not for loop callbacks. Memory: the
- * targets, and a descriptor for each level of depth. */
+ * root file system is, for stores stand in it. Its own scan reads the stores' files once more: were they left out, any
+ * folder could be hidden by a file that makes it look like a store. Archives are recognised by their first members, so
+ * a packed one need not be unpacked to be passed over; what looks like one is listed once. Blocking: not for loop
+ * callbacks. Memory: the targets, and a descriptor for each level of depth. */
 #ifndef TRAWL_DISCOVER_H
 #define TRAWL_DISCOVER_H
 

@@ -128,8 +128,9 @@ static char *link_resolve(const struct listing *listing, struct span url, struct
     }
     if (!span_starts(path, "/") || span_starts(path, "//")) {
         char quoted[96];
+        struct span shown = text_cut(&url, '?'); /* what follows may be somebody's signature */
         (void)err_set(err, ERR_FORMAT, 0, "next page '%s': expected a path of the same registry",
-                      text_quote(url, quoted, sizeof quoted));
+                      text_quote(shown, quoted, sizeof quoted));
         return NULL;
     }
     char *text = mem_alloc(origin.size + path.size + 1);

@@ -36,7 +36,9 @@ struct listing_kind {
     const char *name;
     bool token;        /* the password is a bearer token, not one half of Basic */
     bool shares_login; /* who may log in at the registry may ask the API: what configuration files say holds. Not
-                        * of those where a robot that may pull is refused what anybody is told */
+                        * GitLab's, which is on another host than the registry that the files name, nor Quay's, which
+                        * takes OAuth tokens that no registry login is: both only know the command line's, and refuse
+                        * a robot that may pull what they tell anybody */
     const char *const *headers; /* or NULL */
     /* Checks host and path of the target and adds the first chain. USAGE, NOMEM. */
     int (*start)(struct listing *listing, struct err *err);

@@ -20,7 +20,7 @@ struct descriptor {
     struct digest digest;
     struct span media_type;
     uint64_t size;            /* bytes */
-    bool size_unknown;        /* schema 1 does not tell: `size` is 0 and means nothing */
+    bool size_unknown;        /* schema 1 does not tell, or manifests disagree: `size` is a guess, or 0 */
     struct platform platform; /* of an index' manifests; empty spans where not given */
     bool is_foreign;          /* a non-distributable layer whose bytes are elsewhere */
     bool is_attestation;      /* buildkit's attestation manifests: platform unknown/unknown or the annotation */

@@ -34,6 +34,7 @@ struct registry_login {
     bool plain;
     enum scheme scheme; /* as the last challenge had it */
     char *realm, *service;
+    unsigned moves;    /* of the realm */
     unsigned refusals; /* in a row: by the token service, or of Basic credentials by the registry */
     struct map scopes; /* struct scope by repository */
 };
@@ -371,6 +372,9 @@ static bool challenge_bearer(struct scope *scope, unsigned generation, const str
     if (generation > 0 && same && !scope->sends_configured && span_is(challenge->error, "insufficient_scope"))
         return err_set(err, ERR_AUTH, 0,
                        "the token service's token is not enough; these credentials may not read it") == 0;
+    if (login->realm != NULL && !span_is(challenge->realm, login->realm) && ++login->moves > LIMIT_TOKEN_SERVICES)
+        return err_set(err, ERR_LIMIT, 0, "challenge: expected a registry to stay with its token service, found %u",
+                       login->moves) == 0;
     if (realm_check(login, challenge->realm, err) < 0 || text_keep(&login->realm, challenge->realm, err) < 0 ||
         text_keep(&login->service, challenge->service, err) < 0 ||
         (wanted.size > 0 && text_keep(&scope->wanted, wanted, err) < 0))
@@ -409,11 +413,9 @@ static bool on_challenge(struct http_gate *gate, unsigned generation, const char
     if (generation != scope->generation || scope->asking)
         return true;
     if (authenticate[0] == '\0')
-        return false; /* nothing to answer: the status says it all */
+        return false; /* it does not say how to log in: the status says it all */
     if (scope->sends_configured)
         return err_set(err, ERR_AUTH, 0, "the registry refused the configuration's registrytoken; log in again") == 0;
-    if (authenticate[0] == '\0')
-        return false; /* it does not say how to log in: the status says it all */
     struct arena arena;
     arena_init(&arena, 1024, 2 * LIMIT_HTTP_HEADER_BYTES);
     bool goes_on = false;

@@ -63,6 +63,9 @@ int source_open(const struct source_context *context, struct span target, struct
     char quoted[128];
     struct span location = {NULL, 0};
     const struct source_ops *ops = ops_find(target, &location);
+    /* The requests that end now make room for further targets, and an archive is not unpacked for nobody. */
+    if (context->http != NULL && http_is_closing(context->http))
+        return err_set(err, ERR_CANCELED, 0, "target '%s': canceled", text_quote(target, quoted, sizeof quoted));
     if (ops != NULL && location.size == 0 && !ops->location_is_optional)
         return err_set(err, ERR_USAGE, 0, "target '%s': expected something behind the colon",
                        text_quote(target, quoted, sizeof quoted));

@@ -105,8 +105,8 @@ struct source {
     const struct source_context *context;
 };
 
-/* Opens what a target names. USAGE for an unknown prefix or a bad reference. `@FILE` and `-` are lists and not sources:
- * see engine/pipeline/resolve.h. */
+/* Opens what a target names. USAGE for an unknown prefix or a bad reference, CANCELED while the HTTP client closes.
+ * `@FILE` and `-` are lists and not sources: see engine/pipeline/resolve.h. */
 int source_open(const struct source_context *context, struct span target, struct source **ret_source, struct err *err);
 void source_close(struct source *source);
 /* The kind that a target would be, whether or not it can be opened; and whether it names a whole registry, or a part of

@@ -53,7 +53,7 @@ static void containerd_close(struct source *source) {
 /* Where a walk down the buckets is. */
 struct reading {
     struct containerd_source *store;
-    const struct bolt *bolt;
+    struct bolt *bolt;
     struct span namespace_name; /* lives in the run's arena */
     struct known_image image;
 };

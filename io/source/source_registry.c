@@ -98,9 +98,13 @@ static int registry_open(const struct source_context *context, struct span targe
         bool docker_hub = span_is(registry->host, "docker.io");
         if (docker_hub && !registry->whole && span_index(registry->reference.repository, '/', 0) == SIZE_MAX) {
             char *library = arena_format(context->arena, "library/%.*s", SPAN_FORMAT(registry->reference.repository));
-            registry->reference.repository = span_text(library == NULL ? "" : library);
+            if (library == NULL)
+                result = err_set(err, ERR_NOMEM, 0, "registry: out of memory");
+            else
+                registry->reference.repository = span_text(library);
         }
-        result = endpoints_open(registry, err);
+        if (result == 0)
+            result = endpoints_open(registry, err);
     }
     if (result < 0) {
         registry_close(&registry->source);
@@ -111,7 +115,7 @@ static int registry_open(const struct source_context *context, struct span targe
 }
 
 /* A request about a repository, or about the registry itself where that is empty. NOMEM. */
-static int spec_make(const struct endpoint *endpoint, struct span repository, const char *url, size_t bytes_max,
+static int spec_make(const struct endpoint *endpoint, struct span repository, const char *url, uint64_t bytes_max,
                      struct http_spec *ret_spec, struct err *err) {
     struct http_gate *gate = NULL;
     if (endpoint->login != NULL && (gate = registry_login_gate(endpoint->login, repository)) == NULL)
@@ -195,13 +199,13 @@ struct fetch {
     const char *kind; /* "manifests" or "blobs" */
     char name[DIGEST_TEXT_SIZE];
     struct descriptor descriptor; /* digest DIGEST_NONE: whatever the server says it is */
-    size_t bytes_max;
+    uint64_t bytes_max;
     /* What is made of it: one of the three. */
     source_bytes_fn bytes_fn;
     source_head_fn head_fn;
     struct stream *stream;
     void *context;  /* of the functions */
-    uint64_t taken; /* of a layer: bytes that the stream has */
+    uint64_t taken; /* of a layer: bytes that the stream has, the descriptor's size at most */
 };
 
 static void on_bytes(void *context, const struct http_result *result, struct span body);
@@ -336,11 +340,21 @@ static enum http_flow on_layer_bytes(void *context, struct span bytes, size_t *r
     return *ret_taken == bytes.size ? HTTP_CONTINUE : HTTP_PAUSE;
 }
 
+/* A registry whose layer ends early is asked no further: another one may have the rest. What goes on behind the size
+ * that the manifest names is not ours, and was not taken. Whether these are the right bytes the reader finds out, when
+ * it is too late to ask elsewhere: a mirror that sends other bytes of the same number costs the layer. */
 static void on_layer_done(void *context, const struct http_result *result) {
     struct fetch *fetch = context;
+    struct err err = result->err;
+    uint64_t size = fetch->descriptor.size;
     stream_attach(fetch->stream, NULL, NULL, NULL); /* the request's handle dies here */
-    if (result->err.code != ERR_NONE) {
-        fetch_fail(fetch, &result->err);
+    if (err.code == ERR_LIMIT && size > 0 && fetch->taken == size)
+        err = (struct err){.code = ERR_NONE};
+    if (err.code == ERR_NONE && fetch->taken < size)
+        (void)err_set(&err, ERR_NET, 0, "blob %.19s…: expected %" PRIu64 " bytes, found %" PRIu64, fetch->name, size,
+                      fetch->taken);
+    if (err.code != ERR_NONE) {
+        fetch_fail(fetch, &err);
         return;
     }
     stream_end(fetch->stream, NULL);
@@ -403,7 +417,12 @@ static void registry_blob(struct source *source, const struct source_reference *
 
 static void registry_stream(struct source *source, const struct source_reference *reference,
                             const struct descriptor *descriptor, struct stream *stream) {
-    struct fetch wanted = {.registry = (struct registry_source *)source, .kind = "blobs", .stream = stream};
+    struct fetch wanted = {
+        .registry = (struct registry_source *)source, .kind = "blobs", .descriptor = *descriptor, .stream = stream};
+    /* Schema 1 tells no size; and where two manifests tell different ones, neither may cut the other's layer. */
+    if (descriptor->size_unknown)
+        wanted.descriptor.size = 0;
+    wanted.bytes_max = wanted.descriptor.size;
     fetch_start(&wanted, reference, &descriptor->digest);
 }
 

@@ -183,7 +183,7 @@ void stream_end(struct stream *stream, const struct err *err) {
 void stream_service(struct stream *stream) {
     (void)pthread_mutex_lock(&stream->lock);
     bool cancel = (stream->abandoned || stream->broken) && !stream->ended;
-    bool resume = stream->paused && !cancel && !is_full(stream);
+    bool resume = stream->paused && !cancel && !stream->ended && !is_full(stream); /* a producer that ended is gone */
     if (resume)
         stream->paused = false;
     (void)pthread_mutex_unlock(&stream->lock);

@@ -11,8 +11,8 @@
 /* What classify_path() answers: bit `id` for each cataloguer (enum cataloguer_id), and this bit for release files. */
 #define CLASSIFY_RELEASE ((uint64_t)1 << 63)
 
-#define CLASSIFY_PATTERNS_MAX 256 /* of all cataloguers together; asserted by classify_init() */
-#define CLASSIFY_SLOTS 512        /* a power of two, at least twice as many */
+#define CLASSIFY_PATTERNS_MAX 512 /* of all cataloguers together; asserted by classify_init() */
+#define CLASSIFY_SLOTS 1024       /* a power of two, at least twice as many */
 
 enum classify_key { CLASSIFY_BASENAME, CLASSIFY_EXTENSION, CLASSIFY_FOLDER, CLASSIFY_KEY_COUNT };
 

@@ -49,16 +49,12 @@ static const char *field_too_long(const struct package *package) {
     return NULL;
 }
 
-int catalogue_add(struct catalogue *run, struct package package, struct err *err) {
+static int emit_checked(struct catalogue *run, struct package package, struct err *err) {
     char name[64];
     if (package.path.size == 0)
         package.path = run->path;
     if (package.name.size == 0) {
         catalogue_fault(run, ERR_FORMAT, "an entry has no name");
-        return 0;
-    }
-    if (package.version.size == 0) {
-        catalogue_fault(run, ERR_FORMAT, "package %s has no version", text_quote(package.name, name, sizeof name));
         return 0;
     }
     const char *field = field_too_long(&package);
@@ -77,6 +73,50 @@ int catalogue_add(struct catalogue *run, struct package package, struct err *err
         return err_set(err, ERR_LIMIT, 0, "more than %zu packages in one file", LIMIT_PACKAGES_PER_FILE);
     run->package_count++;
     return run->emit(run->context, &package, err);
+}
+
+int catalogue_add(struct catalogue *run, struct package package, struct err *err) {
+    char name[64];
+    if (package.name.size > 0 && package.version.size == 0) {
+        catalogue_fault(run, ERR_FORMAT, "package %s has no version", text_quote(package.name, name, sizeof name));
+        return 0;
+    }
+    return emit_checked(run, package, err);
+}
+
+int catalogue_declare(struct catalogue *run, enum package_type type, struct span name, struct span version,
+                      struct err *err) {
+    return emit_checked(
+        run, (struct package){.type = type, .evidence = EVIDENCE_DECLARED, .name = name, .version = version}, err);
+}
+
+int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,
+                   struct span *ret_pair, struct err *err) {
+    *ret_pair = (struct span){NULL, 0};
+    if (first.size == 0 || second.size == 0 || first.size > LIMIT_FIELD_BYTES || second.size > LIMIT_FIELD_BYTES)
+        return 0;
+    struct span mid = span_text(between);
+    uint8_t *pair = arena_alloc(run->scratch, first.size + mid.size + second.size);
+    if (pair == NULL)
+        return err_set(err, ERR_NOMEM, 0, "out of memory");
+    memcpy(pair, first.data, first.size);
+    if (mid.size > 0)
+        memcpy(pair + first.size, mid.data, mid.size);
+    memcpy(pair + first.size + mid.size, second.data, second.size);
+    *ret_pair = span_make(pair, first.size + mid.size + second.size);
+    return 0;
+}
+
+struct span catalogue_unquote(struct span text) {
+    text = text_trim(text);
+    if (text.size >= 2 && (text.data[0] == '"' || text.data[0] == '\'') && text.data[text.size - 1] == text.data[0])
+        return span_slice(text, 1, text.size - 2);
+    return text;
+}
+
+bool catalogue_path_is(const struct catalogue *run, const char *suffix) {
+    size_t size = strlen(suffix);
+    return span_ends(run->path, suffix) && (run->path.size == size || run->path.data[run->path.size - size - 1] == '/');
 }
 
 int catalogue_join(struct catalogue *run, struct span *list, struct span more, struct err *err) {

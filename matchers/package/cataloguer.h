@@ -70,6 +70,24 @@ const struct cataloguer *cataloguer_get(enum cataloguer_id id);
  * error). */
 int catalogue_add(struct catalogue *run, struct package package, struct err *err);
 
+/* Emits a package that somebody wants (EVIDENCE_DECLARED). Unlike those of catalogue_add() it may lack a version: a
+ * manifest need not pin what it asks for, and a checkout has none. */
+int catalogue_declare(struct catalogue *run, enum package_type type, struct span name, struct span version,
+                      struct err *err);
+
+/* "group:artifact" in scratch memory; empty when a part is. NOMEM. */
+int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,
+                   struct span *ret_pair, struct err *err);
+
+/* The text without white space and one pair of quotes, '"' or '\'', around it. */
+struct span catalogue_unquote(struct span text);
+
+/* Whether the byte is one of these; a NUL never is. */
+static inline bool catalogue_one_of(uint8_t c, const char *bytes) { return c != 0 && strchr(bytes, c) != NULL; }
+
+/* Whether the file's path is this or ends in "/" and this. */
+bool catalogue_path_is(const struct catalogue *run, const char *suffix);
+
 /* Adds `more` to a list of licences joined with "\n"; nothing when it is empty or the list would outgrow
  * LIMIT_FIELD_BYTES. NOMEM. */
 int catalogue_join(struct catalogue *run, struct span *list, struct span more, struct err *err);

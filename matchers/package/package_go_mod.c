@@ -19,6 +19,7 @@ struct module {
     struct requirement **last;
     struct map requirements; /* by path */
     struct span toolchain;
+    struct span own; /* the module's path: a checkout has no version */
 };
 
 /* The next word, or a quoted string, and the rest of the line. */
@@ -81,6 +82,8 @@ static int add_line(struct catalogue *run, struct module *module, struct span ve
         if (path.size > 0 && version.size > 0)
             return add_requirement(run, module, path, version, err);
         catalogue_fault(run, ERR_FORMAT, "a requirement has no version");
+    } else if (span_is(verb, "module")) {
+        module->own = next_word(&line);
     } else if (span_is(verb, "toolchain")) {
         module->toolchain = next_word(&line);
     }
@@ -114,6 +117,8 @@ static int read_lines(struct catalogue *run, struct module *module, bool replaci
 
 static int emit_module(struct catalogue *run, const struct module *module, struct err *err) {
     struct package package = {.type = PACKAGE_GOLANG, .evidence = EVIDENCE_DECLARED};
+    if (module->own.size > 0 && catalogue_declare(run, PACKAGE_GOLANG, module->own, (struct span){NULL, 0}, err) < 0)
+        return -1;
     for (const struct requirement *item = module->first; item != NULL; item = item->next) {
         package.name = item->path;
         package.version = item->version;

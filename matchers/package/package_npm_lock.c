@@ -34,12 +34,16 @@ static int parse_packages(struct catalogue *run, const struct doc *packages, str
             .name = doc_text(doc_get(item, "name")), /* where the folder has another one: aliases, workspaces */
             .version = doc_text(doc_get(item, "version")),
         };
-        /* "" is the project itself; links point to an entry of their own; workspaces and git checkouts may have no
-         * version. */
-        if (item->key.size == 0 || (link != NULL && link->boolean) || package.version.size == 0)
+        /* "" is the project itself; links point to an entry of their own. */
+        if (item->key.size == 0 || (link != NULL && link->boolean))
             continue;
         if (package.name.size == 0)
             package.name = name_of_folder(item->key);
+        if (package.version.size == 0) { /* workspaces and checkouts */
+            if (catalogue_declare(run, PACKAGE_NPM, package.name, package.version, err) < 0)
+                return -1;
+            continue;
+        }
         if (catalogue_licenses(run, &package.licenses, doc_get(item, "license"), err) < 0 ||
             catalogue_add(run, package, err) < 0)
             return -1;
@@ -58,11 +62,11 @@ static int add_dependency(struct catalogue *run, const struct doc *item, struct 
         name = span_slice(real, 0, at);
         version = span_from(real, at + 1);
     }
-    if (version.size == 0 || span_index(version, ':', 0) != SIZE_MAX)
+    if (version.size == 0)
         return 0;
-    return catalogue_add(
-        run, (struct package){.type = PACKAGE_NPM, .evidence = EVIDENCE_DECLARED, .name = name, .version = version},
-        err);
+    if (span_index(version, ':', 0) != SIZE_MAX) /* a checkout, an archive, a folder */
+        version = (struct span){NULL, 0};
+    return catalogue_declare(run, PACKAGE_NPM, name, version, err);
 }
 
 /* Depth first, in the document's order; the parser has bounded the depth. */

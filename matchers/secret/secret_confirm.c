@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "matchers/secret/secret_internal.h"
 
-/* A generic assignment in a longer line is minified code or data. */
+/* A name and a value in a longer line is minified code or data. */
 #define GENERIC_LINE_BYTES_MAX ((size_t)2048)
 /* A NUL this near says: not text. */
 #define GENERIC_NUL_BYTES ((size_t)256)
@@ -57,6 +57,26 @@ static bool matches_any(const struct secret_pattern *const *patterns, size_t cou
     return false;
 }
 
+/* Whether the list knows the secret by its digest. A digest that cannot be made (no memory) is not known. */
+static bool is_published(const struct secret_allow *list, struct span secret) {
+    struct digest digest;
+    struct err err;
+    if (list->digest_count == 0 || digest_of(DIGEST_SHA256, secret, &digest, &err) < 0)
+        return false;
+    size_t low = 0, high = list->digest_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = digest_compare(&list->digests[middle], &digest);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
 static bool is_allowed(const struct secret_engine *engine, struct secret_scratch *scratch,
                        const struct secret_rule *rule, struct span secret, bool certain) {
     const struct secret_allow *list = &engine->allow;
@@ -67,11 +87,12 @@ static bool is_allowed(const struct secret_engine *engine, struct secret_scratch
             return true;
     return matches_any(rule->allow_patterns, rule->allow_count, scratch, secret) ||
            matches_any(list->expressions, list->expression_count, scratch, secret) ||
-           (rule->generic && matches_any(list->generic, list->generic_count, scratch, secret));
+           (rule->generic && matches_any(list->generic, list->generic_count, scratch, secret)) ||
+           is_published(list, secret);
 }
 
-/* Generic rules speak of names, not of token shapes: they need text of human lines to stand on. */
-static bool suits_generic(struct span body, size_t begin, size_t end) {
+/* Rules that speak of names, not of token shapes, need text of human lines to stand on. */
+static bool is_in_text(struct span body, size_t begin, size_t end) {
     struct span near = around(body, begin, end, GENERIC_NUL_BYTES);
     if (span_index(near, 0, 0) != SIZE_MAX)
         return false;
@@ -134,7 +155,7 @@ static bool is_plausible(const struct secret_rule *rule, struct span body, const
         return false;
     if (rule->keyword_count > 0 && !has_keyword(rule, body, match))
         return false;
-    return !rule->generic || suits_generic(body, match->begin, match->end);
+    return (!rule->generic && !rule->opaque) || is_in_text(body, match->begin, match->end);
 }
 
 enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch,

@@ -221,10 +221,11 @@ struct search {
     bool nomem;
 };
 
-/* Whether `text` ends in a word after which a blank is enough, as in `--api-key VALUE`. */
+/* Whether `text` ends in a word after which a blank, a line break, a dash or a dot is enough, as in `--api-key VALUE`.
+ */
 static bool names_a_secret(struct span text) {
-    static const struct span words[] = {SPAN_LITERAL("key"), SPAN_LITERAL("oken"), SPAN_LITERAL("cret"),
-                                        SPAN_LITERAL("word")};
+    static const struct span words[] = {SPAN_LITERAL("key"),  SPAN_LITERAL("oken"),  SPAN_LITERAL("cret"),
+                                        SPAN_LITERAL("word"), SPAN_LITERAL("ccess"), SPAN_LITERAL("ivate")};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++)
         if (text.size >= words[i].size && text_equal_nocase(span_from(text, text.size - words[i].size), words[i]))
             return true;
@@ -240,7 +241,7 @@ static bool operator_follows(struct span body, size_t from, bool narrow) {
         uint8_t c = near.data[i];
         if (c == '=' || c == ':')
             return true;
-        if (!narrow && (c == ' ' || c == '\t') && names_a_secret(span_slice(near, 0, i)))
+        if (!narrow && (text_is_space(c) || c == '-' || c == '.') && names_a_secret(span_slice(near, 0, i)))
             return true;
         if (text_is_alnum(c) || c == '_' || c == ' ' || c == '.' || c == '-' || c == '"' || c == '\'' || c == ']' ||
             c == '`' || c == '\t')
@@ -375,6 +376,11 @@ static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t
     struct rule_state *state = rule_state(search, index);
     if (begin < state->next)
         return true;
+    if (rule->behind) {
+        if (rule->bounded && !is_boundary(search->input->body, begin))
+            return true;
+        begin = end;
+    }
     bool shape = rule->literal_count == 0;
     size_t before = shape ? rule->max_bytes : rule->before_bytes;
     size_t from = size_max(begin < before ? 0 : begin - before, state->next);
@@ -447,11 +453,14 @@ static int compare_candidates(const void *a, const void *b) {
     return (x->end > y->end) - (x->end < y->end);
 }
 
+/* How readily a rule gives way: one that only knows a form (a JWT) before one that knows whose it is. */
+static int rank_of(const struct secret_rule *rule) { return rule->generic ? 2 : rule->yields ? 1 : 0; }
+
 /* Whether `a` is to be reported rather than `b`. */
 static bool is_better(const struct secret_engine *engine, const struct candidate *a, const struct candidate *b) {
-    bool generic_a = engine->rules[a->rule].generic, generic_b = engine->rules[b->rule].generic;
-    if (generic_a != generic_b)
-        return generic_b;
+    int rank_a = rank_of(&engine->rules[a->rule]), rank_b = rank_of(&engine->rules[b->rule]);
+    if (rank_a != rank_b)
+        return rank_a < rank_b;
     if (a->confidence > b->confidence || a->confidence < b->confidence)
         return a->confidence > b->confidence;
     return a->rule != b->rule ? a->rule < b->rule : a->begin < b->begin;
@@ -474,17 +483,34 @@ static void candidates_pair(const struct secret_engine *engine, struct candidate
     }
 }
 
+/* Of two candidates that overlap one stays, in `*kept`. What a rule that yields found out about the form (it decodes,
+ * it is signed) speaks for the one that takes its place. */
+static void candidates_merge(const struct secret_engine *engine, struct candidate *kept,
+                             const struct candidate *other) {
+    bool better = is_better(engine, other, kept);
+    struct candidate winner = better ? *other : *kept;
+    const struct candidate *loser = better ? kept : other;
+    if (engine->rules[loser->rule].yields && rank_of(&engine->rules[winner.rule]) == 0 &&
+        loser->confidence > winner.confidence) {
+        winner.confidence = loser->confidence;
+        if (winner.validator == NULL) {
+            winner.validator = loser->validator;
+            winner.validated = loser->validated;
+            memcpy(winner.note, loser->note, sizeof winner.note);
+        }
+    }
+    *kept = winner;
+}
+
 /* Leaves one of candidates that overlap; returns how many are left. */
 static size_t candidates_resolve(const struct secret_engine *engine, struct candidate *list, size_t count) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && list[i].begin < list[kept - 1].end) {
-            if (is_better(engine, &list[i], &list[kept - 1]))
-                list[kept - 1] = list[i];
+            candidates_merge(engine, &list[kept - 1], &list[i]);
             /* A better one may reach back over what was kept before it. */
             while (kept > 1 && list[kept - 1].begin < list[kept - 2].end) {
-                if (is_better(engine, &list[kept - 1], &list[kept - 2]))
-                    list[kept - 2] = list[kept - 1];
+                candidates_merge(engine, &list[kept - 2], &list[kept - 1]);
                 kept--;
             }
             continue;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/embed.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/parse/doc.h"
 #include "base/text.h"
 #include "base/vec.h"
@@ -20,7 +21,9 @@ struct secret_rules {
     struct arena arena;
     VEC(struct secret_rule) rules;         /* sorted by id once all files are read */
     VEC(struct secret_pattern *) patterns; /* of rules and lists: to be freed */
+    struct map shared;                     /* expressions of rules that match behind their literal, to patterns */
     VEC(struct span) allow_values;
+    VEC(struct digest) allow_digests; /* sorted once all files are read */
     VEC(const struct secret_pattern *) allow_expressions, allow_generic;
 };
 
@@ -35,6 +38,28 @@ struct place {
 
 static int nomem(struct err *err) { return err_set(err, ERR_NOMEM, 0, "secret rules: no memory"); }
 
+/* A name that ends in one of these may be parted from its value by a blank, a line break, a dash or a dot. */
+#define SECRET_WORD_BEHIND "(?<=[Kk]ey|KEY|oken|OKEN|cret|CRET|word|WORD|ccess|CCESS|ivate|IVATE)"
+/* The parts of {{credential}} and {{setting}}, which begin behind a service's name: the rest of a name that speaks of a
+ * secret, and what parts it from its value… */
+#define NAMED_VALUE                                                                                                    \
+    "(?i:key(?!board|word|frame|note)|token|secret|access|private|passw|pwd|api(?![a-z])|auth(?!or[^i])|credential)"   \
+    "(?:[\\w.-]{0,16}?[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}"                                                                 \
+    "(?:[?:.+!|&*/-]?[:=]{1,4}>?|->|,(?=[ \\t]{0,2}[\"'])|\\((?=[\"'])|<?>|\\|\\||%3[aAdD])"                           \
+    "|" SECRET_WORD_BEHIND "[\\s.-]{1,4})"                                                                             \
+    "[\\s\"'`\\\\(\\[{]{0,8}(?i:(?:bearer|token|basic)[ \\t]{1,4})?"
+/* … or an operator or blank right behind the service's name (and what is no key's name), where a key of a common form
+ * follows…
+ */
+#define ASSIGNED_KEY                                                                                                   \
+    "(?!.{0,24}(?i:commit|revision|sha|hash|digest|checksum|integrity|etag|md5|version|uuid|[_-]id))"                  \
+    "(?:[\\w.\"'\\]-]{0,20}?[\"'\\]]{0,3}[ \\t]{0,8}(?::=|=>|=|:)[ \\t]{0,8}[\"'`]{0,2}|[ \\t]{1,3})"                  \
+    "(?=(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-z]{20,64})(?![0-9A-Za-z_.+/=-]))"
+/* … and a value without a shape of its own: at least two digits, no attribute (a.b1.c2) and no call. */
+#define OPAQUE                                                                                                                \
+    "(?=[^\\s\"'0-9]{0,100}[0-9][^\\s\"'0-9]{0,100}[0-9])(?![A-Za-z_]\\w{0,15}(?:\\.[A-Za-z_]\\w{0,15}){1,6}(?![\\w.+/=~-]))" \
+    "(?<secret>[0-9A-Za-z][0-9A-Za-z_.+/=~-]{9,511}+)(?![(\\[{$@%<:])"
+
 /* What {{…}} stands for in expressions. rules/README.md describes them. */
 static const struct {
     const char *name, *text;
@@ -47,8 +72,11 @@ static const struct {
     {"assign", "[\\w \\t.\\-\"'\\]]{0,40}?"
                "(?:[\"'`\\\\)\\]}]{0,4}[ \\t]{0,8}(?:[?:.+!|&~^%*/-]?[:=]{1,4}>?|->|,|<?>|\\(|\\|\\||%3[aAdD])"
                "|[\"']?,?\\s{1,24}[\"']?[vV]alue[\"']?\\s{0,3}[:=>]"
-               "|(?<=[Kk]ey|KEY|oken|OKEN|cret|CRET|word|WORD)[ \\t]{1,4})"
+               "|" SECRET_WORD_BEHIND "[\\s.-]{1,4})"
                "[\\s\"'`\\\\(\\[{]{0,8}(?:(?:[Bb]earer|[Tt]oken)[ \\t]{1,4})?"},
+    {"credential", "(?:[\\s\\S]{0,40}?" NAMED_VALUE "|" ASSIGNED_KEY ")" OPAQUE},
+    {"setting",
+     "(?:(?![A-Za-z])|(?=[A-Z]|(?i:api|key|token|secret|access|private)))[\\w \\t.-]{0,16}?" NAMED_VALUE OPAQUE},
 };
 
 /* Puts macros in; quantifiers like {3} are left alone, since a macro has two braces and a name. */
@@ -71,7 +99,9 @@ static int expression_expand(struct secret_rules *set, struct place place, struc
             index++;
         char quoted[32];
         if (index == ARRAY_COUNT(macros))
-            return rule_error(place, err, "unknown {{%s}} in an expression: use start, end, quote, near, is or assign",
+            return rule_error(place, err,
+                              "unknown {{%s}} in an expression: use start, end, quote, near, is, assign, credential or "
+                              "setting",
                               text_quote(name, quoted, sizeof quoted));
         buf_add(&out, span_slice(text, from, begin - from));
         buf_text(&out, macros[index].text);
@@ -209,10 +239,10 @@ static int follow_read(struct place place, const struct doc *value, struct secre
     return 0;
 }
 
-static int nocase_read(struct place place, const struct doc *value, struct secret_rule *rule, struct err *err) {
+static int bool_read(struct place place, const struct doc *value, bool *ret_value, struct err *err) {
     if (!doc_is(value, DOC_BOOL))
-        return rule_error(place, err, "'nocase' must be true or false");
-    rule->nocase = value->boolean;
+        return rule_error(place, err, "'%.*s' must be true or false", SPAN_FORMAT(value->key));
+    *ret_value = value->boolean;
     return 0;
 }
 
@@ -233,7 +263,11 @@ static int member_read(struct secret_rules *set, struct place place, const struc
     if (span_is(key, "severity"))
         return severity_read(place, value, rule, err);
     if (span_is(key, "nocase"))
-        return nocase_read(place, value, rule, err);
+        return bool_read(place, value, &rule->nocase, err);
+    if (span_is(key, "yields"))
+        return bool_read(place, value, &rule->yields, err);
+    if (span_is(key, "behind"))
+        return bool_read(place, value, &rule->behind, err);
     if (span_is(key, "follow"))
         return follow_read(place, value, rule, err);
     if (span_is(key, "validator"))
@@ -312,9 +346,9 @@ static bool is_followed_by(struct span expression, const struct secret_rule *rul
 /* What the engine may check beside a literal without the expression. */
 static void hints_find(struct secret_rule *rule, struct span expression) {
     static const struct span assign = SPAN_LITERAL("{{assign}}"), is = SPAN_LITERAL("{{is}}");
-    rule->bounded =
-        rule->before_bytes == 0 && (span_starts(expression, "{{start}}") || span_starts(expression, "(?i){{start}}"));
-    if (rule->follow == SECRET_FOLLOW_BYTE || rule->literal_count == 0)
+    rule->bounded = rule->before_bytes == 0 && (span_starts(expression, "{{start}}") ||
+                                                (!rule->behind && span_starts(expression, "(?i){{start}}")));
+    if (rule->follow == SECRET_FOLLOW_BYTE || rule->literal_count == 0 || rule->behind)
         return;
     if (is_followed_by(expression, rule, is))
         rule->follow = SECRET_FOLLOW_IS;
@@ -354,9 +388,19 @@ static int expressions_compile(struct secret_rules *set, struct place place, str
     if (allow == NULL)
         return nomem(err);
     rule->allow_patterns = allow;
-    if (pattern_make(set, place, "", rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR, &rule->pattern,
-                     err) < 0)
+    /* Hundreds of rules that match behind their literal have the same expression: compiling it is most of their cost.
+     */
+    bool is_new = true;
+    void **slot = rule->behind ? map_put(&set->shared, rule->expression, &is_new) : NULL;
+    if (rule->behind && slot == NULL)
+        return nomem(err);
+    if (!is_new)
+        rule->pattern = *slot;
+    else if (pattern_make(set, place, "", rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR,
+                          &rule->pattern, err) < 0)
         return -1;
+    if (is_new && slot != NULL)
+        *slot = (void *)(uintptr_t)rule->pattern;
     for (size_t i = 0; i < rule->allow_count; i++) {
         if (pattern_make(set, place, ": allow", rule->allow[i], SECRET_PATTERN_ALLOW, &allow[i], err) < 0)
             return -1;
@@ -392,6 +436,12 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
     rule->confidence_invalid = draft->confidence_invalid < 0 ? draft->confidence : draft->confidence_invalid;
     rule->confidence_pair = draft->confidence_pair;
     hints_find(rule, draft->expression);
+    rule->opaque = span_find(draft->expression, span_text("{{credential}}"), 0) != SIZE_MAX ||
+                   span_find(draft->expression, span_text("{{setting}}"), 0) != SIZE_MAX;
+    if (rule->behind && (rule->literal_count == 0 || rule->before_bytes > 0))
+        return rule_error(place, err, "'behind' needs 'literals' and no 'before_bytes'");
+    if (rule->behind && rule->bounded) /* it speaks of the place before the literal: the engine looks there */
+        draft->expression = span_from(draft->expression, span_text("{{start}}").size);
     if (literals_check(place, rule, err) < 0 ||
         expression_expand(set, place, draft->expression, &rule->expression, err) < 0)
         return -1;
@@ -440,9 +490,18 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
         if (texts_read(set, place, value, &items, &count, err) < 0)
             return -1;
         bool values = span_is(value->key, "values"), generic = span_is(value->key, "generic");
-        if (!values && !generic && !span_is(value->key, "expressions"))
-            return rule_error(place, err, "a file without 'provider' holds values, expressions and generic only");
-        for (size_t i = 0; i < count; i++) {
+        bool digests = span_is(value->key, "digests");
+        if (!values && !digests && !generic && !span_is(value->key, "expressions"))
+            return rule_error(place, err,
+                              "a file without 'provider' holds values, digests, expressions and generic only");
+        for (size_t i = 0; digests && i < count; i++) {
+            struct digest digest;
+            if (digest_parse(items[i], &digest, err) < 0)
+                return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, place.line);
+            if (!vec_push(&set->allow_digests, digest))
+                return nomem(err);
+        }
+        for (size_t i = 0; !digests && i < count; i++) {
             const struct secret_pattern *pattern = NULL;
             if (!values && pattern_make(set, place, "", items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
                 return -1;
@@ -499,10 +558,14 @@ static int compare_rules(const void *a, const void *b) {
     return span_compare(((const struct secret_rule *)a)->id, ((const struct secret_rule *)b)->id);
 }
 
+static int compare_digests(const void *a, const void *b) { return digest_compare(a, b); }
+
 /* Once all files are read: their order is final, and pairs are found. */
 static int rules_link(struct secret_rules *set, struct err *err) {
     if (set->rules.count > 1)
         qsort(set->rules.data, set->rules.count, sizeof *set->rules.data, compare_rules);
+    if (set->allow_digests.count > 1)
+        qsort(set->allow_digests.data, set->allow_digests.count, sizeof *set->allow_digests.data, compare_digests);
     for (size_t i = 0; i < set->rules.count; i++) {
         struct secret_rule *rule = &set->rules.data[i];
         struct place place = {rule->file, rule->line};
@@ -532,6 +595,7 @@ int secret_rules_load(bool builtin, const struct secret_rule_file *files, size_t
     if (set == NULL)
         return nomem(err);
     arena_init(&set->arena, 0, LIMIT_SECRET_RULES_BYTES);
+    map_init(&set->shared, 0);
     struct arena scratch __attribute__((cleanup(arena_release)));
     arena_init(&scratch, 0, LIMIT_SECRET_RULES_BYTES);
     for (const struct embed_file *file = embed_rules; builtin && file->name != NULL; file++) {
@@ -560,7 +624,9 @@ void secret_rules_free(struct secret_rules *rules) {
     for (size_t i = 0; i < rules->patterns.count; i++)
         secret_pattern_free(rules->patterns.data[i]);
     vec_release(&rules->patterns);
+    map_release(&rules->shared);
     vec_release(&rules->allow_values);
+    vec_release(&rules->allow_digests);
     vec_release(&rules->allow_expressions);
     vec_release(&rules->allow_generic);
     arena_release(&rules->arena);
@@ -592,7 +658,9 @@ const struct secret_rule *secret_rules_find(const struct secret_rules *rules, st
 struct secret_allow secret_rules_allow(const struct secret_rules *rules) {
     return (struct secret_allow){
         .values = rules->allow_values.data,
+        .digests = rules->allow_digests.data,
         .value_count = rules->allow_values.count,
+        .digest_count = rules->allow_digests.count,
         .expressions = rules->allow_expressions.data,
         .expression_count = rules->allow_expressions.count,
         .generic = rules->allow_generic.data,

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/hash/digest.h"
 #include "base/model/severity.h"
 #include "base/span.h"
 
@@ -38,8 +39,11 @@ struct secret_rule {
     size_t literal_count;
     bool nocase;
     bool bounded;              /* {{start}} stands right before the literal */
+    bool behind;               /* the expression begins behind the literal */
     enum secret_follow follow; /* what must stand behind the literal */
     uint8_t follow_byte;       /* SECRET_FOLLOW_BYTE: before any white space, within `max_bytes` */
+    bool opaque;               /* {{credential}} or {{setting}}: the secret has no shape, so it has to stand in text */
+    bool yields;               /* gives way to every other rule but `generic` ones, and leaves it its confidence */
     bool generic;              /* provider `generic`: gives way to every other rule, off in very long lines */
     struct span expression;    /* with its {{…}} replaced; NUL-terminated */
     const struct secret_pattern *pattern; /* the expression, compiled */
@@ -87,12 +91,13 @@ const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size
 /* NULL when there is none of that id. */
 const struct secret_rule *secret_rules_find(const struct secret_rules *rules, struct span id);
 
-/* The list of allow.yaml: exact secrets, expressions on every secret, and expressions on the secrets of `generic`
- * rules only. */
+/* The list of allow.yaml: exact secrets, SHA-256 digests of such that nobody should have to store, expressions on every
+ * secret, and expressions on the secrets of `generic` rules only. */
 struct secret_allow {
     const struct span *values;
+    const struct digest *digests; /* sorted */
     const struct secret_pattern *const *expressions, *const *generic;
-    size_t value_count, expression_count, generic_count;
+    size_t value_count, digest_count, expression_count, generic_count;
 };
 struct secret_allow secret_rules_allow(const struct secret_rules *rules);
 

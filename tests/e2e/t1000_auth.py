@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.parse
 
-from lab import Layout, Run, check, connects, debian, done, equal, folder, free_port, rows_of, skip, sweep, wait_for
+from lab import TRAWL, Layout, Run, check, connects, debian, done, equal, folder, free_port, rows_of, skip, sweep, wait_for
 
 for binary in ("docker-registry", "skopeo", "openssl"):
     if shutil.which(binary) is None:
@@ -201,6 +201,20 @@ with registry("token", TOKEN_AUTH) as host:
         file.write('{"auths": made-up-garbage')
     run = image(f"{host}/team/app:one", environment={"REGISTRY_AUTH_FILE": folder("auth.json")})
     check(run.status in (3, 4) and "auth.json" in run.err and "made-up-garbage" not in run.err, f"a broken file: {run.err}")
+
+    # --ca-file is in place of the system's, of its folder of certificates too: here the system trusts the registry's.
+    others, trusted = folder("others.pem"), folder("trusted")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", folder("others-key.pem"), "-out", others, "-subj", "/CN=others")
+    os.makedirs(trusted)
+    shutil.copy(CERT, os.path.join(trusted, openssl("x509", "-in", CERT, "-noout", "-subject_hash").decode().strip() + ".0"))
+    mounted = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', trusted]
+    if shutil.which("unshare") is None or subprocess.run([*mounted, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        print("SKIP --ca-file in place of the system's: nothing may be mounted here")
+    else:
+        for file, expected in ((CA, 0), (others, 3)):
+            ran = subprocess.run([*mounted, TRAWL, "image", f"{host}/team/app:one", "--format", "ndjson", "--ca-file", file, "--scanners", "package", *login],
+                                 input=PASSWORD.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, env={**os.environ, **NOBODY})
+            equal(ran.returncode, expected, f"--ca-file {file}: {ran.stderr.decode()}")
 
     # Nobody, and somebody else.
     tokens.take()

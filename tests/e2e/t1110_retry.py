@@ -66,6 +66,31 @@ with http_server(answer) as (host, asked):
     nothing = folder("nothing")
     run = Run("sweep", "--retry-failed", again, "-o", nothing)
     equal((run.status, rows_of(nothing)), (0, []), "nothing failed: an empty sweep")
+
+# A registry whose catalogue breaks off half way: what it lists again is swept, though no row knew of it.
+broken = True
+
+
+def half(handler):
+    path = urlparse(handler.path).path
+    if path != "/v2/_catalog":
+        answer(handler)
+    elif "last=x" not in handler.path:
+        handler.reply(200, b'{"repositories":["fleet/app"]}', Link='</v2/_catalog?last=x>; rel="next"')
+    elif broken:
+        handler.reply(500)
+    else:
+        handler.reply(200, b'{"repositories":["fleet/more"]}')
+
+
+TAGS = {"good": single}
+with http_server(half) as (host, asked):
+    run, first = sweep("registry://" + host, "--http-attempts", "1")
+    equal((run.status, [r["repository"] for r in rows_of(first, "image")]), (3, ["fleet/app"]), "half of the catalogue")
+    broken = False
+    run = Run("sweep", "--retry-failed", first, "-o", folder("listed-again"))
+    equal((run.status, sorted(r["repository"] for r in rows_of(folder("listed-again"), "image"))), (0, ["fleet/app", "fleet/more"]), "all of it: " + run.err)
+
 os.mkdir(folder("unfinished"))
 for name, words in (("absent", "No such file"), ("unfinished", "no manifest.json")):
     run = Run("sweep", "--retry-failed", folder(name), "-o", folder("never"))

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static size_t sum;
 
 struct descent {
-    const struct bolt *bolt;
+    struct bolt *bolt;
     size_t depth; /* buckets in each other that are looked into: as many as containerd has */
     size_t items; /* a page that is reached again and again makes a walk of minutes */
 };

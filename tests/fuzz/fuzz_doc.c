@@ -1,4 +1,4 @@
-/* JSON and YAML trees: an error, or a tree within its limits whose every value can be read. */
+/* Trees of every kind of document: an error, or a tree within its limits whose every value can be read. */
 #include "base/parse/doc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,10 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct err err = {0};
     struct doc *root = NULL;
     arena_init(&arena, 0, 16 << 20);
-    if (json_parse(&arena, span_make(data, size), limits, &root, &err) == 0)
-        tree_check(root, limits);
-    if (yaml_parse(&arena, span_make(data, size), limits, &root, &err) == 0)
-        tree_check(root, limits);
+    int (*const parsers[])(struct arena *, struct span, struct doc_limits, struct doc **,
+                           struct err *) = {json_parse, yaml_parse, jsonc_parse, toml_parse, xml_parse, yaml_parse_all};
+    for (size_t i = 0; i < ARRAY_COUNT(parsers); i++) {
+        arena_reset(&arena);
+        if (parsers[i](&arena, span_make(data, size), limits, &root, &err) == 0)
+            tree_check(root, limits);
+    }
     arena_release(&arena);
     return 0;
 }

@@ -21,7 +21,8 @@ static int check_package(void *context, const struct package *package, struct er
     (void)context;
     (void)err;
     require(package->name.size > 0 && package->name.size <= LIMIT_FIELD_BYTES);
-    require(package->version.size > 0 && package->version.size <= LIMIT_FIELD_BYTES);
+    require(package->version.size > 0 || package->evidence == EVIDENCE_DECLARED);
+    require(package->version.size <= LIMIT_FIELD_BYTES);
     require(package->licenses.size <= LIMIT_FIELD_BYTES && package->path.size > 0);
     arena_init(&arena, 0, LIMIT_MIB);
     buf_init(&text, 8 * LIMIT_PURL_BYTES);

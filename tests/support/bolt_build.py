@@ -115,6 +115,17 @@ def _inputs():
     overflow = bytearray(tiny(leaf(3, [(b"key", b"value", False)], page)))
     struct.pack_into("<I", overflow, 3 * page + 12, 0xFFFFFFFF)
     second = bytearray(good)
+    # Buckets of twenty buckets each, all of which are one: its pages are few and the ways through them are not.
+    shared = tiny(*(leaf(3 + i, [(b"%02d" % k, struct.pack("<QQ", 4 + i, 0), True) for k in range(20)], page) for i in range(4)),
+                  leaf(7, [(b"key", b"", False)], page))
+    within = bytearray(tiny(leaf(3, [(b"%02d" % i, b"", True) for i in range(40)], page) + bytes(page)))
+    value = struct.pack("<QQ", 0, 0) + leaf(0, [(b"", b"", False)] * 40)
+    place = 3 * page + page  # in the second page of the first one's overflow
+    within[place:place + len(value)] = value
+    struct.pack_into("<I", within, 3 * page + 12, 1)
+    for i in range(40):
+        at = 3 * page + 16 + 16 * i
+        struct.pack_into("<IIII", within, at, 1, place - at, 0, len(value))
     second[16:20] = b"torn"
     return {
         "images": good,
@@ -125,6 +136,8 @@ def _inputs():
         "should_fail_pages_in_a_circle": tiny(branch(3, [(b"a", 4)], page), branch(4, [(b"a", 3)], page)),
         "should_fail_page_beyond_file": tiny(branch(3, [(b"a", 99)], page)),
         "should_fail_bucket_of_seven_bytes": tiny(leaf(3, [(b"v1", b"7 bytes", True)], page)),
+        "should_fail_pages_of_many_buckets": shared,
+        "should_fail_elements_of_many_buckets": bytes(within),
         "should_fail_branch_in_a_value": tiny(leaf(3, [(b"v1", bytes(16) + branch(0, [(b"a", 3)], 64), True)], page)),
     }
 

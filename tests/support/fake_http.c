@@ -171,6 +171,9 @@ static bool answer_token(struct fake_http *server, int fd, struct span how) {
         buf_format(&body, "{\"%s\":\"made-up-token-%u", span_is(how, "access") ? "access_token" : "token", number);
     if (span_is(how, "huge"))
         buf_fill(&body, 'x', 1 << 20);
+    uint64_t size = 0;
+    if (span_starts(how, "of-") && text_u64(span_from(how, 3), 10, 1 << 20, &size))
+        buf_fill(&body, 'x', (size_t)size - (body.size - strlen("{\"token\":\"")));
     if (!body.failed && body.data[body.size - 1] != '}' && !span_is(how, "garbage"))
         buf_format(&body, "\",\"expires_in\":%d}", span_is(how, "short") ? 1 : 300);
     bool ok = !body.failed && send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body.size) &&
@@ -214,7 +217,8 @@ static bool answer_registry(struct fake_http *server, int fd, const struct asked
     if (span_find(rest, span_text("/blobs/"), 0) != SIZE_MAX && lack != FAKE_HTTP_ALL) {
         if (lack == FAKE_HTTP_BLOB_ENDS && visit(server, asked->path) > 0)
             return false;
-        return send_body(fd, 1000000, asked->range, lack == FAKE_HTTP_BLOB_ENDS ? 300000 : UINT64_MAX, asked->range);
+        uint64_t size = lack == FAKE_HTTP_BLOB_SHORT ? 300000 : lack == FAKE_HTTP_BLOB_LONG ? 1500000 : 1000000;
+        return send_body(fd, size, asked->range, lack == FAKE_HTTP_BLOB_ENDS ? 300000 : UINT64_MAX, asked->range);
     }
     static const char *const digests[] = {
         "Docker-Content-Digest: sha256:" FAKE_HTTP_HEX "\r\n", "", "Docker-Content-Digest: md5:0\r\n",
@@ -293,6 +297,16 @@ static bool answer(struct fake_http *server, int fd, const struct asked *asked) 
         buf_release(&value);
         return ok && send_text(fd, "\r\n\r\n");
     }
+    if (span_is(kind, "heads")) {
+        char line[1025] = "";
+        memset(line, 'x', 1024);
+        memcpy(line, "X-Y: ", 5);
+        memcpy(line + 1022, "\r\n", 2);
+        bool ok = send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
+        for (uint64_t left = part_number(&rest); ok && left > 0; left--)
+            ok = send_all(fd, line, 1024);
+        return ok && send_text(fd, "\r\n");
+    }
     if (span_is(kind, "status"))
         return send_text(
             fd, "HTTP/1.1 %" PRIu64 " No\r\nContent-Length: 5\r\nWWW-Authenticate: Bearer realm=\"r\"\r\n\r\nerror",
@@ -328,8 +342,17 @@ static bool answer(struct fake_http *server, int fd, const struct asked *asked) 
             fd, "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:%" PRIu64 "/%.*s\r\nContent-Length: 0\r\n\r\n", port,
             SPAN_FORMAT(rest));
     }
-    if (span_is(kind, "ftp"))
-        return send_text(fd, "HTTP/1.1 302 There\r\nLocation: ftp://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n");
+    static const struct {
+        const char *kind, *location;
+    } elsewhere[] = {{"ftp", "ftp://127.0.0.1/x"},
+                     {"file", "file:///etc/passwd"},
+                     {"odd", "http://a\x9b"
+                             "b.invalid/"}};
+    for (size_t i = 0; i < ARRAY_COUNT(elsewhere); i++) {
+        if (span_is(kind, elsewhere[i].kind))
+            return send_text(fd, "HTTP/1.1 302 There\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                             elsewhere[i].location);
+    }
     if (span_is(kind, "loop"))
         return send_text(fd, "HTTP/1.1 302 There\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
     if (span_is(kind, "chunked"))

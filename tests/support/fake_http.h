@@ -8,6 +8,7 @@
  *   /nolength/SIZE/STEP     the first time closes after STEP bytes, then sends all but the last byte without a length
  *   /chunkcut               four bytes of chunked encoding without its end mark; 416 to a Range after them
  *   /link/SIZE              a Link header of SIZE bytes and no body
+ *   /heads/COUNT            COUNT headers of 1024 bytes and no body
  *   /status/CODE            that status, with a body
  *   /endless/CODE           that status, with a body that has no end
  *   /flaky/CODE/COUNT/NAME  COUNT times that status (429 with Retry-After: 0), then ten bytes
@@ -15,15 +16,16 @@
  *   /drop                   closes at once
  *   /stall                  ten bytes of a hundred, then silence
  *   /drip/SIZE              a byte every 5 ms
- *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself
+ *   /to/PORT/PATH           redirect to that port; /ftp redirects to another protocol; /loop to itself; /file to a
+ *                           file of this machine; /odd to a host that no terminal should see
  *   /chunked                chunked encoding
  *   /auth/HOW/USES/PATH     PATH for who has a token, which is good for USES requests; else 401. HOW goes to the realm;
  *                           "basic" asks for FAKE_HTTP_BASIC instead. Also inside of /v2/
  *   /token/HOW              what makes tokens: "ok", "slow" (100 ms), "short" (for a second), "access" (as OAuth 2 has
- *                           it), "huge" (a megabyte), "garbage", "none", "split" (with a line end in it), "denied"
- *   /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no digest is
- *                           named), garbled (one that is none), headless (405),
- *                           flipped and signed (other bytes than FAKE_HTTP_HEX, the latter as schema 1 has them)
+ *                           it), "huge" (a megabyte), "of-SIZE", "garbage", "none", "split" (with a line end in it),
+ * "denied" /v2/REPOSITORY/manifests/TAG  a registry with the tags told (whose digest is FAKE_HTTP_HEX), untold (no
+ * digest is named), garbled (one that is none), headless (405), flipped and signed (other bytes than FAKE_HTTP_HEX, the
+ * latter as schema 1 has them)
  *
  *   /v2/REPOSITORY/blobs/DIGEST  a million bytes of the pattern
  *
@@ -42,8 +44,15 @@
 struct fake_http;
 
 struct fake_http *fake_http_start(void);
-/* What a registry lacks: everything, or all blobs beyond a first part of 300,000 bytes, which it sends once. */
-enum fake_http_lack { FAKE_HTTP_NOTHING, FAKE_HTTP_ALL, FAKE_HTTP_BLOB_ENDS };
+/* What a registry lacks: everything; or all blobs beyond a first part of 300,000 bytes, which it sends once; or it has
+ * only so much of them and says that this is all; or has more of them than there is. */
+enum fake_http_lack {
+    FAKE_HTTP_NOTHING,
+    FAKE_HTTP_ALL,
+    FAKE_HTTP_BLOB_ENDS,
+    FAKE_HTTP_BLOB_SHORT,
+    FAKE_HTTP_BLOB_LONG
+};
 void fake_http_lacks(struct fake_http *server, enum fake_http_lack lack);
 void fake_http_stop(struct fake_http *server); /* waits for its threads */
 unsigned fake_http_port(const struct fake_http *server);

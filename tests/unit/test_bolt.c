@@ -15,7 +15,7 @@
 #define PAGE ((size_t)1024)
 
 struct dump {
-    const struct bolt *bolt;
+    struct bolt *bolt;
     struct buf text;
     size_t depth;
     size_t items_max; /* the walk is ended there */
@@ -39,7 +39,7 @@ static int on_item(void *context, struct span key, struct span value, bool is_bu
     return result;
 }
 
-static int dump_all(const struct bolt *bolt, struct dump *dump, struct err *err) {
+static int dump_all(struct bolt *bolt, struct dump *dump, struct err *err) {
     struct bolt_bucket root = bolt_root(bolt);
     dump->bolt = bolt;
     buf_init(&dump->text, 0);
@@ -121,6 +121,8 @@ static void damage(void **state) {
         {"should_fail_page_beyond_file", ERR_FORMAT, "page 99"},
         {"should_fail_bucket_of_seven_bytes", ERR_FORMAT, "found 7"},
         {"should_fail_branch_in_a_value", ERR_FORMAT, "expected a leaf"},
+        {"should_fail_pages_of_many_buckets", ERR_FORMAT, "expected each page in one place"},
+        {"should_fail_elements_of_many_buckets", ERR_FORMAT, "expected each element in one place"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

@@ -22,12 +22,25 @@ struct fixture {
     char data[64];
 };
 
+/* Bytes that do not pack. */
+static void noise(struct buf *buf, size_t size) {
+    uint64_t x = 88172645463325252U;
+    buf_init(buf, 0);
+    for (size_t i = 0; i < size / 8; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        buf_le64(buf, x);
+    }
+    assert_false(buf->failed);
+}
+
 static int set_up(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     memcpy(fixture->folder, TEMPLATE, sizeof TEMPLATE);
     if (mkdtemp(fixture->folder) == NULL)
         return -1;
-    (void)snprintf(fixture->data, sizeof fixture->data, "%s/data-1.mdb", fixture->folder);
+    (void)snprintf(fixture->data, sizeof fixture->data, "%s/data-2.mdb", fixture->folder);
     *state = fixture;
     return 0;
 }
@@ -85,6 +98,35 @@ static void put_and_get(void **state) {
     cache_close(cache);
 }
 
+/* Large values that pack are packed, and come back as they were; each is valid until the reader is reset. */
+static void packed_values(void **state) {
+    struct err err = {0};
+    struct cache *cache = open_it(*state, false);
+    struct cache_reader *reader = NULL;
+    struct cache_info info;
+    struct buf value;
+    struct span got[3];
+    const size_t sizes[] = {511, 512, 3 << 20};
+    buf_init(&value, 0);
+    for (size_t i = 0; value.size < sizes[2]; i++)
+        buf_format(&value, "{\"step\":%zu,\"created_by\":\"RUN /bin/sh -c make\"},", i % 1000);
+    for (uint32_t i = 0; i < 3; i++)
+        cache_put(cache, CACHE_IMAGE, span_make(&i, sizeof i), span_slice(buf_span(&value), 0, sizes[i]));
+    assert_int_equal(cache_flush(cache, &err), 0);
+    assert_int_equal(cache_info(cache, &info, &err), 0);
+    assert_true(info.bytes[CACHE_IMAGE] < 1 << 20);
+    assert_int_equal(cache_reader_new(cache, &reader, &err), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(cache_get(reader, CACHE_IMAGE, span_make(&i, sizeof i), &got[i]));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(span_equal(got[i], span_slice(buf_span(&value), 0, sizes[i])));
+        assert_false(cache_is_stale(got[i]));
+    }
+    cache_reader_free(reader);
+    buf_release(&value);
+    cache_close(cache);
+}
+
 /* A reader sees what was there when it first looked, until it is reset. */
 static void snapshots(void **state) {
     struct err err = {0};
@@ -105,8 +147,7 @@ static void snapshots(void **state) {
 static void *put_many(void *context) {
     struct cache *cache = context;
     struct buf value;
-    buf_init(&value, 0);
-    buf_fill(&value, 'x', 5000);
+    noise(&value, 5000);
     for (uint32_t i = 0; i < 3000; i++)
         cache_put(cache, CACHE_BODY, span_make(&i, sizeof i), buf_span(&value));
     buf_release(&value);
@@ -133,8 +174,7 @@ static void many_from_two_threads(void **state) {
 static void fill(const struct fixture *fixture, unsigned count) {
     struct cache *cache = open_it(fixture, false);
     struct buf value;
-    buf_init(&value, 0);
-    buf_fill(&value, 'v', 3000);
+    noise(&value, 3000);
     for (unsigned i = 0; i < count; i++)
         cache_put(cache, CACHE_LAYER, span_make(&i, sizeof i), buf_span(&value));
     buf_release(&value);
@@ -188,11 +228,12 @@ static void damaged_value(void **state) {
     assert_true(fd >= 0 && fstat(fd, &status) == 0);
     char *bytes = malloc((size_t)status.st_size);
     assert_int_equal(pread(fd, bytes, (size_t)status.st_size, 0), status.st_size);
-    char needle[512];
-    memset(needle, 'v', sizeof needle);
-    char *hit = memmem(bytes, (size_t)status.st_size, needle, sizeof needle);
+    struct buf value_bytes;
+    noise(&value_bytes, 3000);
+    char *hit = memmem(bytes, (size_t)status.st_size, value_bytes.data, 512);
     assert_non_null(hit);
-    char flipped = 'v' ^ 4;
+    char flipped = (char)(hit[100] ^ 4);
+    buf_release(&value_bytes);
     assert_int_equal(pwrite(fd, &flipped, 1, hit - bytes + 100), 1);
     free(bytes);
     (void)close(fd);
@@ -275,11 +316,11 @@ static void memory_is_given_back(void **state) {
     struct cache *cache = open_it(fixture, false);
     struct cache_reader *reader = NULL;
     struct span value;
-    char *large = calloc(1, LIMIT_MIB);
-    assert_non_null(large);
+    struct buf large;
+    noise(&large, LIMIT_MIB);
     for (uint32_t i = 0; i < 160; i++)
-        cache_put(cache, CACHE_LAYER, span_make(&i, sizeof i), span_make(large, LIMIT_MIB));
-    free(large);
+        cache_put(cache, CACHE_LAYER, span_make(&i, sizeof i), buf_span(&large));
+    buf_release(&large);
     assert_int_equal(cache_flush(cache, &err), 0);
     assert_int_equal(cache_reader_new(cache, &reader, &err), 0);
     uint64_t before = resident_mib(), most = 0;
@@ -298,6 +339,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(put_and_get, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(packed_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(snapshots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_from_two_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_files, set_up, tear_down),

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "io/file/file.h"
 #include "io/source/credentials.h"
 
@@ -209,6 +210,23 @@ static void damaged_files(void **state) {
     assert_non_null(strstr(login.err.text, "missing.json"));
 }
 
+static void largest_file(void **state) {
+    (void)state;
+    for (size_t extra = 0; extra < 2; extra++) {
+        struct buf json;
+        buf_init(&json, 0);
+        buf_text(&json, CONFIG("one"));
+        buf_fill(&json, ' ', LIMIT_CREDENTIAL_FILE_BYTES + extra - json.size);
+        buf_byte(&json, '\0');
+        assert_false(json.failed);
+        config_put((const char *)json.data);
+        struct login login = login_of("a.example", "x", 0);
+        assert_string_equal(login.text, extra == 0 ? "one:made-up" : "");
+        assert_int_equal(login.err.code, extra == 0 ? ERR_NONE : ERR_LIMIT);
+        buf_release(&json);
+    }
+}
+
 #define HELPED "{\"credHelpers\":{\"a.example\":\"made-up\"},\"auths\":{\"a.example\":{\"auth\":\"" USER "\"}}}"
 
 static void helpers(void **state) {
@@ -232,6 +250,8 @@ static void helpers(void **state) {
         {"exec >&-; sleep 100", "", ERR_AUTH, "did not end in time"},
         {"sleep 100 & echo made-up-secret; exit 0", "", ERR_AUTH, "did not end in time"},
         {"yes made-up-secret", "", ERR_LIMIT, "at most 65536 bytes"},
+        {"printf %-65536s '{\"Username\":\"u\",\"Secret\":\"made-up\"}'", "u:made-up", ERR_NONE, ""},
+        {"printf %-65537s '{\"Username\":\"u\",\"Secret\":\"made-up\"}'", "", ERR_LIMIT, "at most 65536 bytes"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char script[256];
@@ -239,7 +259,7 @@ static void helpers(void **state) {
         file_put("docker-credential-made-up", script, 0700);
         config_put(HELPED);
         uint64_t start_ns = clock_ns();
-        struct login login = login_of("a.example", "x", 300);
+        struct login login = login_of("a.example", "x", strstr(cases[i].told, "in time") != NULL ? 300 : 20000);
         if (strcmp(login.text, cases[i].login) != 0 || login.err.code != cases[i].code ||
             strstr(login.err.text, cases[i].told) == NULL || strstr(login.err.text, "made-up-secret") != NULL)
             fail_msg("%s: '%s' %s", cases[i].script, login.text, login.err.text);
@@ -259,7 +279,8 @@ static void helper_names(void **state) {
     } cases[] = {{"{\"credsStore\":\"../made-up\"}", "expected a name"},
                  {"{\"credsStore\":\"a b\"}", "expected a name"},
                  {"{\"credHelpers\":{\"a.example\":\"UP\"}}", "expected a name"},
-                 {"{\"credsStore\":\"not-there\"}", "docker-credential-not-there: expected such a program in PATH"}};
+                 {"{\"credsStore\":\"not-there\"}", "docker-credential-not-there: expected such a program in PATH"},
+                 {"{\"credsStore\":\"desktop.exe\"}", "docker-credential-desktop.exe: expected such a program"}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         config_put(cases[i].config);
         struct login login = login_of("a.example", "x", 0);
@@ -296,10 +317,33 @@ static void helper_once(void **state) {
     buf_release(&log);
 }
 
+/* One that hangs holds up a run once, however many hosts it stands for. */
+static void helper_hangs_once(void **state) {
+    (void)state;
+    struct err err = {0};
+    struct credentials *credentials = NULL;
+    struct credentials_options options = {.helper_timeout_ms = 300};
+    file_put("docker-credential-made-up", "#!/bin/sh\nsleep 100\n", 0700);
+    config_put("{\"credsStore\":\"made-up\"}");
+    assert_int_equal(credentials_open(&options, &credentials, &err), 0);
+    uint64_t start_ns = clock_ns();
+    for (int i = 0; i < 20; i++) {
+        char host[32];
+        (void)snprintf(host, sizeof host, "host-%d.example", i);
+        assert_int_equal(credentials_prepare(credentials, span_text(host), &err), -1);
+        assert_int_equal(err.code, ERR_AUTH);
+        assert_non_null(strstr(err.text, host));
+        assert_non_null(strstr(err.text, "did not end in time"));
+    }
+    assert_true(clock_ns() - start_ns < 3000000000U);
+    credentials_close(credentials);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(keys, begin),          cmocka_unit_test_setup(places, begin),
         cmocka_unit_test_setup(damaged_files, begin), cmocka_unit_test_setup(helpers, begin),
-        cmocka_unit_test_setup(helper_names, begin),  cmocka_unit_test_setup(helper_once, begin)};
+        cmocka_unit_test_setup(helper_names, begin),  cmocka_unit_test_setup(largest_file, begin),
+        cmocka_unit_test_setup(helper_once, begin),   cmocka_unit_test_setup(helper_hangs_once, begin)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
 }

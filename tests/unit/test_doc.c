@@ -1,4 +1,4 @@
-/* JSON and YAML trees. */
+/* Trees of JSON, YAML, TOML and XML. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,11 +158,135 @@ static void memory_ceiling(void **state) {
     arena_release(&arena);
 }
 
+/* One line per value, depth first: key=text, with {} and [] around what is nested. The documents here are ours: they
+ * nest a few levels only. */
+static void render(struct buf *out, const struct doc *root) {
+    const struct doc *stack[16];
+    size_t depth = 0;
+    for (const struct doc *at = doc_first(root); at != NULL;) {
+        buf_add(out, at->key);
+        buf_text(out, at->key.size > 0 ? "=" : "");
+        buf_add(out, at->text);
+        if (at->kind == DOC_ARRAY || at->kind == DOC_OBJECT)
+            buf_text(out, at->kind == DOC_ARRAY ? "[" : "{");
+        if (at->first != NULL) {
+            stack[depth++] = at;
+            at = at->first;
+            continue;
+        }
+        for (;;) {
+            if (at->kind == DOC_ARRAY || at->kind == DOC_OBJECT)
+                buf_text(out, at->kind == DOC_ARRAY ? "]" : "}");
+            buf_text(out, " ");
+            if (at->next != NULL || depth == 0)
+                break;
+            at = stack[--depth];
+        }
+        at = at->next;
+    }
+}
+
+static void assert_tree(parse_fn parse, const char *text, const char *expect) {
+    struct arena arena;
+    AUTO_BUF struct buf out;
+    struct err err = {0};
+    struct doc *root = NULL;
+    buf_init(&out, 0);
+    arena_init(&arena, 0, 0);
+    if (parse(&arena, span_text(text), doc_limits_default(), &root, &err) < 0)
+        (void)fprintf(stderr, "%s\n", err.text);
+    assert_non_null(root);
+    render(&out, root);
+    buf_byte(&out, 0);
+    assert_string_equal((const char *)out.data, expect);
+    arena_release(&arena);
+}
+
+static void toml_values(void **state) {
+    (void)state;
+    assert_tree(toml_parse, "\xef\xbb\xbf# c\r\na = 1 # c\nb.c = 'x\\y'\n\"d e\" = \"\\u00e4\\t\\\"\"\n",
+                "a=1 b={c=x\\y } d e=\xc3\xa4\t\" ");
+    assert_tree(toml_parse, "a = \"\"\"\nx\\\n   y\"\"\"\"\nb = '''\nz\n'''", "a=xy\" b=z\n ");
+    assert_tree(toml_parse, "a = [1, [2,\n# c\n 3], {b = 4, c.d = [],}, ]\ne={}",
+                "a=[1 [2 3 ] {b=4 c={d=[] } } ] e={} ");
+    assert_tree(toml_parse, "[[p]]\nn='1'\n[p.s]\nk=true\n[[p]]\nn='2'\n[t.u]\nv=2020-01-02 03:04:05Z\n[t]\nw=-0.5\n",
+                "p=[{n=1 s={k=true } } {n=2 } ] t={u={v=2020-01-02 03:04:05Z } w=-0.5 } ");
+    assert_tree(toml_parse, "", "");
+}
+
+static void toml_errors(void **state) {
+    (void)state;
+    static const char *const bad[] = {"a",           "a=",       "a=1 b=2",     "a=[1",
+                                      "a={b=1",      "a={b}",    "[a",          "[[a]",
+                                      "[a] b",       "a='x",     "a=\"x\ny\"",  "a=\"\\q\"",
+                                      "a=1\na=2",    "a=1\n[a]", "a=1\n[[a]]",  "a=\"\\ud800\"",
+                                      "=1",          "a=[1 2]",  "a=nonsense",  "\"\"\"a\"\"\"=1",
+                                      "a=\"\\u12\"", "a.=1",     "a={b=1 c=2}", "]"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        assert_int_equal(parse_code(toml_parse, span_text(bad[i]), doc_limits_default()), ERR_FORMAT);
+    assert_int_equal(parse_code(toml_parse, span_make("a=1\0", 4), doc_limits_default()), ERR_FORMAT);
+}
+
+static void xml_values(void **state) {
+    (void)state;
+    assert_tree(xml_parse, "<?xml version=\"1.0\"?><r><p:a x:k='v'> t&amp;u </p:a><b>no<c/>t</b></r>",
+                "a=t&u{k=v } b={c={} } ");
+    assert_tree(xml_parse, "<?xml version=\"1.0\" encoding=\"windows-1252\"?><r><a>\xe4</a></r>", "a=\xc3\xa4{} ");
+    assert_int_equal(doc_content(NULL).size, 0);
+}
+
+static void xml_errors(void **state) {
+    (void)state;
+    static const char *const bad[] = {"", "text", "<a>", "<a></b>", "<a>&x;</a>", "<a/><b/>", "<a b=1/>"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        assert_int_equal(parse_code(xml_parse, span_text(bad[i]), doc_limits_default()), ERR_FORMAT);
+    const char *bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>";
+    assert_int_equal(parse_code(xml_parse, span_text(bomb), doc_limits_default()), ERR_UNSUPPORTED);
+}
+
+static void jsonc_values(void **state) {
+    (void)state;
+    assert_tree(jsonc_parse, "{// c \"\n\"a\":[1,/* , ] */2, // x\n],\"b\":\"//,}\\\",}\",}", "a=[1 2 ] b=//,}\",} ");
+    static const char *const bad[] = {"[1,,2]", "[,", "[1/", "[1,/*", "{\"a\":1,,}"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        assert_int_equal(parse_code(jsonc_parse, span_text(bad[i]), doc_limits_default()), ERR_FORMAT);
+}
+
+static void yaml_documents(void **state) {
+    (void)state;
+    assert_tree(yaml_parse_all, "a: 1\n---\nb: 2\n", "{a=1 } {b=2 } ");
+    assert_int_equal(parse_code(yaml_parse_all, span_text("a: 1\n---\n[\n"), doc_limits_default()), ERR_FORMAT);
+}
+
+/* Each parser at its limit and one beyond: three levels, and four values or five with the root. */
+static void limits_of_all(void **state) {
+    (void)state;
+    static const struct {
+        parse_fn parse;
+        const char *fits;
+        const char *deep;
+        const char *many;
+    } cases[] = {
+        {toml_parse, "a=[[1]]", "a=[[[1]]]", "a=[[1,2,3]]"},
+        {toml_parse, "a.b.c=1", "a.b.c.d=1", "a.b.c=1\nd=2\ne=3"},
+        {xml_parse, "<a><b><c/></b></a>", "<a><b><c><d/></c></b></a>", "<a><b/><b/><b/><b/></a>"},
+        {jsonc_parse, "[[[1,]]]", "[[[[1]]]]", "[1,2,3,4,5]"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct doc_limits limits = {.depth_max = 3, .nodes_max = 4};
+        assert_int_equal(parse_code(cases[i].parse, span_text(cases[i].fits), limits), ERR_NONE);
+        assert_int_equal(parse_code(cases[i].parse, span_text(cases[i].deep), limits), ERR_LIMIT);
+        assert_int_equal(parse_code(cases[i].parse, span_text(cases[i].many), limits), ERR_LIMIT);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_values),    cmocka_unit_test(json_errors), cmocka_unit_test(depth_limit),
-        cmocka_unit_test(node_limit),     cmocka_unit_test(yaml_values), cmocka_unit_test(yaml_hostile),
-        cmocka_unit_test(memory_ceiling),
+        cmocka_unit_test(toml_values),   cmocka_unit_test(toml_errors),    cmocka_unit_test(xml_values),
+        cmocka_unit_test(xml_errors),    cmocka_unit_test(jsonc_values),   cmocka_unit_test(yaml_documents),
+        cmocka_unit_test(limits_of_all), cmocka_unit_test(json_values),    cmocka_unit_test(json_errors),
+        cmocka_unit_test(depth_limit),   cmocka_unit_test(node_limit),     cmocka_unit_test(yaml_values),
+        cmocka_unit_test(yaml_hostile),  cmocka_unit_test(memory_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,6 +270,33 @@ static void circles(void **state) {
     assert_int_equal(empty.requests, 50);
 }
 
+/* A next page that is not the registry's own. */
+static bool page_elsewhere(struct fake *fake, struct span path, struct buf *body, struct buf *link) {
+    static const char *const urls[] = {"https://evil.example/v2/_catalog?signature=hidden",
+                                       "//evil.example/v2/_catalog?signature=hidden",
+                                       "https://r.example.evil.example/v2/?signature=hidden",
+                                       "https://r.example@evil.example/v2/?signature=hidden",
+                                       "https://r.example:444/v2/?signature=hidden",
+                                       "file:///etc/passwd?signature=hidden",
+                                       "v2/_catalog?signature=hidden"};
+    (void)path;
+    buf_text(body, "{\"repositories\":[\"a\"]}");
+    buf_format(link, "<%s>; rel=next", fake->names < ARRAY_COUNT(urls) ? urls[fake->names] : "");
+    return true;
+}
+
+static void links_elsewhere(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 7; i++) {
+        struct fake fake = {.page = page_elsewhere, .names = i, .refuse_all = true};
+        fake_run(&fake, &listing_catalog, "");
+        assert_int_equal(fake.err.code, ERR_FORMAT);
+        assert_int_equal(fake.requests, 1);
+        assert_non_null(strstr(fake.err.text, "expected a path of the same registry"));
+        assert_null(strstr(fake.err.text, "hidden"));
+    }
+}
+
 static void page_limit(void **state) {
     (void)state;
     struct fake most = {.page = page_empty, .names = LIMIT_PAGES};
@@ -374,14 +401,9 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(link_next),
-        cmocka_unit_test(pages_seen),
-        cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(hold_and_resume),
-        cmocka_unit_test(circles),
-        cmocka_unit_test(page_limit),
-        cmocka_unit_test(faults_do_not_end_it),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(link_next),         cmocka_unit_test(links_elsewhere),      cmocka_unit_test(pages_seen),
+        cmocka_unit_test(memory_is_bounded), cmocka_unit_test(hold_and_resume),      cmocka_unit_test(circles),
+        cmocka_unit_test(page_limit),        cmocka_unit_test(faults_do_not_end_it), cmocka_unit_test(refused),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

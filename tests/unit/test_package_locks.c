@@ -11,7 +11,8 @@ static const struct catalogue_case npm_lock[] = {
      "{\"lockfileVersion\":1,\"dependencies\":{\"a\":{\"version\":\"1.0.0\",\"dependencies\":{\"b\":{\"version\":\"2.0.0\"}}},"
      "\"c\":{\"version\":\"npm:@s/real@3.0.0\"},\"d\":{\"version\":\"file:x\"},\"e\":{\"version\":\"git+ssh://h/x#1\"},"
      "\"f\":{\"version\":\"4.0.0\"}}}",
-     "npm a 1.0.0 declared\nnpm b 2.0.0 declared\nnpm @s/real 3.0.0 declared\nnpm f 4.0.0 declared\n"},
+     "npm a 1.0.0 declared\nnpm b 2.0.0 declared\nnpm @s/real 3.0.0 declared\nnpm d  declared\nnpm e  declared\n"
+     "npm f 4.0.0 declared\n"},
     {"version 3: folders, links, names", "x/package-lock.json",
      "{\"packages\":{\"\":{\"version\":\"9\"},\"node_modules/@s/a\":{\"version\":\"1\",\"license\":\"MIT\"},"
      "\"node_modules/a/node_modules/b\":{\"version\":\"2\"},\"node_modules/l\":{\"link\":true,\"resolved\":\"w/l\"},"
@@ -86,7 +87,7 @@ static const struct catalogue_case go_mod[] = {
      "module m\ngo 1.21\ntoolchain go1.22.5\nreplace e/a => f/a v1.1.0\nrequire e/a v1.0.0 // indirect\n"
      "require (\n\te/b v2.0.0\n\t\"e/c\" v3.0.0\n\te/d v4.0.0\n)\nreplace (\n\te/b => ../b\n\te/c v9.0.0 => f/c v9.9.9\n"
      "\te/d v4.0.0 => e/d v4.0.1\n)\n",
-     "golang f/a v1.1.0 declared\ngolang e/c v3.0.0 declared\ngolang e/d v4.0.1 declared\n"
+     "golang m  declared\ngolang f/a v1.1.0 declared\ngolang e/c v3.0.0 declared\ngolang e/d v4.0.1 declared\n"
      "golang stdlib 1.22.5 declared\n"},
     {"a requirement without a version", "go.mod", "require e/a\nrequire e/b v1\n",
      "golang e/b v1 declared\n! FORMAT has no version"},

@@ -329,6 +329,85 @@ static void allowed_secrets_are_counted(void **state) {
     vec_release(&list);
 }
 
+/* A service known by its name only, a form that yields to it, and a key that its owner publishes (made up here; the
+ * list holds the digest of acme_0123456789abcdef0123). */
+static const char opaque_text[] =
+    "provider: zeta\n"
+    "rules:\n"
+    "- {id: zeta-form, description: d, severity: high, confidence: 0.8, literals: [ey_], yields: true, validator: hex,\n"
+    "   confidence_valid: 0.9, expression: '{{start}}ey_(?<secret>[0-9a-f]{20}){{end}}',\n"
+    "   examples: {positive: [a, b], negative: [a, b, c]}}\n"
+    "- {id: zeta-any, description: d, severity: high, confidence: 0.6, literals: [zetaco], nocase: true, behind: true,\n"
+    "   expression: '{{credential}}', require: [digit, letter], examples: {positive: [a, b], negative: [a, b, c]}}\n"
+    "- {id: zeta-word, description: d, severity: high, confidence: 0.6, literals: [wave], nocase: true, behind: true,\n"
+    "   expression: '{{start}}{{setting}}', require: [digit, letter], examples: {positive: [a, b], negative: [a, b, c]}}\n"
+    "- {id: zeta-token, description: d, severity: high, confidence: 0.9, literals: [acme_],\n"
+    "   expression: '{{start}}(?<secret>acme_[0-9a-f]{20}){{end}}', examples: {positive: [a, b], negative: [a, b, c]}}\n";
+static const char published_text[] =
+    "digests: ['sha256:8b7220be8eddbf97a72dd86ee58633c807fa6f457bc0cf12c7483e36cbffad82',\n"
+    "  'sha256:0000000000000000000000000000000000000000000000000000000000000000']\n";
+
+static const struct {
+    const char *text, *rule; /* NULL: nothing is found */
+    double confidence;
+} opaque_cases[] = {
+    {"ZETACO_API_KEY=a1b2c3d4e5f6", "zeta-any", 0.6},
+    {"zetaco:\n  url: x\n  secret: 'a1b2c3d4e5f6'", "zeta-any", 0.6},
+    {"{\"zetaco\": {\"token\": \"a1b2c3d4e5f6\"}}", "zeta-any", 0.6},
+    {"curl zetaco.example/x -H 'Authorization: Bearer a1b2c3d4e5f6'", "zeta-any", 0.6},
+    {"zetaco = '" HEX32 "'", "zeta-any", 0.6},
+    {"zetaco " HEX32, "zeta-any", 0.6},
+    {"zetaco " HEX32 ".js", NULL, 0},
+    {"zetaco_commit = '" HEX32 "'", NULL, 0},
+    {"zetaco_key = config.zeta2.key3", NULL, 0},     /* an attribute */
+    {"zetaco_key = make_key_2_of_3(name)", NULL, 0}, /* a call */
+    {"zetaco_key = abcdefghijklmnop", NULL, 0},      /* no digit */
+    {"a key of zetaco is long", NULL, 0},
+    {"wave_token: a1b2c3d4e5f6", "zeta-word", 0.6},
+    {"waveToken = \"a1b2c3d4e5f6\"", "zeta-word", 0.6},
+    {"heatwave_token: a1b2c3d4e5f6", NULL, 0}, /* {{start}} */
+    {"wavelet_token: a1b2c3d4e5f6", NULL, 0},  /* another word */
+    {"ey_a1b2c3d4e5f6a7b8c9d0", "zeta-form", 0.9},
+    {"zetaco_key: ey_a1b2c3d4e5f6a7b8c9d0", "zeta-any", 0.9}, /* whose it is, as sure as the form */
+    {"acme_0123456789abcdef0124", "zeta-token", 0.9},
+    {"acme_0123456789abcdef0123", NULL, 0}, /* published */
+};
+
+static void a_name_gives_a_key_away(void **state) {
+    (void)state;
+    AUTO_SECRET_RULES struct secret_rules *rules = NULL;
+    AUTO_SECRET_ENGINE struct secret_engine *engine = NULL;
+    AUTO_SECRET_SCRATCH struct secret_scratch *scratch = NULL;
+    struct err err = {0};
+    struct secret_rule_file files[] = {{"zeta.yaml", span_text(opaque_text)},
+                                       {"allow.yaml", span_text(published_text)}};
+    assert_int_equal(secret_rules_load(false, files, ARRAY_COUNT(files), &rules, &err), 0);
+    assert_int_equal(secret_engine_new(rules, span_text("key"), &engine, &err), 0);
+    assert_int_equal(secret_scratch_new(engine, &scratch, &err), 0);
+    struct fixture fixture = {rules, engine, scratch};
+    struct found_list list = {0};
+    for (size_t i = 0; i < ARRAY_COUNT(opaque_cases); i++) {
+        scan_text(&fixture, opaque_cases[i].text, &list);
+        if (list.count != (opaque_cases[i].rule != NULL))
+            fail_msg("'%s': %zu hits, first %s", opaque_cases[i].text, list.count,
+                     list.count == 0 ? "-" : list.data[0].rule);
+        if (list.count == 0)
+            continue;
+        assert_string_equal(list.data[0].rule, opaque_cases[i].rule);
+        assert_float_equal((float)list.data[0].confidence, (float)opaque_cases[i].confidence, 0.001F);
+    }
+    /* An opaque value in a binary is no setting. */
+    static const char binary[] = "\0zetaco_key=a1b2c3d4e5f6\0";
+    list.count = 0;
+    scan(&fixture, (struct secret_input){.body = span_make((const uint8_t *)binary, sizeof binary - 1)}, &list);
+    assert_int_equal(list.count, 0);
+    vec_release(&list);
+    files[1].bytes = span_text("digests: ['sha256:00']\n");
+    AUTO_SECRET_RULES struct secret_rules *bad = NULL;
+    assert_int_equal(secret_rules_load(false, files, ARRAY_COUNT(files), &bad, &err), -1);
+    assert_non_null(strstr(err.text, "allow.yaml:1"));
+}
+
 /* For every length: what is shown is a prefix and a suffix of at most four bytes each, a third of the secret at most,
  * and the
  * length. */
@@ -436,6 +515,7 @@ int main(void) {
         cmocka_unit_test(too_many_findings_are_cut_and_said),
         cmocka_unit_test(a_flood_of_literals_is_linear),
         cmocka_unit_test(allowed_secrets_are_counted),
+        cmocka_unit_test(a_name_gives_a_key_away),
         cmocka_unit_test(redaction_shows_little),
         cmocka_unit_test(fingerprints_know_a_secret_again),
         cmocka_unit_test(an_engine_survives_short_memory),

@@ -89,6 +89,8 @@ static const struct {
     {"  literals", "  max_bytes: 99999\n  literals", "'max_bytes' must be a whole number from 0 to 16384"},
     {"  literals", "  max_bytes: 0\n  literals", "'max_bytes' must be at least 1"},
     {"  literals", "  nocase: maybe\n  literals", "'nocase' must be true or false"},
+    {"  literals", "  behind: true\n  before_bytes: 4\n  literals", "'behind' needs 'literals' and no 'before_bytes'"},
+    {"  literals", "  yields: 1\n  literals", "'yields' must be true or false"},
     {"  literals", "  require: [vowel]\n  literals", "'require' knows"},
     {"  literals", "  allow: ['(']\n  literals", "allow: expression does not compile"},
     {", 'acme_{{hex:20}}'", "", "needs 2 positive and 3 negative examples"},

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "io/source/source.h"
 #include "tests/support/fake_http.h"
 
@@ -218,6 +219,16 @@ static void bad_tokens(void **state) {
         assert_false(fake_http_saw(f->server, "x: y"));
         assert_int_equal(end(state) + begin(state), 0); /* a registry has one token service */
     }
+    for (size_t extra = 0; extra < 2; extra++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "auth/of-%zu/9/app:told", LIMIT_TOKEN_BYTES + extra);
+        struct answer answer = head(f, name);
+        /* The fake registry takes none so long; trawl does. */
+        assert_int_equal(answer.err.code, extra == 0 ? ERR_AUTH : ERR_LIMIT);
+        assert_non_null(
+            strstr(answer.err.text, extra == 0 ? "found 401" : "expected a token of at most 8192 bytes, found 8193"));
+        assert_int_equal(end(state) + begin(state), 0);
+    }
     /* A failure is remembered: nobody else asks. */
     assert_int_equal(head(f, "auth/huge/9/app:told").err.code, ERR_LIMIT);
     unsigned requests = fake_http_requests(f->server), made = fake_http_tokens(f->server);
@@ -225,6 +236,23 @@ static void bad_tokens(void **state) {
     assert_int_equal(answer.err.code, ERR_LIMIT);
     assert_int_equal(fake_http_requests(f->server), requests);
     assert_int_equal(fake_http_tokens(f->server), made);
+}
+
+/* The tokens of LIMIT_TOKENS repositories are kept; who lost one asks for another before it asks for anything. */
+static void tokens_forgotten(void **state) {
+    struct fixture *f = *state;
+    char name[64];
+    for (size_t i = 0; i <= LIMIT_TOKENS; i++) {
+        (void)snprintf(name, sizeof name, "auth/ok/9/app-%zu:told", i);
+        assert_int_equal(head(f, name).err.code, ERR_NONE);
+    }
+    assert_int_equal(fake_http_tokens(f->server), LIMIT_TOKENS + 1);
+    unsigned before = fake_http_requests(f->server);
+    assert_int_equal(head(f, "auth/ok/9/app-0:told").err.code, ERR_NONE);
+    assert_int_equal(fake_http_tokens(f->server), LIMIT_TOKENS + 2);
+    assert_int_equal(fake_http_requests(f->server), before + 2); /* a token that was kept would have met a 401 first */
+    assert_int_equal(head(f, "auth/ok/9/app-0:told").err.code, ERR_NONE);
+    assert_int_equal(fake_http_tokens(f->server), LIMIT_TOKENS + 2);
 }
 
 /* Wrong credentials are not tried with every repository. */
@@ -328,6 +356,26 @@ static void realms(void **state) {
         }
     }
     assert_ptr_equal(registry_login_gate(safe, span_text("x")), registry_login_gate(safe, span_text("x")));
+    /* A registry that names another token service each time. */
+    struct registry_login *restless = NULL;
+    assert_int_equal(registry_auth_login(f->auth, span_text("restless.example"), false, &restless, &err), 0);
+    for (unsigned i = 0; i <= LIMIT_TOKEN_SERVICES + 1; i++) {
+        char challenge[64];
+        struct http_gate *once = registry_login_gate(restless, span_text("x"));
+        (void)snprintf(challenge, sizeof challenge, "Bearer realm=\"https://auth-%u.example/token\"", i);
+        err = (struct err){0};
+        assert_int_equal(once->challenge(once, 0, challenge, &err), i <= LIMIT_TOKEN_SERVICES);
+        assert_int_equal(err.code, i <= LIMIT_TOKEN_SERVICES ? ERR_NONE : ERR_LIMIT);
+    }
+    for (size_t extra = 0; extra < 2; extra++) {
+        char challenge[LIMIT_TOKEN_SCOPE_BYTES + 128];
+        struct http_gate *long_one = registry_login_gate(safe, span_text("long"));
+        (void)snprintf(challenge, sizeof challenge, "Bearer realm=\"https://auth.example/token\",scope=\"%0*d\"",
+                       (int)(LIMIT_TOKEN_SCOPE_BYTES + extra), 0);
+        err = (struct err){0};
+        assert_int_equal(long_one->challenge(long_one, 0, challenge, &err), extra == 0);
+        assert_int_equal(err.code, extra == 0 ? ERR_NONE : ERR_LIMIT);
+    }
     /* A token that is not enough is not asked for again. */
     struct http_gate *gate = registry_login_gate(safe, span_text("x"));
     err = (struct err){0};
@@ -374,6 +422,42 @@ static void short_memory(void **state) {
     assert_true(failed > 10);
 }
 
+/* ---- the end of a run ---- */
+
+struct last_words {
+    struct fixture *f;
+    unsigned count;
+    enum err_code head, open;
+};
+
+static void on_last_words(void *context, const struct digest *digest, const struct err *err) {
+    struct last_words *words = context;
+    struct source *source = NULL;
+    struct err refused = {0};
+    assert_null(digest);
+    words->head = err->code;
+    if (source_open(&words->f->context, span_text("rootfs:/"), &source, &refused) == 0)
+        source_close(source);
+    words->open = refused.code;
+    words->count++;
+}
+
+/* What ends with the client makes room for further targets: none is opened any more. */
+static void closing(void **state) {
+    struct fixture *f = *state;
+    struct last_words words = {.f = f};
+    struct answer answer = {0};
+    struct source *source = open_source(f, "team/app:told");
+    source->ops->list(source, on_reference, on_listed, &answer);
+    source->ops->head(source, &answer.reference, on_last_words, &words);
+    http_close(f->http);
+    f->http = NULL;
+    assert_int_equal(words.count, 1);
+    assert_int_equal(words.head, ERR_CANCELED);
+    assert_int_equal(words.open, ERR_CANCELED);
+    source_close(source);
+}
+
 /* ---- mirrors ---- */
 
 static void mirror_by(struct fixture *f, unsigned port) {
@@ -401,10 +485,10 @@ static uint64_t bytes_check(struct span bytes, uint64_t offset) {
 }
 
 /* A blob through a stream; how many bytes came, all right. */
-static uint64_t blob(struct fixture *f, struct err *ret_err) {
+static uint64_t blob_of(struct fixture *f, uint64_t size, bool size_unknown, struct err *ret_err) {
     struct answer answer = {0};
     struct err err = {0};
-    struct descriptor descriptor = {.digest = {.algorithm = DIGEST_SHA256}, .size = 1000000};
+    struct descriptor descriptor = {.digest = {.algorithm = DIGEST_SHA256}, .size = size, .size_unknown = size_unknown};
     struct chunk_pool pool;
     struct stream stream;
     struct span bytes;
@@ -432,6 +516,21 @@ static uint64_t blob(struct fixture *f, struct err *ret_err) {
     return total;
 }
 
+static uint64_t blob(struct fixture *f, struct err *ret_err) { return blob_of(f, 1000000, false, ret_err); }
+
+/* How much of a layer is taken where manifests tell its size, tell none, or tell different ones. */
+static void sizes(void **state) {
+    struct fixture *f = *state;
+    struct err err = {0};
+    assert_int_equal(blob_of(f, 0, true, &err), 1000000);
+    assert_int_equal(blob_of(f, 17, true, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
+    assert_in_range(blob_of(f, 999999, false, &err), 0, 999999);
+    assert_int_equal(err.code, ERR_LIMIT);
+    assert_int_equal(blob_of(f, 1000001, false, &err), 1000000);
+    assert_int_equal(err.code, ERR_NET);
+}
+
 static void mirrors(void **state) {
     struct fixture *f = *state;
     struct fake_http *mirror = fake_http_start();
@@ -451,6 +550,15 @@ static void mirrors(void **state) {
     assert_int_equal(blob(f, &err), 1000000);
     assert_int_equal(err.code, ERR_NONE);
     assert_true(fake_http_saw(f->server, "Range: bytes=300000-"));
+    /* One that says its part is all, and one that goes on behind the end: the rest comes from elsewhere. */
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_SHORT);
+    unsigned asked = fake_http_requests(f->server);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
+    assert_int_equal(fake_http_requests(f->server), asked + 1);
+    fake_http_lacks(mirror, FAKE_HTTP_BLOB_LONG);
+    assert_int_equal(blob(f, &err), 1000000);
+    assert_int_equal(err.code, ERR_NONE);
     fake_http_stop(mirror);
     answer = head(f, "team/app:told");
     expect_told(&answer);
@@ -460,6 +568,11 @@ static void mirrors(void **state) {
     fake_http_lacks(f->server, FAKE_HTTP_ALL);
     assert_int_equal(blob(f, &err), 0);
     assert_int_equal(err.code, ERR_NOTFOUND);
+    fake_http_lacks(f->server, FAKE_HTTP_BLOB_SHORT);
+    err = (struct err){0};
+    assert_int_equal(blob(f, &err), 300000);
+    assert_int_equal(err.code, ERR_NET);
+    assert_non_null(strstr(err.text, "expected 1000000 bytes, found 300000"));
 }
 
 static int begin_as(void **state, const char *name) {
@@ -476,12 +589,15 @@ int main(void) {
                                        cmocka_unit_test_setup_teardown(manifests_of_tags, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(tokens, begin_somebody, end),
                                        cmocka_unit_test_setup_teardown(bad_tokens, begin_somebody, end),
+                                       cmocka_unit_test_setup_teardown(tokens_forgotten, begin_somebody, end),
                                        cmocka_unit_test_setup_teardown(refusals, begin_somebody, end),
                                        cmocka_unit_test_setup_teardown(basic, begin_somebody, end),
                                        cmocka_unit_test_setup_teardown(basic_refused, begin_nobody, end),
                                        cmocka_unit_test_setup_teardown(anonymous, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(identity_tokens, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(realms, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(sizes, begin_anonymous, end),
+                                       cmocka_unit_test_setup_teardown(closing, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(mirrors, begin_anonymous, end),
                                        cmocka_unit_test_setup_teardown(short_memory, begin_somebody, end)};
     (void)snprintf(auth_file, sizeof auth_file, "/tmp/trawl-auth-%d.json", (int)getpid());

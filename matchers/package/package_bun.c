@@ -1,0 +1,52 @@
+/* bun.lock: JSON with comments and spare commas. "packages" maps a place in node_modules to a list that begins with
+ * "name@version". deno.lock: "npm" and "jsr" map "name@version_peers" to what was fetched.
+ * Spec: Bun's "lockfile" documentation; Deno's lock file of versions 2 to 5. */
+#include "base/text.h"
+#include "matchers/package/cataloguers.h"
+
+static const char *const paths[] = {"**/bun.lock", "**/deno.lock", "!**/node_modules/**", NULL};
+
+static int add_entry(struct catalogue *run, struct span id, struct err *err) {
+    size_t at = span_index(id, '@', 1);
+    if (id.size == 0 || at == SIZE_MAX) {
+        catalogue_fault(run, ERR_FORMAT, "an entry is not \"name@version\"");
+        return 0;
+    }
+    struct span name = span_slice(id, 0, at), version = span_from(id, at + 1);
+    if (span_starts(version, "npm:"))
+        version = span_from(version, 4);
+    if (span_starts(version, "workspace:") || span_starts(version, "root:"))
+        return 0; /* the project's own folders */
+    /* Checkouts, archives and folders: no version of a registry. */
+    if (span_index(version, ':', 0) != SIZE_MAX || span_index(version, '/', 0) != SIZE_MAX)
+        version = (struct span){NULL, 0};
+    version = text_cut(&version, '_');
+    return catalogue_declare(run, PACKAGE_NPM, name, version, err);
+}
+
+static int parse(struct catalogue *run, struct err *err) {
+    struct doc *root = NULL;
+    if (jsonc_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+        return -1;
+    if (catalogue_path_is(run, "bun.lock")) {
+        for (const struct doc *item = doc_first(doc_get(root, "packages")); item != NULL; item = item->next) {
+            if (add_entry(run, doc_text(doc_first(item)), err) < 0)
+                return -1;
+        }
+        return 0;
+    }
+    const struct doc *packages = doc_get(root, "packages");
+    static const char *const registries[] = {"npm", "jsr"};
+    for (size_t i = 0; i < ARRAY_COUNT(registries); i++) {
+        const struct doc *list = doc_get(root, registries[i]);
+        if (list == NULL)
+            list = doc_get(packages, registries[i]);
+        for (const struct doc *item = doc_first(list); item != NULL; item = item->next) {
+            if (add_entry(run, item->key, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+const struct cataloguer cataloguer_bun = {.name = "bun", .type = PACKAGE_NPM, .paths = paths, .parse = parse};

@@ -1,0 +1,95 @@
+/* Installed Ruby gems: specifications/<name>-<version>.gemspec, Ruby source that RubyGems writes by itself:
+ *   Gem::Specification.new do |s|  s.name = "x".freeze  s.version = "1.0"  s.licenses = ["MIT".freeze]
+ * The few forms that generated and hand-written files share are read as text; a version that is computed in another
+ * file is not here to be read. Spec: RubyGems' "Specification Reference". */
+#include "base/reader.h"
+#include "base/text.h"
+#include "matchers/package/cataloguers.h"
+
+static const char *const paths[] = {"**/specifications/*.gemspec", "**/specifications/**/*.gemspec", NULL};
+
+/* The next quoted string, which is cut off `*rest`; false where there is none. */
+static bool next_string(struct span *rest, struct span *ret_text) {
+    for (size_t i = 0; i < rest->size; i++) {
+        uint8_t quote = rest->data[i];
+        if (quote == '#')
+            return false;
+        if (quote != '"' && quote != '\'')
+            continue;
+        size_t end = span_index(*rest, quote, i + 1);
+        if (end == SIZE_MAX)
+            return false;
+        *ret_text = span_slice(*rest, i + 1, end - i - 1);
+        *rest = span_from(*rest, end + 1);
+        return true;
+    }
+    return false;
+}
+
+/* "variable.attribute = value": any variable, a word. */
+static bool take_attribute(struct span line, struct span *ret_name, struct span *ret_value) {
+    struct span value = line;
+    struct span left = text_trim(text_cut(&value, '='));
+    size_t dot = span_index(left, '.', 0);
+    if (value.data == NULL || span_starts(value, "=") || dot == SIZE_MAX || !text_only(span_slice(left, 0, dot), "_"))
+        return false;
+    *ret_name = span_from(left, dot + 1);
+    *ret_value = text_trim(value);
+    return text_only(*ret_name, "_");
+}
+
+/* A string's value: what interpolation puts together is known only where it is the name or the version itself. */
+static bool is_plain(struct span text) { return text.size > 0 && span_find(text, span_text("#{"), 0) == SIZE_MAX; }
+
+static int add_licenses(struct catalogue *run, struct package *package, struct span value, struct err *err) {
+    struct span text;
+    while (next_string(&value, &text)) {
+        if (catalogue_join(run, &package->licenses, text, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* "CONSTANT = '1.0'" before the specification, which its version then names. */
+static struct span find_constant(struct span body, struct span name) {
+    struct reader r = reader_init(body);
+    struct span line, text = {NULL, 0};
+    while (read_line(&r, &line)) {
+        struct span value = line;
+        if (span_equal(text_trim(text_cut(&value, '=')), name) && next_string(&value, &text))
+            return text;
+    }
+    return (struct span){NULL, 0};
+}
+
+static struct span read_version(const struct catalogue *run, struct span value) {
+    struct span text = {NULL, 0}, rest = value;
+    bool is_constant =
+        value.size > 0 && (text_is_alpha(value.data[0]) || value.data[0] == '_') && !span_starts(value, "Gem::Version");
+    if (!is_constant && next_string(&rest, &text) && is_plain(text))
+        return text;
+    return is_constant ? find_constant(run->body, value) : (struct span){NULL, 0};
+}
+
+static int parse(struct catalogue *run, struct err *err) {
+    struct package package = {.type = PACKAGE_GEM, .evidence = EVIDENCE_INSTALLED};
+    struct reader r = reader_init(run->body);
+    struct span line, attribute, value, text;
+    while (read_line(&r, &line)) {
+        if (!take_attribute(text_trim(line), &attribute, &value))
+            continue;
+        if (span_is(attribute, "name") && next_string(&value, &text) && is_plain(text))
+            package.name = text;
+        else if (span_is(attribute, "version") && package.version.size == 0)
+            package.version = read_version(run, value);
+        else if ((span_is(attribute, "license") || span_is(attribute, "licenses")) &&
+                 add_licenses(run, &package, value, err) < 0)
+            return -1;
+    }
+    /* A specification that computes them says nothing that could be read here. */
+    if (package.name.size == 0 || package.version.size == 0)
+        return 0;
+    return catalogue_add(run, package, err);
+}
+
+const struct cataloguer cataloguer_gemspec = {.name = "gemspec", .type = PACKAGE_GEM, .paths = paths, .parse = parse};
