@@ -435,8 +435,9 @@ void scan_close(struct scan *scan) {
 
 int scan_run(struct scan *scan, const struct row_sink *sink, struct err *err) {
     struct progress progress;
+    /* A few images, or folders: read and verified each time, unless a cache is named. */
     if (scan->cache.cache == NULL &&
-        scan_cache_open(&scan->cache, scan->cache_folder, scan->no_cache, NULL, scan->quiet, err) < 0)
+        scan_cache_open(&scan->cache, scan->cache_folder, true, NULL, scan->quiet, err) < 0)
         return -1;
     scan->sweep.cache = scan->cache.cache;
     progress_init(&progress, scan->quiet || scan->no_progress);

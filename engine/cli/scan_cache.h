@@ -1,5 +1,5 @@
-/* Which cache a run uses: `--cache DIR`, else ${XDG_CACHE_HOME:-~/.cache}/trawl; with `--no-cache` one of the run's own
- * that is removed at its end. A cache that cannot be used costs time, not the run. */
+/* Which cache a run uses: `--cache DIR`, else a sweep ${XDG_CACHE_HOME:-~/.cache}/trawl; with `--no-cache`, and `image`
+ * and `fs`, one of the run's own that is removed at its end. A cache that cannot be used costs time, not the run. */
 #ifndef TRAWL_SCAN_CACHE_H
 #define TRAWL_SCAN_CACHE_H
 

@@ -135,7 +135,9 @@ enum cover layer_result_cover(const struct layer_result *upper, struct span path
     /* From the root down: an ancestor that went takes everything below with it. */
     for (size_t end = 0;; end++) {
         bool whole = end >= path.size;
-        if (!whole && end != 0 && path.data[end] != '/')
+        /* What lies in an archive ("a.jar!/b.jar") goes with it. */
+        bool in_archive = !whole && path.data[end] == '!' && end + 1 < path.size && path.data[end + 1] == '/';
+        if (!whole && end != 0 && path.data[end] != '/' && !in_archive)
             continue;
         uint64_t fingerprint = path_fingerprint(span_slice(path, 0, end));
         if (end > 0 && holds(upper->whiteouts.data, upper->whiteouts.count, fingerprint))
