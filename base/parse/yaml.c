@@ -219,7 +219,8 @@ static int documents_parse(struct arena *arena, struct span text, struct doc_lim
     yaml_parser_t parser;
     if (yaml_parser_initialize(&parser) != 1)
         return err_set(err, ERR_NOMEM, 0, "yaml: out of memory");
-    yaml_parser_set_input_string(&parser, text.data, text.size);
+    /* libyaml asserts that there is a pointer, and an empty span need not have one. */
+    yaml_parser_set_input_string(&parser, text.size == 0 ? (const uint8_t *)"" : text.data, text.size);
     struct build build = {.arena = arena, .limits = limits};
     map_init(&build.anchors, (uint64_t)(uintptr_t)arena);
     int result = 1;

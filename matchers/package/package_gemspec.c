@@ -75,15 +75,17 @@ static int parse(struct catalogue *run, struct err *err) {
     struct package package = {.type = PACKAGE_GEM, .evidence = EVIDENCE_INSTALLED};
     struct reader r = reader_init(run->body);
     struct span line, attribute, value, text;
+    bool seen = false;
     while (read_line(&r, &line)) {
         if (!take_attribute(text_trim(line), &attribute, &value))
             continue;
         if (span_is(attribute, "name") && next_string(&value, &text) && is_plain(text))
             package.name = text;
-        else if (span_is(attribute, "version") && package.version.size == 0)
+        else if (span_is(attribute, "version") && !seen) {
             package.version = read_version(run, value);
-        else if ((span_is(attribute, "license") || span_is(attribute, "licenses")) &&
-                 add_licenses(run, &package, value, err) < 0)
+            seen = true; /* a constant is looked for in the whole file: once */
+        } else if ((span_is(attribute, "license") || span_is(attribute, "licenses")) &&
+                   add_licenses(run, &package, value, err) < 0)
             return -1;
     }
     /* A specification that computes them says nothing that could be read here. */

@@ -14,20 +14,29 @@ struct project {
     struct catalogue *run;
     const struct doc *root;
     const struct doc *parent;
-    struct map managed; /* "group:artifact" → dependency */
+    struct map properties; /* name → element, of the project and its active profiles */
+    struct map managed;    /* "group:artifact" → dependency */
     struct map seen;
     struct err *err;
 };
 
 static struct span child(const struct doc *element, const char *name) { return doc_content(doc_get(element, name)); }
 
-/* A member by a name that is not a C string. */
-static struct span find_property(const struct doc *table, struct span name) {
+static bool is_active(const struct doc *profile) {
+    return span_is(child(doc_get(profile, "activation"), "activeByDefault"), "true");
+}
+
+/* The first of a name counts: the project's own before those of profiles. */
+static int index_properties(struct project *project, const struct doc *table) {
     for (const struct doc *item = doc_first(table); item != NULL; item = item->next) {
-        if (span_equal(item->key, name))
-            return item->text;
+        bool is_new;
+        void **place = map_put(&project->properties, item->key, &is_new);
+        if (place == NULL)
+            return err_set(project->err, ERR_NOMEM, 0, "out of memory");
+        if (is_new)
+            *place = (void *)(uintptr_t)item;
     }
-    return (struct span){NULL, 0};
+    return 0;
 }
 
 /* The value of "name" in ${name}: the project's own coordinates, else a property, of active profiles too. */
@@ -48,13 +57,7 @@ static struct span property(const struct project *project, struct span name) {
             return value.size > 0 ? value : child(project->parent, own[k]);
         }
     }
-    struct span value = find_property(doc_get(project->root, "properties"), name);
-    for (const struct doc *profile = doc_first(doc_get(project->root, "profiles")); profile != NULL && value.size == 0;
-         profile = profile->next) {
-        if (span_is(child(doc_get(profile, "activation"), "activeByDefault"), "true"))
-            value = find_property(doc_get(profile, "properties"), name);
-    }
-    return value;
+    return doc_content(map_get(&project->properties, name));
 }
 
 /* Replaces ${…} from the left, again and again, a bounded number of times. False where one has no value. */
@@ -174,13 +177,18 @@ static int add_dependencies(struct project *project, const struct doc *list) {
 
 static int add_project(struct project *project) {
     const struct doc *profiles = doc_get(project->root, "profiles");
+    if (index_properties(project, doc_get(project->root, "properties")) < 0)
+        return -1;
+    for (const struct doc *profile = doc_first(profiles); profile != NULL; profile = profile->next) {
+        if (is_active(profile) && index_properties(project, doc_get(profile, "properties")) < 0)
+            return -1;
+    }
     if (index_managed(project, project->root) < 0 || add_own(project) < 0)
         return -1;
     if (add_dependencies(project, doc_get(project->root, "dependencies")) < 0)
         return -1;
     for (const struct doc *profile = doc_first(profiles); profile != NULL; profile = profile->next) {
-        if (span_is(child(doc_get(profile, "activation"), "activeByDefault"), "true") &&
-            add_dependencies(project, doc_get(profile, "dependencies")) < 0)
+        if (is_active(profile) && add_dependencies(project, doc_get(profile, "dependencies")) < 0)
             return -1;
     }
     return 0;
@@ -191,11 +199,13 @@ static int parse(struct catalogue *run, struct err *err) {
     if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
         return -1;
     struct project project = {.run = run, .root = root, .parent = doc_get(root, "parent"), .err = err};
+    map_init(&project.properties, catalogue_seed(run));
     map_init(&project.managed, catalogue_seed(run));
     map_init(&project.seen, catalogue_seed(run));
     int result = add_project(&project);
     map_release(&project.seen);
     map_release(&project.managed);
+    map_release(&project.properties);
     return result;
 }
 

@@ -109,8 +109,9 @@ static int parse_setup(struct catalogue *run, struct err *err) {
                 begin--;
             bool extras = begin > 0 && line.data[begin - 1] == ']';
             if (extras) {
-                size_t open = span_index_last(span_slice(line, 0, begin), '[');
-                begin = open == SIZE_MAX ? begin : open;
+                size_t from = begin > 256 ? begin - 256 : 0; /* no list of extras is longer */
+                size_t open = span_index_last(span_slice(line, from, begin - from), '[');
+                begin = open == SIZE_MAX ? begin : from + open;
             }
             bool is_index = extras && begin + 1 < line.size && text_is_digit(line.data[begin + 1]);
             size_t name_end = begin;

@@ -2,6 +2,7 @@
  * pyproject.toml (PEP 621), Cargo.toml, Julia's Manifest.toml, Gleam's gleam.toml and manifest.toml, Gradle's version
  * catalogue and mise.toml. Each kind is a row below.
  * Spec: the documentation of each tool; for Julia, "Pkg: Project.toml and Manifest.toml". */
+#include "base/map.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 
@@ -154,15 +155,12 @@ static int add_pyproject(struct catalogue *run, const struct doc *root, struct e
     return 0;
 }
 
-static struct span rich_version(const struct doc *version, const struct doc *versions) {
+static struct span rich_version(const struct doc *version, const struct map *versions) {
     static const char *const kinds[] = {"strictly", "require", "prefer"};
     struct span text = doc_text(version), ref = doc_text(doc_get(version, "ref"));
     if (ref.size > 0) {
-        const struct doc *item = doc_is(versions, DOC_OBJECT) ? doc_first(versions) : NULL;
-        while (item != NULL && !span_equal(item->key, ref))
-            item = item->next;
-        version = item;
-        text = doc_text(item);
+        version = map_get(versions, ref);
+        text = doc_text(version);
     }
     for (size_t i = 0; i < ARRAY_COUNT(kinds) && text.size == 0; i++)
         text = doc_text(doc_get(version, kinds[i]));
@@ -170,11 +168,11 @@ static struct span rich_version(const struct doc *version, const struct doc *ver
 }
 
 /* [libraries]: "group:name:version", {module = "group:name", version = …} or {group = …, name = …, version = …}. */
-static int add_catalog(struct catalogue *run, const struct doc *root, struct err *err) {
+static int add_libraries(struct catalogue *run, const struct doc *root, const struct map *versions, struct err *err) {
     const struct doc *libraries = doc_get(root, "libraries");
     for (const struct doc *item = doc_is(libraries, DOC_OBJECT) ? doc_first(libraries) : NULL; item != NULL;
          item = item->next) {
-        struct span version = rich_version(doc_get(item, "version"), doc_get(root, "versions"));
+        struct span version = rich_version(doc_get(item, "version"), versions);
         struct span name = doc_text(doc_get(item, "module")), text = doc_text(item);
         size_t colon = span_index_last(text, ':');
         if (colon != SIZE_MAX) {
@@ -188,6 +186,24 @@ static int add_catalog(struct catalogue *run, const struct doc *root, struct err
             return -1;
     }
     return 0;
+}
+
+static int add_catalog(struct catalogue *run, const struct doc *root, struct err *err) {
+    const struct doc *table = doc_get(root, "versions");
+    struct map versions;
+    int result = 0;
+    map_init(&versions, catalogue_seed(run));
+    for (const struct doc *item = doc_first(table); item != NULL && result == 0; item = item->next) {
+        void **place = map_put(&versions, item->key, NULL);
+        if (place == NULL)
+            result = err_set(err, ERR_NOMEM, 0, "out of memory");
+        else
+            *place = (void *)(uintptr_t)item;
+    }
+    if (result == 0)
+        result = add_libraries(run, root, &versions, err);
+    map_release(&versions);
+    return result;
 }
 
 static const struct {

@@ -1,6 +1,7 @@
 /* Locks and manifests in YAML: Dart's pubspec.lock, CocoaPods' Podfile.lock, Conda's environment.yml, Stack's
  * stack.yaml.lock, Helm's Chart.lock, Ubuntu's lists of what a snap was built from, and the workflows of GitHub.
  * Spec: the documentation of each tool. */
+#include "base/limits.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "matchers/package/cataloguers.h"
@@ -27,7 +28,10 @@ static const char *const paths[] = {
 
 /* The least version of an SDK that "sdks" asks for: ">=3.24.5 <4.0.0". */
 static struct span sdk_version(const struct doc *root, struct span name) {
-    for (const struct doc *sdk = doc_first(doc_get(root, "sdks")); sdk != NULL; sdk = sdk->next) {
+    const struct doc *sdks = doc_get(root, "sdks");
+    if (sdks == NULL || sdks->count > 16) /* there are two: dart and flutter */
+        return (struct span){NULL, 0};
+    for (const struct doc *sdk = doc_first(sdks); sdk != NULL; sdk = sdk->next) {
         struct span version = doc_text(sdk);
         if (!span_equal(sdk->key, name))
             continue;
@@ -164,6 +168,9 @@ static int add_snap(struct catalogue *run, const struct doc *root, struct err *e
 /* A commit is pinned with its release as a comment, "@<sha> # v1.2.3", which YAML drops: it is looked up in the text.
  */
 static struct span commented_version(const struct catalogue *run, struct span uses) {
+    /* Each look-up is a pass over the file: enough for any that people write, too little to stall on. */
+    if (run->body.size > LIMIT_MIB || run->package_count > 1000)
+        return (struct span){NULL, 0};
     size_t at = span_find(run->body, uses, 0);
     struct span line = at == SIZE_MAX ? (struct span){NULL, 0} : span_from(run->body, at + uses.size);
     line = text_cut(&line, '\n');

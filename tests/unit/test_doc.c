@@ -258,6 +258,15 @@ static void yaml_documents(void **state) {
     assert_int_equal(parse_code(yaml_parse_all, span_text("a: 1\n---\n[\n"), doc_limits_default()), ERR_FORMAT);
 }
 
+static void no_bytes_at_all(void **state) {
+    (void)state;
+    static const parse_fn parsers[] = {json_parse, jsonc_parse, yaml_parse, xml_parse};
+    for (size_t i = 0; i < ARRAY_COUNT(parsers); i++)
+        assert_int_equal(parse_code(parsers[i], (struct span){NULL, 0}, doc_limits_default()), ERR_FORMAT);
+    assert_int_equal(parse_code(toml_parse, (struct span){NULL, 0}, doc_limits_default()), ERR_NONE);
+    assert_int_equal(parse_code(yaml_parse_all, (struct span){NULL, 0}, doc_limits_default()), ERR_NONE);
+}
+
 /* Each parser at its limit and one beyond: three levels, and four values or five with the root. */
 static void limits_of_all(void **state) {
     (void)state;
@@ -282,11 +291,11 @@ static void limits_of_all(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(toml_values),   cmocka_unit_test(toml_errors),    cmocka_unit_test(xml_values),
-        cmocka_unit_test(xml_errors),    cmocka_unit_test(jsonc_values),   cmocka_unit_test(yaml_documents),
-        cmocka_unit_test(limits_of_all), cmocka_unit_test(json_values),    cmocka_unit_test(json_errors),
-        cmocka_unit_test(depth_limit),   cmocka_unit_test(node_limit),     cmocka_unit_test(yaml_values),
-        cmocka_unit_test(yaml_hostile),  cmocka_unit_test(memory_ceiling),
+        cmocka_unit_test(toml_values),   cmocka_unit_test(toml_errors),     cmocka_unit_test(xml_values),
+        cmocka_unit_test(xml_errors),    cmocka_unit_test(jsonc_values),    cmocka_unit_test(yaml_documents),
+        cmocka_unit_test(limits_of_all), cmocka_unit_test(no_bytes_at_all), cmocka_unit_test(json_values),
+        cmocka_unit_test(json_errors),   cmocka_unit_test(depth_limit),     cmocka_unit_test(node_limit),
+        cmocka_unit_test(yaml_values),   cmocka_unit_test(yaml_hostile),    cmocka_unit_test(memory_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
