@@ -15,14 +15,14 @@ void base64_encode(struct buf *buf, struct span bytes) {
     }
 }
 
-static int value_of(uint8_t c) {
-    if (text_is_upper(c))
-        return c - 'A';
-    if (text_is_lower(c))
-        return c - 'a' + 26;
-    if (text_is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+int base64_value(uint8_t digit) {
+    if (text_is_upper(digit))
+        return digit - 'A';
+    if (text_is_lower(digit))
+        return digit - 'a' + 26;
+    if (text_is_digit(digit))
+        return digit - '0' + 52;
+    return digit == '+' ? 62 : digit == '/' ? 63 : -1;
 }
 
 bool base64_decode(struct buf *buf, struct span text) {
@@ -35,12 +35,12 @@ bool base64_decode(struct buf *buf, struct span text) {
     if (text.size % 4 == 1 || (padding > 0 && (text.size + padding) % 4 != 0))
         return false;
     for (size_t i = 0; i < text.size; i++) {
-        if (value_of(text.data[i]) < 0)
+        if (base64_value(text.data[i]) < 0)
             return false;
     }
     uint32_t bits = 0;
     for (size_t i = 0; i < text.size; i++) {
-        bits = bits << 6 | (uint32_t)value_of(text.data[i]);
+        bits = bits << 6 | (uint32_t)base64_value(text.data[i]);
         if (i % 4 > 0) /* the second letter completes the first byte, and so on */
             buf_byte(buf, (uint8_t)(bits >> (6 - 2 * (i % 4))));
     }

@@ -4,6 +4,9 @@
 
 #include "base/buf.h"
 
+/* The six bits that a digit of the alphabet stands for, or -1. */
+int base64_value(uint8_t digit);
+
 /* Appends the text of the bytes. */
 void base64_encode(struct buf *buf, struct span bytes);
 

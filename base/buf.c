@@ -123,3 +123,19 @@ void buf_json_text(struct buf *buf, struct span s) {
     }
     buf_byte(buf, '"');
 }
+
+void buf_percent_byte(struct buf *buf, uint8_t byte) {
+    static const char digits[] = "0123456789ABCDEF";
+    buf_byte(buf, '%');
+    buf_byte(buf, (uint8_t)digits[byte >> 4]);
+    buf_byte(buf, (uint8_t)digits[byte & 15]);
+}
+
+void buf_percent(struct buf *buf, struct span s) {
+    for (size_t i = 0; i < s.size; i++) {
+        if (text_is_unreserved(s.data[i]))
+            buf_byte(buf, s.data[i]);
+        else
+            buf_percent_byte(buf, s.data[i]);
+    }
+}

@@ -38,6 +38,10 @@ void buf_format(struct buf *buf, const char *format, ...) __attribute__((format(
 /* The text as a JSON string literal with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void buf_json_text(struct buf *buf, struct span s);
 
+/* The text with everything but RFC 3986's unreserved characters percent-encoded, and a byte so encoded. */
+void buf_percent(struct buf *buf, struct span s);
+void buf_percent_byte(struct buf *buf, uint8_t byte);
+
 static inline struct span buf_span(const struct buf *buf) { return (struct span){buf->data, buf->size}; }
 
 #define AUTO_BUF AUTO(buf_release)

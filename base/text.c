@@ -86,6 +86,23 @@ struct span text_cut(struct span *rest, uint8_t byte) {
     return head;
 }
 
+bool text_next_quoted(struct span *rest, struct span *ret_text) {
+    for (size_t i = 0; i < rest->size; i++) {
+        uint8_t quote = rest->data[i];
+        if (quote == '#')
+            return false;
+        if (quote != '"' && quote != '\'')
+            continue;
+        size_t end = span_index(*rest, quote, i + 1);
+        if (end == SIZE_MAX)
+            return false;
+        *ret_text = span_slice(*rest, i + 1, end - i - 1);
+        *rest = span_from(*rest, end + 1);
+        return true;
+    }
+    return false;
+}
+
 size_t text_utf8_length(struct span s) {
     if (s.size == 0)
         return 0;

@@ -12,6 +12,11 @@ static inline bool text_is_alnum(uint8_t c) { return text_is_alpha(c) || text_is
 static inline bool text_is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 static inline uint8_t text_lower_byte(uint8_t c) { return text_is_upper(c) ? (uint8_t)(c + 32) : c; }
 
+/* RFC 3986, 2.3: what a URL never has to escape. */
+static inline bool text_is_unreserved(uint8_t c) {
+    return text_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
 /* The value of a hex digit, or -1. */
 static inline int text_hex_value(uint8_t c) {
     if (text_is_digit(c))
@@ -36,6 +41,10 @@ bool text_only(struct span s, const char *signs);
 /* Cuts `*rest` at the first `byte`: returns what is before it and leaves what is after it. Without one, returns all and
  * leaves `*rest` empty with data NULL. */
 struct span text_cut(struct span *rest, uint8_t byte);
+
+/* The next text in single or double quotes, without them; `*rest` goes on behind it. False, with `*rest` as it was,
+ * when there is none before a '#', which begins a comment. Nothing is an escape. */
+bool text_next_quoted(struct span *rest, struct span *ret_text);
 
 /* The length of the well-formed UTF-8 character at the start (1 to 4), or 0. Follows Unicode 15 table 3-7: no
  * surrogates, no overlong forms. */

@@ -67,25 +67,21 @@ static unsigned rules_of(struct span type) {
 
 /* Unreserved characters of RFC 3986 and the colon stand as they are; everything else is percent-encoded byte by byte.
  */
-static bool is_plain(uint8_t c) { return text_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == ':'; }
+static bool is_plain(uint8_t c) { return text_is_unreserved(c) || c == ':'; }
 
 enum { FOLD_NONE = 0, FOLD_LOWER = 1, FOLD_DASH = 2, KEEP_SLASH = 4 };
 
 static void write_part(struct buf *buf, struct span part, unsigned fold) {
-    static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < part.size; i++) {
         uint8_t c = part.data[i];
         if ((fold & FOLD_LOWER) != 0)
             c = text_lower_byte(c);
         if ((fold & FOLD_DASH) != 0 && c == '_')
             c = '-';
-        if (is_plain(c) || (c == '/' && (fold & KEEP_SLASH) != 0)) {
+        if (is_plain(c) || (c == '/' && (fold & KEEP_SLASH) != 0))
             buf_byte(buf, c);
-        } else {
-            buf_byte(buf, '%');
-            buf_byte(buf, (uint8_t)digits[c >> 4]);
-            buf_byte(buf, (uint8_t)digits[c & 15]);
-        }
+        else
+            buf_percent_byte(buf, c);
     }
 }
 

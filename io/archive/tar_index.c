@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "io/codec/codec.h"
 #include "io/file/spool.h"
+#include "io/file/file.h"
 
 #define READ_BYTES ((size_t)64 * 1024)
 /* Between two seeks: a header, with what often stands before it in a PAX archive. */
@@ -45,24 +46,6 @@ const struct tar_member *tar_index_get(const struct tar_index *index, size_t num
 }
 
 const char *tar_index_packing(const struct tar_index *index) { return index->packing; }
-
-/* Up to `size` bytes at `offset`; fewer only at the end of the file. */
-static int file_read_at_offset(const struct tar_index *index, uint64_t offset, uint8_t *data, size_t size,
-                               size_t *ret_size, struct err *err) {
-    size_t got = 0;
-    while (got < size) {
-        ssize_t more = pread(index->fd, data + got, size - got, (off_t)(offset + got));
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return err_set(err, ERR_IO, errno, "read at offset %" PRIu64 ": %s", offset + got, strerror(errno));
-        if (more == 0)
-            break;
-        got += (size_t)more;
-    }
-    *ret_size = got;
-    return 0;
-}
 
 static int member_add(void *context, const struct tar_entry *entry, struct err *err) {
     struct tar_index *index = ((struct listing *)context)->index;
@@ -115,7 +98,7 @@ static int list_plain(struct listing *listing, struct err *err) {
         if (skip > 0 && tar_skip(tar, u64_min(skip, left), err) < 0)
             return -1;
         size_t size;
-        if (file_read_at_offset(index, tar_offset(tar), data, sizeof data, &size, err) < 0)
+        if (file_read_part(index->fd, tar_offset(tar), data, sizeof data, &size, err) < 0)
             return -1;
         if (size == 0)
             break;
@@ -129,7 +112,7 @@ static int list_plain(struct listing *listing, struct err *err) {
 static int list_packed(struct listing *listing, struct codec *codec, uint8_t *data, uint64_t offset, struct err *err) {
     for (;;) {
         size_t size;
-        if (file_read_at_offset(listing->index, offset, data, READ_BYTES, &size, err) < 0)
+        if (file_read_part(listing->index->fd, offset, data, READ_BYTES, &size, err) < 0)
             return -1;
         if (size == 0)
             break;
@@ -146,7 +129,7 @@ static int list_all(struct listing *listing, struct codec *codec, uint8_t *data,
     struct tar_index *index = listing->index;
     size_t size;
     tar_begin(listing->tar, NULL, &listing_handler, listing);
-    if (file_read_at_offset(index, 0, data, READ_BYTES, &size, err) < 0 ||
+    if (file_read_part(index->fd, 0, data, READ_BYTES, &size, err) < 0 ||
         codec_push(codec, span_make(data, size), listing_push, listing, err) < 0)
         return -1;
     int result = is_packed(codec_name(codec)) ? list_packed(listing, codec, data, size, err) : list_plain(listing, err);
@@ -345,7 +328,7 @@ static int changed(const struct tar_stream *stream, struct err *err) {
 
 static int buffer_fill(struct tar_stream *stream, size_t size, struct span *ret_bytes, struct err *err) {
     size_t got;
-    if (file_read_at_offset(stream->index, stream->offset, stream->buffer, size, &got, err) < 0)
+    if (file_read_part(stream->index->fd, stream->offset, stream->buffer, size, &got, err) < 0)
         return err_wrap(err, "%s", stream->index->path);
     stream->offset += got;
     *ret_bytes = span_make(stream->buffer, got);

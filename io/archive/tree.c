@@ -173,19 +173,6 @@ static bool status_equal(const struct stat *a, const struct stat *b) {
                                    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
-static size_t read_some(int fd, uint8_t *bytes, size_t size, off_t offset) {
-    size_t got = 0;
-    while (got < size) {
-        ssize_t more = pread(fd, bytes + got, size - got, offset + (off_t)got);
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more <= 0)
-            break;
-        got += (size_t)more;
-    }
-    return got;
-}
-
 /* Whatever cannot be read counts as different: then it is told, and reading it says why. */
 static bool bodies_equal(struct walk *walk, int fd, int parent, const char *name, uint64_t size) {
     AUTO_CLOSE int other = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -193,8 +180,9 @@ static bool bodies_equal(struct walk *walk, int fd, int parent, const char *name
         return false;
     for (uint64_t offset = 0; offset < size && !is_stopped(walk);) {
         size_t want = size - offset < READ_BYTES ? (size_t)(size - offset) : READ_BYTES;
-        if (read_some(fd, walk->bytes, want, (off_t)offset) != want ||
-            read_some(other, walk->bytes + READ_BYTES, want, (off_t)offset) != want ||
+        size_t got = 0, got_other = 0;
+        if (file_read_part(fd, offset, walk->bytes, want, &got, NULL) < 0 || got != want ||
+            file_read_part(other, offset, walk->bytes + READ_BYTES, want, &got_other, NULL) < 0 || got_other != want ||
             memcmp(walk->bytes, walk->bytes + READ_BYTES, want) != 0)
             return false;
         offset += want;

@@ -75,6 +75,22 @@ static int component_open(int directory, const char *name, int flags, const char
     return open_report(path, err);
 }
 
+int file_read_part(int fd, uint64_t offset, uint8_t *out, size_t size, size_t *ret_size, struct err *err) {
+    size_t got = 0;
+    while (got < size) {
+        ssize_t more = pread(fd, out + got, size - got, (off_t)(offset + got));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return err_set(err, ERR_IO, errno, "read at offset %" PRIu64 ": %s", offset + got, strerror(errno));
+        if (more == 0)
+            break;
+        got += (size_t)more;
+    }
+    *ret_size = got;
+    return 0;
+}
+
 int file_open_beneath(int directory, const char *path, int flags, struct err *err) {
     char name[NAME_MAX + 1];
     struct span rest = span_text(path);

@@ -15,6 +15,9 @@ int file_read_at(int directory, const char *path, bool follow, struct buf *buf, 
 /* The same of a file that is open; `name` is for texts. The descriptor stays the caller's. */
 int file_read_open(int fd, const char *name, struct buf *buf, struct err *err);
 
+/* Up to `size` bytes at `offset` of an open file; fewer only at its end. IO, with the offset in the text. */
+int file_read_part(int fd, uint64_t offset, uint8_t *out, size_t size, size_t *ret_size, struct err *err);
+
 /* Opens what stands beneath a folder when every name on the way is a stranger's: no link is followed at any component,
  * and "..", "." and absolute paths are refused, so that nothing leads out of the folder. `flags` as open() takes them.
  * Returns the descriptor, or -1: NOTFOUND, FORMAT (a link, or a path that climbs), IO. */

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "base/reader.h"
+#include "io/file/file.h"
 
 #define MAGIC 0xED0CDAEDU
 #define VERSION 2U
@@ -30,19 +31,7 @@ static int bytes_at(const struct bolt *bolt, uint64_t offset, uint8_t *out, size
         *ret_size = found.size;
         return 0;
     }
-    size_t got = 0;
-    while (got < size) {
-        ssize_t more = pread(bolt->fd, out + got, size - got, (off_t)(offset + got));
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return err_set(err, ERR_IO, errno, "bolt: read at offset %" PRIu64 ": %s", offset + got, strerror(errno));
-        if (more == 0)
-            break;
-        got += (size_t)more;
-    }
-    *ret_size = got;
-    return 0;
+    return file_read_part(bolt->fd, offset, out, size, ret_size, err) < 0 ? err_wrap(err, "bolt") : 0;
 }
 
 /* FNV-1a over the fields before the checksum, which meta pages carry. */

@@ -167,6 +167,8 @@ static bool is_archive_magic(struct span head) {
            span_is(span_slice(head, 0, 4), "\x28\xb5\x2f\xfd");
 }
 
+#define HEAD_BYTES ((size_t)512) /* a tar's first record; every packing's magic is in it too */
+
 /* Whether the file begins as an archive of images does. */
 static bool begins_as_image(int fd) {
     static const struct tar_handler handler = {.entry = look_member};
@@ -176,15 +178,17 @@ static bool begins_as_image(int fd) {
     struct err ended = {0};
     if (data == NULL)
         return false;
-    ssize_t got = pread(fd, data, 512, 0);
-    if (got < 512 || !is_archive_magic(span_make(data, 512)))
+    /* Most files are none: the rest is read of those that may be. */
+    size_t got = 0, more = 0;
+    if (file_read_part(fd, 0, data, HEAD_BYTES, &got, NULL) < 0 || got < HEAD_BYTES ||
+        !is_archive_magic(span_make(data, HEAD_BYTES)) ||
+        file_read_part(fd, HEAD_BYTES, data + HEAD_BYTES, LOOK_BYTES - HEAD_BYTES, &more, NULL) < 0)
         return false;
-    got = pread(fd, data, LOOK_BYTES, 0);
-    if (got < 0 || tar_new(&tar, &ended) < 0 || codec_new(&codec, &ended) < 0)
+    if (tar_new(&tar, &ended) < 0 || codec_new(&codec, &ended) < 0)
         return false;
     struct look look = {.tar = tar};
     tar_begin(tar, NULL, &handler, &look);
-    (void)codec_push(codec, span_make(data, (size_t)got), look_push, &look, &ended);
+    (void)codec_push(codec, span_make(data, got + more), look_push, &look, &ended);
     return look.is_image;
 }
 

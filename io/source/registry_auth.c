@@ -125,18 +125,11 @@ static int basic_authorize(struct scope *scope, const struct credential *credent
 
 /* ---- tokens ---- */
 
-/* Everything but RFC 3986's unreserved characters is escaped. */
 static void query_add(struct buf *query, const char *name, struct span value) {
     if (value.size == 0)
         return;
     buf_format(query, "%s%s=", query->size == 0 ? "" : "&", name);
-    for (size_t i = 0; i < value.size; i++) {
-        uint8_t c = value.data[i];
-        if (text_is_alnum(c) || (c != '\0' && strchr("-._~", c) != NULL))
-            buf_byte(query, c);
-        else
-            buf_format(query, "%%%02X", (unsigned)c);
-    }
+    buf_percent(query, value);
 }
 
 static void scopes_add(struct buf *query, const struct scope *scope, bool apart) {

@@ -20,24 +20,6 @@ static enum key key_of(struct span section, struct span name) {
     return KEY_NONE;
 }
 
-/* The next text in quotes, moved past; false when the line has none left. Paths need no escapes. */
-static bool quoted_next(struct span *rest, struct span *ret_text) {
-    for (size_t i = 0; i < rest->size; i++) {
-        uint8_t quote = rest->data[i];
-        if (quote == '#')
-            return false;
-        if (quote != '"' && quote != '\'')
-            continue;
-        size_t end = span_index(*rest, quote, i + 1);
-        if (end == SIZE_MAX)
-            return false;
-        *ret_text = span_slice(*rest, i + 1, end - i - 1);
-        *rest = span_from(*rest, end + 1);
-        return true;
-    }
-    return false;
-}
-
 static int value_take(struct arena *arena, enum key key, struct span value, struct storage_conf *conf,
                       struct err *err) {
     struct span copy = arena_copy(arena, value);
@@ -85,7 +67,7 @@ int storage_conf_parse(struct arena *arena, struct span toml, struct storage_con
             rest = text_trim(rest);
             in_array = rest.size > 0 && rest.data[0] == '[';
         }
-        while (quoted_next(&rest, &value)) {
+        while (text_next_quoted(&rest, &value)) {
             if (value_take(arena, key, value, &conf, err) < 0)
                 return -1;
         }

@@ -8,24 +8,6 @@
 
 static const char *const paths[] = {"**/specifications/*.gemspec", "**/specifications/**/*.gemspec", NULL};
 
-/* The next quoted string, which is cut off `*rest`; false where there is none. */
-static bool next_string(struct span *rest, struct span *ret_text) {
-    for (size_t i = 0; i < rest->size; i++) {
-        uint8_t quote = rest->data[i];
-        if (quote == '#')
-            return false;
-        if (quote != '"' && quote != '\'')
-            continue;
-        size_t end = span_index(*rest, quote, i + 1);
-        if (end == SIZE_MAX)
-            return false;
-        *ret_text = span_slice(*rest, i + 1, end - i - 1);
-        *rest = span_from(*rest, end + 1);
-        return true;
-    }
-    return false;
-}
-
 /* "variable.attribute = value": any variable, a word. */
 static bool take_attribute(struct span line, struct span *ret_name, struct span *ret_value) {
     struct span value = line;
@@ -43,7 +25,7 @@ static bool is_plain(struct span text) { return text.size > 0 && span_find(text,
 
 static int add_licenses(struct catalogue *run, struct package *package, struct span value, struct err *err) {
     struct span text;
-    while (next_string(&value, &text)) {
+    while (text_next_quoted(&value, &text)) {
         if (catalogue_join(run, &package->licenses, text, err) < 0)
             return -1;
     }
@@ -56,7 +38,7 @@ static struct span find_constant(struct span body, struct span name) {
     struct span line, text = {NULL, 0};
     while (read_line(&r, &line)) {
         struct span value = line;
-        if (span_equal(text_trim(text_cut(&value, '=')), name) && next_string(&value, &text))
+        if (span_equal(text_trim(text_cut(&value, '=')), name) && text_next_quoted(&value, &text))
             return text;
     }
     return (struct span){NULL, 0};
@@ -66,7 +48,7 @@ static struct span read_version(const struct catalogue *run, struct span value) 
     struct span text = {NULL, 0}, rest = value;
     bool is_constant =
         value.size > 0 && (text_is_alpha(value.data[0]) || value.data[0] == '_') && !span_starts(value, "Gem::Version");
-    if (!is_constant && next_string(&rest, &text) && is_plain(text))
+    if (!is_constant && text_next_quoted(&rest, &text) && is_plain(text))
         return text;
     return is_constant ? find_constant(run->body, value) : (struct span){NULL, 0};
 }
@@ -79,7 +61,7 @@ static int parse(struct catalogue *run, struct err *err) {
     while (read_line(&r, &line)) {
         if (!take_attribute(text_trim(line), &attribute, &value))
             continue;
-        if (span_is(attribute, "name") && next_string(&value, &text) && is_plain(text))
+        if (span_is(attribute, "name") && text_next_quoted(&value, &text) && is_plain(text))
             package.name = text;
         else if (span_is(attribute, "version") && !seen) {
             package.version = read_version(run, value);

@@ -1,5 +1,6 @@
 #include "matchers/secret/secret_validator.h"
 
+#include "base/base64.h"
 #include "base/parse/doc.h"
 #include "base/reader.h"
 #include "base/text.h"
@@ -22,15 +23,8 @@ void secret_crc32_base62(struct span s, char out[6]) {
         out[i] = digits_base62[value % 62];
 }
 
-static int base64_value(uint8_t c) {
-    if (text_is_upper(c))
-        return c - 'A';
-    if (text_is_lower(c))
-        return c - 'a' + 26;
-    if (text_is_digit(c))
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
+/* Tokens are written in either alphabet, RFC 4648 §4 or §5. */
+static int either_value(uint8_t c) { return c == '-' ? 62 : c == '_' ? 63 : base64_value(c); }
 
 bool secret_base64_decode(struct span s, struct arena *arena, struct span *ret_bytes) {
     uint8_t *out = arena_alloc(arena, s.size / 4 * 3 + 4);
@@ -53,7 +47,7 @@ bool secret_base64_decode(struct span s, struct arena *arena, struct span *ret_b
             padding++;
             continue;
         }
-        int value = base64_value(c);
+        int value = either_value(c);
         if (value < 0 || padding > 0)
             return false;
         group = group << 6 | (uint32_t)value;
