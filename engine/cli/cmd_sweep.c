@@ -182,7 +182,6 @@ static int run_cache(struct run *run, struct err *err) {
 }
 
 static int sweep_to_folder(struct scan *scan, struct err *err) {
-    struct sweep_budget budget;
     AUTO_SHARD_SET struct shard_set *set = NULL;
     struct shard_totals shards;
     struct run run = {.scan = scan,
@@ -191,9 +190,9 @@ static int sweep_to_folder(struct scan *scan, struct err *err) {
                                 .conditions = scan->conditions,
                                 .targets = scan->sweep.targets,
                                 .target_count = scan->sweep.target_count}};
-    if (sweep_budget_of(scan->memory_bytes, scan->jobs, scan->connections, &budget, err) < 0 ||
-        shard_set_open(scan->output, &(struct shard_options){.memory_bytes = budget.writer_bytes}, &set, err) < 0 ||
-        (scan->resume != NULL && run_resume(&run, err) < 0) || run_cache(&run, err) < 0)
+    const struct shard_options options = {.memory_bytes = scan->sweep.budget.writer_bytes};
+    if (shard_set_open(scan->output, &options, &set, err) < 0 || (scan->resume != NULL && run_resume(&run, err) < 0) ||
+        run_cache(&run, err) < 0)
         return -1;
     /* Until the plan is made again it stays as it was saved. */
     if (scan->sweep.saved.size == 0 && sweep_state_write(scan->output, &run.state, err) < 0)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/overflow.h"
 #include "base/text.h"
 #include "engine/cli/progress.h"
 #include "engine/cli/retry.h"
@@ -14,6 +15,8 @@
 #include "engine/pipeline/profile.h"
 #include "io/source/discover.h"
 #include "io/source/reference.h"
+
+#define CONNECTIONS_MAX ((uint64_t)10000) /* to one host: more than it has ports for, with what is closing */
 
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
@@ -228,7 +231,7 @@ static int secrets_open(struct scan *scan, struct err *err) {
 }
 
 /* What decides what a scan finds, besides the bytes. */
-static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
+static void profile_make(struct scan *scan) {
     struct sweep_options *sweep = &scan->sweep;
     char rules[DIGEST_TEXT_SIZE] = "";
     if (scan->rules_digest.algorithm != DIGEST_NONE)
@@ -243,8 +246,8 @@ static void profile_make(struct scan *scan, const struct sweep_budget *budget) {
         .fingerprint_key = span_text(scan->fingerprint_key == NULL ? "" : scan->fingerprint_key),
         .unpacked_bytes_max = sweep->codec_limits.unpacked_bytes_max,
         .ratio_max = sweep->codec_limits.ratio_max,
-        .catalogue_bytes_max = budget->catalogue_bytes_max,
-        .body_bytes_max = budget->body_bytes_max});
+        .catalogue_bytes_max = sweep->budget.catalogue_bytes_max,
+        .body_bytes_max = sweep->budget.body_bytes_max});
 }
 
 /* A sweep that goes on must end with the rows that it would have had: what else decides them. */
@@ -362,17 +365,14 @@ static int settings_read(struct scan *scan, struct err *err) {
         return err_set(err, ERR_USAGE, 0, "option --resume: only a sweep into a folder can go on");
     if (targets_make(scan, err) < 0)
         return -1;
-    struct sweep_budget budget;
-    if (selection_read(scan, err) < 0)
-        return -1;
-    if (sweep_budget_of(scan->memory_bytes, scan->jobs, scan->connections, &budget, err) < 0 ||
+    uint64_t connections = u64_min(scan->connections, CONNECTIONS_MAX);
+    if (selection_read(scan, err) < 0 ||
+        sweep_budget_of(scan->memory_bytes, scan->jobs, connections, &sweep->budget, err) < 0 ||
         password_read(scan, err) < 0)
         return -1;
     sweep->targets = scan->targets.data;
     sweep->target_count = scan->targets.count;
     sweep->arena = &scan->arena;
-    sweep->jobs = scan->jobs;
-    sweep->memory_bytes = scan->memory_bytes;
     sweep->dedup = !scan->no_dedup;
     sweep->verify_diff_id = scan->verify_diff_id || scan->kind->verifies_diff_id;
     sweep->with_declared = scan->kind->is_of_folders;
@@ -390,7 +390,7 @@ static int settings_read(struct scan *scan, struct err *err) {
         .ca_file = scan->ca_file,
         .cert_file = scan->cert_file,
         .key_file = scan->key_file,
-        .connections_per_host = (unsigned)(scan->connections > 10000 ? 10000 : scan->connections),
+        .connections_per_host = (unsigned)connections,
         .rate = scan->rate,
         .requests_per_second = (unsigned)(scan->requests_per_second > 1000000 ? 1000000 : scan->requests_per_second),
         .insecure = scan->insecure,
@@ -399,7 +399,7 @@ static int settings_read(struct scan *scan, struct err *err) {
         .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
     if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
         return -1;
-    profile_make(scan, &budget);
+    profile_make(scan);
     conditions_make(scan);
     return 0;
 }

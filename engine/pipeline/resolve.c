@@ -603,9 +603,6 @@ static void on_reference(void *context, struct source *source, const struct sour
     struct resolve *resolve = context;
     struct err err = {0};
     const struct selection *selection = resolve->options->selection;
-    bool of_registry = reference->registry.size > 0;
-    if (of_registry && !selection_wants_name(selection, reference->repository, reference->tag))
-        return;
     if (reference->has_created && !selection_wants_time(selection, reference->created_utc_s))
         return;
     resolve->found++;

@@ -28,7 +28,6 @@ struct job {
 
 struct sweep {
     const struct sweep_options *options;
-    struct sweep_budget budget;
     struct plan plan;
     struct loop *loop;
     struct http *http;
@@ -119,11 +118,11 @@ static void *scan_thread(void *context) {
 }
 
 static int threads_start(struct sweep *sweep, struct err *err) {
-    sweep->threads = mem_array(sweep->budget.jobs, sizeof *sweep->threads);
-    sweep->scans = mem_array(sweep->budget.jobs, sizeof *sweep->scans);
+    sweep->threads = mem_array(sweep->options->budget.jobs, sizeof *sweep->threads);
+    sweep->scans = mem_array(sweep->options->budget.jobs, sizeof *sweep->scans);
     if (sweep->threads == NULL || sweep->scans == NULL)
         return err_set(err, ERR_NOMEM, 0, "scan threads: out of memory");
-    for (size_t i = 0; i < sweep->budget.jobs; i++) {
+    for (size_t i = 0; i < sweep->options->budget.jobs; i++) {
         struct thread_start *start = mem_alloc(sizeof *start);
         if (start == NULL || layer_scan_new(&sweep->scan_options, &sweep->scans[i], err) < 0) {
             mem_free(start);
@@ -184,7 +183,7 @@ static void layer_count(struct sweep *sweep, const struct planned_layer *layer) 
 }
 
 static struct job *job_free(struct sweep *sweep) {
-    for (size_t i = 0; i < sweep->budget.streams; i++) {
+    for (size_t i = 0; i < sweep->options->budget.streams; i++) {
         if (sweep->jobs[i].layer == NULL)
             return &sweep->jobs[i];
     }
@@ -194,8 +193,8 @@ static struct job *job_free(struct sweep *sweep) {
 static void layer_start(struct sweep *sweep, struct job *job, struct planned_layer *layer) {
     *job = (struct job){.layer = layer};
     if (layer->tree == NULL) {
-        if (stream_init(&job->stream, &sweep->pool, sweep->budget.chunks_per_stream, wake, sweep->loop, &sweep->fatal) <
-            0)
+        if (stream_init(&job->stream, &sweep->pool, sweep->options->budget.chunks_per_stream, wake, sweep->loop,
+                        &sweep->fatal) < 0)
             return;
         job->streaming = true;
         layer->source->ops->stream(layer->source, &layer->reference, &layer->descriptor, &job->stream);
@@ -235,7 +234,7 @@ static void jobs_collect(struct sweep *sweep) {
     struct job *job;
     while ((job = queue_try_pop(&sweep->done)) != NULL)
         job->scanned = true;
-    for (size_t i = 0; i < sweep->budget.streams; i++) {
+    for (size_t i = 0; i < sweep->options->budget.streams; i++) {
         job = &sweep->jobs[i];
         if (job->layer == NULL)
             continue;
@@ -289,7 +288,7 @@ static void progress_tell(struct sweep *sweep) {
     if (sweep->resolve != NULL)
         resolve_progress(sweep->resolve, &found, &read);
     uint64_t bytes = sweep->bytes_done;
-    for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {
+    for (size_t i = 0; sweep->jobs != NULL && i < sweep->options->budget.streams; i++) {
         const struct job *job = &sweep->jobs[i];
         if (job->layer != NULL && job->streaming && job->stream.pull == NULL)
             bytes += job->stream.bytes < job->layer->descriptor.size ? job->stream.bytes : job->layer->descriptor.size;
@@ -350,19 +349,17 @@ static bool reference_wanted(void *context, struct span repository, struct span 
 
 static int sweep_open(struct sweep *sweep, struct err *err) {
     const struct sweep_options *options = sweep->options;
-    if (sweep_budget_of(options->memory_bytes, options->jobs, options->http.connections_per_host, &sweep->budget, err) <
-            0 ||
-        loop_open(options->loop_kind, &sweep->loop, err) < 0 ||
+    if (loop_open(options->loop_kind, &sweep->loop, err) < 0 ||
         http_open(sweep->loop, &options->http, &sweep->http, err) < 0 ||
         registry_auth_open(sweep->http, &options->credentials, &sweep->auth, err) < 0 ||
-        queue_init(&sweep->ready, sweep->budget.streams, err) < 0 ||
-        queue_init(&sweep->done, sweep->budget.streams, err) < 0)
+        queue_init(&sweep->ready, sweep->options->budget.streams, err) < 0 ||
+        queue_init(&sweep->done, sweep->options->budget.streams, err) < 0)
         return -1;
     if (options->secrets && options->dedup &&
-        seen_new(sweep->budget.seen_bytes, options->cache, options->profile, &sweep->seen, err) < 0)
+        seen_new(sweep->options->budget.seen_bytes, options->cache, options->profile, &sweep->seen, err) < 0)
         return -1;
-    cache_resident_limit(options->cache, sweep->budget.cache_bytes);
-    sweep->jobs = mem_array(sweep->budget.streams, sizeof *sweep->jobs);
+    cache_resident_limit(options->cache, sweep->options->budget.cache_bytes);
+    sweep->jobs = mem_array(sweep->options->budget.streams, sizeof *sweep->jobs);
     if (sweep->jobs == NULL)
         return err_set(err, ERR_NOMEM, 0, "sweep: out of memory");
     const char *refusal = loop_refusal(sweep->loop);
@@ -389,8 +386,8 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,
                                                 .show_secrets = options->show_secrets,
-                                                .body_bytes_max = sweep->budget.body_bytes_max,
-                                                .catalogue_bytes_max = sweep->budget.catalogue_bytes_max,
+                                                .body_bytes_max = sweep->options->budget.body_bytes_max,
+                                                .catalogue_bytes_max = sweep->options->budget.catalogue_bytes_max,
                                                 .classify = sweep->classify,
                                                 .secret_engine = options->secret_engine,
                                                 .seen = sweep->seen},
@@ -449,7 +446,7 @@ static int resolve_run(struct sweep *sweep, struct err *err) {
     if (plan_keep(sweep, err) < 0)
         return -1;
     if (layer_store_new(&sweep->plan, options->cache, options->profile, options->verify_diff_id,
-                        sweep->budget.result_bytes, &sweep->layers, err) < 0)
+                        sweep->options->budget.result_bytes, &sweep->layers, err) < 0)
         return -1;
     for (size_t i = 0; i < sweep->plan.layers.count; i++) {
         struct planned_layer *layer = sweep->plan.layers.data[i];
@@ -482,7 +479,7 @@ static void sweep_quiesce(struct sweep *sweep) {
     atomic_store_explicit(&sweep->stop, true, memory_order_relaxed);
     /* Producers are told to end, which those with something in flight do when their transport is closed below; whoever
      * still waits for bytes gets none. */
-    for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {
+    for (size_t i = 0; sweep->jobs != NULL && i < sweep->options->budget.streams; i++) {
         if (sweep->jobs[i].layer == NULL || !sweep->jobs[i].streaming)
             continue;
         stream_abandon(&sweep->jobs[i].stream);
@@ -500,12 +497,12 @@ static void sweep_quiesce(struct sweep *sweep) {
     sweep->auth = NULL;
     loop_close(sweep->loop);
     sweep->loop = NULL;
-    for (size_t i = 0; sweep->jobs != NULL && i < sweep->budget.streams; i++) {
+    for (size_t i = 0; sweep->jobs != NULL && i < sweep->options->budget.streams; i++) {
         if (sweep->jobs[i].layer != NULL && sweep->jobs[i].streaming)
             stream_release(&sweep->jobs[i].stream);
         sweep->jobs[i].layer = NULL;
     }
-    for (size_t i = 0; sweep->scans != NULL && i < sweep->budget.jobs; i++)
+    for (size_t i = 0; sweep->scans != NULL && i < sweep->options->budget.jobs; i++)
         layer_scan_free(sweep->scans[i]);
     mem_free(sweep->scans);
     mem_free(sweep->threads);

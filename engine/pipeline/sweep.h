@@ -23,6 +23,22 @@ struct sweep_progress {
     uint64_t elapsed_ms, phase_ms;
 };
 
+struct sweep_budget {
+    size_t jobs;
+    size_t streams; /* layers in flight */
+    size_t chunks_per_stream;
+    size_t body_bytes_max, catalogue_bytes_max;
+    size_t seen_bytes;
+    size_t cache_bytes;  /* of the cache's file in memory */
+    size_t result_bytes; /* layers' results in memory while rows are written */
+    size_t writer_bytes;
+};
+
+/* How a ceiling is spent. `connections` is how many a host may have (0: as many as usual): there are as many layers in
+ * flight, if the ceiling allows it. USAGE when it is too low to work with: the text says what the least is. */
+int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, struct sweep_budget *ret_budget,
+                    struct err *err);
+
 struct sweep_options {
     const struct span *targets; /* as targets_read() gives them */
     size_t target_count;
@@ -38,8 +54,7 @@ struct sweep_options {
     struct credentials_options credentials;
     const struct source_mirror *mirrors;
     size_t mirror_count;
-    size_t jobs;           /* scan threads; 0: one for each processor */
-    uint64_t memory_bytes; /* the ceiling; 0: 1 GiB */
+    struct sweep_budget budget;
     bool packages, secrets;
     bool dedup;             /* search each body once */
     struct cache *cache;    /* what is known from before, and where what is found is kept: never NULL */
@@ -63,22 +78,6 @@ struct sweep_options {
     const struct selection *selection; /* which of the images that registries list; NULL: all */
     const char *listing_api;           /* see struct source_context */
 };
-
-struct sweep_budget {
-    size_t jobs;
-    size_t streams; /* layers in flight */
-    size_t chunks_per_stream;
-    size_t body_bytes_max, catalogue_bytes_max;
-    size_t seen_bytes;
-    size_t cache_bytes;  /* of the cache's file in memory */
-    size_t result_bytes; /* layers' results in memory while rows are written */
-    size_t writer_bytes;
-};
-
-/* How a ceiling is spent. `connections` is how many a host may have (0: as many as usual): there are as many layers in
- * flight, if the ceiling allows it. USAGE when it is too low to work with: the text says what the least is. */
-int sweep_budget_of(uint64_t memory_bytes, size_t jobs, size_t connections, struct sweep_budget *ret_budget,
-                    struct err *err);
 
 /* USAGE, NOMEM, IO, CANCELED, UNSUPPORTED, or the sink's error; everything else is in the rows. */
 int sweep_run(const struct sweep_options *options, const struct row_sink *sink, struct totals *ret_totals,

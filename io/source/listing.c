@@ -64,13 +64,7 @@ char *listing_url(const struct listing *listing, const char *format, ...) {
 char *listing_escape(struct span text) {
     struct buf out;
     buf_init(&out, 0);
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        if (text_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~')
-            buf_byte(&out, c);
-        else
-            buf_format(&out, "%%%02X", c);
-    }
+    buf_percent(&out, text);
     char *escaped = out.failed ? NULL : mem_text(out.data, out.size);
     buf_release(&out);
     return escaped;
@@ -345,7 +339,7 @@ bool listing_wants(struct listing *listing, struct span repository) {
         listing_fault(listing, &err);
         return false;
     }
-    return context->wants == NULL || context->wants(context->wants_context, repository, (struct span){NULL, 0});
+    return source_wants(context, repository, (struct span){NULL, 0});
 }
 
 static struct source *source_of(struct listing *listing, struct span host, struct err *err) {
@@ -368,7 +362,7 @@ static int image_add(struct listing *listing, struct span host, struct span repo
     if (!reference_tag_is_valid(tag))
         return err_set(err, ERR_FORMAT, 0, "tags of %.*s: '%s' is no tag", SPAN_FORMAT(repository),
                        text_quote(tag, quoted, sizeof quoted));
-    if (context->wants != NULL && !context->wants(context->wants_context, repository, tag))
+    if (!source_wants(context, repository, tag))
         return 0;
     struct source_reference reference = {.has_digest = digest.size > 0};
     if (reference.has_digest && digest_parse(digest, &reference.digest, err) < 0)

@@ -39,6 +39,10 @@ struct source_context {
     void *wants_context;
 };
 
+static inline bool source_wants(const struct source_context *context, struct span repository, struct span tag) {
+    return context->wants == NULL || context->wants(context->wants_context, repository, tag);
+}
+
 /* One image, or index of images, that a source lists. Text lives in the run's arena. */
 struct source_reference {
     struct span text; /* as people name it: "host/repository:tag", "oci:dir:tag" */

@@ -142,7 +142,8 @@ static void list_one(struct registry_source *registry, source_list_fn each, sour
                                          .tag = registry->reference.tag,
                                          .has_digest = registry->reference.by_digest,
                                          .digest = registry->reference.digest};
-    (void)each(context, &registry->source, &reference); /* there is no further page to hold back */
+    if (source_wants(registry->source.context, reference.repository, reference.tag))
+        (void)each(context, &registry->source, &reference); /* there is no further page to hold back */
     done(context, NULL);
 }
 

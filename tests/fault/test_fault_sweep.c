@@ -183,12 +183,12 @@ static int run(const struct fixture *fixture, const char *cache_name, uint64_t n
                                     .target_count = 1,
                                     .save = keep,
                                     .loop_kind = LOOP_EPOLL,
-                                    .jobs = 1,
                                     .packages = true,
                                     .cache = cache,
                                     .codec_limits = codec_limits_default(),
                                     .arena = &arena,
                                     .signal_fd = -1};
+    assert_int_equal(sweep_budget_of(0, 1, 0, &options.budget, err), 0);
     struct counted counted = {0};
     struct row_sink sink = {row_count, &counted};
     mem_fail_after(n, forever);
