@@ -179,11 +179,12 @@ static void step_packages(struct layers *layers) {
     struct arena scratch;
     arena_init(&scratch, 0, 0);
     for (size_t i = 0; i < layers->bodies.count; i++) {
-        uint64_t wants = classify_path(layers->classify, layers->bodies.data[i].path) & ~CLASSIFY_RELEASE;
+        struct classify_set wants = classify_path(layers->classify, layers->bodies.data[i].path);
+        enum cataloguer_id id;
         struct catalogue_input input = {layers->bodies.data[i].path, layers->bodies.data[i].bytes};
-        while (wants != 0) {
+        while (classify_set_take(&wants, &id)) {
             arena_reset(&scratch);
-            (void)catalogue_file(classify_next(&wants), &input, &scratch, on_package, layers, &layers->err);
+            (void)catalogue_file(id, &input, &scratch, on_package, layers, &layers->err);
         }
     }
     arena_release(&scratch);

@@ -25,8 +25,8 @@ struct inspect {
     struct span path;
     uint64_t size, layer_offset;
     enum body_mode mode;
-    bool is_program;          /* the body begins as an ELF file does */
-    uint64_t wants;           /* enum cataloguer_id bits, and CLASSIFY_RELEASE */
+    bool is_program; /* the body begins as an ELF file does */
+    struct classify_set wants;
     uint64_t window_offset;   /* BODY_WINDOW: of body.data[0] in the file */
     uint64_t window_reported; /* what begins before this offset has been reported */
     uint64_t window_line, window_column;
@@ -206,8 +206,10 @@ static void window_search(struct inspect *inspect, bool last) {
  * on the pieces in which the body comes. */
 static bool program_keep(struct inspect *inspect) {
     struct span head = buf_span(&inspect->body);
-    if (!inspect->options->packages || inspect->window_offset != 0 || inspect->window_reported != 0 ||
-        classify_head(inspect->options->classify, head) == 0)
+    if (!inspect->options->packages || inspect->window_offset != 0 || inspect->window_reported != 0)
+        return false;
+    struct classify_set wants = classify_head(inspect->options->classify, head);
+    if (classify_set_is_empty(&wants))
         return false;
     if (inspect->size <= inspect->options->catalogue_bytes_max)
         return true;
@@ -278,16 +280,17 @@ static void release_read(struct inspect *inspect, struct span body) {
 }
 
 static void packages_read(struct inspect *inspect, struct span body) {
-    uint64_t wants = inspect->wants & ~CLASSIFY_RELEASE;
+    struct classify_set wants = inspect->wants;
+    enum cataloguer_id id;
     struct catalogue_input input = {.path = inspect->path, .body = body};
-    while (wants != 0) {
+    while (classify_set_take(&wants, &id)) {
         struct err err = {0};
         arena_reset(&inspect->arena);
-        if (catalogue_file(classify_next(&wants), &input, &inspect->arena, package_keep, inspect->result, &err) < 0)
+        if (catalogue_file(id, &input, &inspect->arena, package_keep, inspect->result, &err) < 0)
             fail(inspect, STAGE_PACKAGE, &err);
     }
     arena_reset(&inspect->arena);
-    if ((inspect->wants & CLASSIFY_RELEASE) != 0)
+    if (classify_set_has(&inspect->wants, CLASSIFY_RELEASE))
         release_read(inspect, body);
 }
 
@@ -295,9 +298,11 @@ static void packages_read(struct inspect *inspect, struct span body) {
 
 static void body_look(struct inspect *inspect, struct span body) {
     secrets_search(inspect, body);
-    if (inspect->options->packages && body.size <= inspect->options->catalogue_bytes_max)
-        inspect->wants |= classify_head(inspect->options->classify, body);
-    if (inspect->wants != 0)
+    if (inspect->options->packages && body.size <= inspect->options->catalogue_bytes_max) {
+        struct classify_set wants = classify_head(inspect->options->classify, body);
+        classify_set_join(&inspect->wants, &wants);
+    }
+    if (!classify_set_is_empty(&inspect->wants))
         packages_read(inspect, body);
 }
 
@@ -305,19 +310,20 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
     inspect->path = path;
     inspect->size = size;
     inspect->layer_offset = layer_offset;
-    inspect->wants = inspect->options->packages ? classify_path(inspect->options->classify, path) : 0;
+    inspect->wants =
+        inspect->options->packages ? classify_path(inspect->options->classify, path) : (struct classify_set){0};
     buf_reset(&inspect->body);
-    if (inspect->wants != 0 && size > inspect->options->catalogue_bytes_max) {
+    if (!classify_set_is_empty(&inspect->wants) && size > inspect->options->catalogue_bytes_max) {
         struct err err = {0};
         (void)err_set(&err, ERR_LIMIT, 0,
                       "package data of %" PRIu64 " bytes: expected at most %zu; raise --memory to read it", size,
                       inspect->options->catalogue_bytes_max);
         fail(inspect, STAGE_PACKAGE, &err);
-        inspect->wants = 0;
+        inspect->wants = (struct classify_set){0};
     }
     if (size > 0)
         inspect->result->body_count++;
-    bool whole = inspect->wants != 0 || size <= inspect->options->body_bytes_max;
+    bool whole = !classify_set_is_empty(&inspect->wants) || size <= inspect->options->body_bytes_max;
     inspect->mode = whole                                                     ? BODY_WHOLE
                     : inspect->options->secrets || inspect->options->packages ? BODY_WINDOW
                                                                               : BODY_SKIP;
@@ -349,7 +355,7 @@ void inspect_end(struct inspect *inspect) {
         struct err err = {0};
         (void)err_set(&err, ERR_NOMEM, 0, "file of %" PRIu64 " bytes: out of memory, not looked at", inspect->size);
         fail(inspect, STAGE_SECRET, &err);
-    } else if (inspect->mode == BODY_WHOLE && (inspect->body.size > 0 || inspect->wants != 0)) {
+    } else if (inspect->mode == BODY_WHOLE && (inspect->body.size > 0 || !classify_set_is_empty(&inspect->wants))) {
         body_look(inspect, buf_span(&inspect->body));
     } else if (inspect->mode == BODY_WINDOW) {
         window_search(inspect, true);

@@ -62,7 +62,7 @@ static bool canceled(const struct layer_scan *scan) {
 static bool link_matters(const struct layer_scan *scan, struct span path) {
     size_t slash = span_index(path, '/', 0);
     bool shallow = slash == SIZE_MAX || span_index(path, '/', slash + 1) == SIZE_MAX;
-    return shallow || classify_path(scan->options->inspect.classify, path) != 0;
+    return shallow || classify_wants(scan->options->inspect.classify, path);
 }
 
 static int link_keep(struct layer_scan *scan, const struct tar_entry *entry, struct err *err) {
@@ -78,8 +78,8 @@ static int link_keep(struct layer_scan *scan, const struct tar_entry *entry, str
     /* The body stands under the target's name. When that name tells nobody that it is package data it went by unread:
      * rare, and never silent. */
     const struct classify *classify = scan->options->inspect.classify;
-    if (is_hard && entry->stored_bytes == 0 && classify_path(classify, entry->path) != 0 &&
-        classify_path(classify, entry->link_path) == 0) {
+    if (is_hard && entry->stored_bytes == 0 && classify_wants(classify, entry->path) &&
+        !classify_wants(classify, entry->link_path)) {
         struct err problem = {0};
         char quoted[96];
         (void)err_set(&problem, ERR_UNSUPPORTED, 0, "package data is a hard link to '%s', which was not read as such",

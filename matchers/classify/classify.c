@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "matchers/package/os_release.h"
 
-static_assert(CATALOGUER_COUNT <= 63, "one bit per cataloguer, the last one for release files");
 static_assert(CLASSIFY_SLOTS >= 2 * CLASSIFY_PATTERNS_MAX, "probing needs free slots");
 
 /* FNV-1a: keys are a few bytes of our own making, so nothing can be gained by colliding with them: a path that does
@@ -48,8 +47,8 @@ static enum classify_key glob_key(struct span glob, struct span *ret_key) {
     return CLASSIFY_KEY_COUNT;
 }
 
-static void add_pattern(struct classify *classify, const char *text, uint64_t bit) {
-    struct classify_pattern pattern = {.glob = span_text(text), .bit = bit};
+static void add_pattern(struct classify *classify, const char *text, unsigned member) {
+    struct classify_pattern pattern = {.glob = span_text(text), .member = (uint16_t)member};
     if (span_starts(pattern.glob, "!")) {
         assert(classify->excluded_count < CLASSIFY_PATTERNS_MAX);
         pattern.glob = span_from(pattern.glob, 1);
@@ -75,46 +74,56 @@ void classify_init(struct classify *classify) {
     *classify = (struct classify){.pattern_count = 0};
     for (enum cataloguer_id id = 0; id < CATALOGUER_COUNT; id++) {
         for (const char *const *path = cataloguer_get(id)->paths; *path != NULL; path++)
-            add_pattern(classify, *path, (uint64_t)1 << id);
-        classify->program_set |= cataloguer_get(id)->of_programs ? (uint64_t)1 << id : 0;
+            add_pattern(classify, *path, id);
+        if (cataloguer_get(id)->of_programs)
+            classify_set_add(&classify->programs, id);
     }
     for (const char *const *path = os_release_paths; *path != NULL; path++)
         add_pattern(classify, *path, CLASSIFY_RELEASE);
 }
 
-static uint64_t probe(const struct classify *classify, enum classify_key kind, struct span key, struct span path) {
+/* Adds to the set whom the patterns of one key answer for. False when there is no such key or none of them matches. */
+static bool probe(const struct classify *classify, enum classify_key kind, struct span key, struct span path,
+                  struct classify_set *set) {
     if (key.size == 0 || key.size >= 64 || (classify->sizes[kind] >> key.size & 1) == 0)
-        return 0;
-    uint64_t set = 0;
+        return false;
+    bool found = false;
     for (size_t at = key_slot(kind, key); classify->slots[at].first != 0; at = (at + 1) & (CLASSIFY_SLOTS - 1)) {
         const struct classify_slot *slot = &classify->slots[at];
         if (slot->kind != kind || !span_equal(slot->key, key))
             continue;
         for (size_t i = slot->first; i != 0; i = classify->patterns[i - 1].next) {
             const struct classify_pattern *pattern = &classify->patterns[i - 1];
-            if ((set & pattern->bit) == 0 && text_glob(pattern->glob, path))
-                set |= pattern->bit;
+            if (!classify_set_has(set, pattern->member) && text_glob(pattern->glob, path)) {
+                classify_set_add(set, pattern->member);
+                found = true;
+            }
         }
         break;
     }
-    return set;
+    return found;
 }
 
-uint64_t classify_path(const struct classify *classify, struct span path) {
+struct classify_set classify_path(const struct classify *classify, struct span path) {
     struct span keys[CLASSIFY_KEY_COUNT];
+    struct classify_set set = {0};
+    bool found = false;
     path_keys(path, keys);
-    uint64_t set = 0;
     for (enum classify_key kind = 0; kind < CLASSIFY_KEY_COUNT; kind++)
-        set |= probe(classify, kind, keys[kind], path);
-    if (set == 0)
-        return 0;
-    for (size_t i = 0; i < classify->excluded_count; i++) {
-        if ((set & classify->excluded[i].bit) != 0 && text_glob(classify->excluded[i].glob, path))
-            set &= ~classify->excluded[i].bit;
+        found |= probe(classify, kind, keys[kind], path, &set);
+    for (size_t i = 0; found && i < classify->excluded_count; i++) {
+        const struct classify_pattern *pattern = &classify->excluded[i];
+        if (classify_set_has(&set, pattern->member) && text_glob(pattern->glob, path))
+            classify_set_remove(&set, pattern->member);
     }
     return set;
 }
 
-uint64_t classify_head(const struct classify *classify, struct span head) {
-    return program_format_of(head) == PROGRAM_NONE ? 0 : classify->program_set;
+bool classify_wants(const struct classify *classify, struct span path) {
+    struct classify_set set = classify_path(classify, path);
+    return !classify_set_is_empty(&set);
+}
+
+struct classify_set classify_head(const struct classify *classify, struct span head) {
+    return program_format_of(head) == PROGRAM_NONE ? (struct classify_set){0} : classify->programs;
 }

@@ -8,18 +8,64 @@
 #include "base/span.h"
 #include "matchers/package/cataloguer.h"
 
-/* What classify_path() answers: bit `id` for each cataloguer (enum cataloguer_id), and this bit for release files. */
-#define CLASSIFY_RELEASE ((uint64_t)1 << 63)
+/* Those who may want a file: each cataloguer under its own number (enum cataloguer_id), and one for release files. */
+enum classify_member { CLASSIFY_RELEASE = CATALOGUER_COUNT, CLASSIFY_MEMBER_COUNT };
+
+#define CLASSIFY_WORDS ((CLASSIFY_MEMBER_COUNT + 63) / 64)
+
+/* A set of them, by value. All zeros is the empty one; it grows with cataloguer.def. */
+struct classify_set {
+    uint64_t words[CLASSIFY_WORDS];
+};
 
 #define CLASSIFY_PATTERNS_MAX 512 /* of all cataloguers together; asserted by classify_init() */
 #define CLASSIFY_SLOTS 1024       /* a power of two, at least twice as many */
+
+static inline bool classify_set_is_empty(const struct classify_set *set) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < CLASSIFY_WORDS; i++)
+        any |= set->words[i];
+    return any == 0;
+}
+
+static inline bool classify_set_has(const struct classify_set *set, unsigned member) {
+    return (set->words[member / 64] >> member % 64 & 1) != 0;
+}
+
+static inline void classify_set_add(struct classify_set *set, unsigned member) {
+    set->words[member / 64] |= (uint64_t)1 << member % 64;
+}
+
+static inline void classify_set_remove(struct classify_set *set, unsigned member) {
+    set->words[member / 64] &= ~((uint64_t)1 << member % 64);
+}
+
+static inline void classify_set_join(struct classify_set *set, const struct classify_set *more) {
+    for (size_t i = 0; i < CLASSIFY_WORDS; i++)
+        set->words[i] |= more->words[i];
+}
+
+/* For the loop over a set: takes its lowest cataloguer out of it. False when it holds none; CLASSIFY_RELEASE stays. */
+static inline bool classify_set_take(struct classify_set *set, enum cataloguer_id *ret_id) {
+    for (unsigned i = 0; i < CLASSIFY_WORDS; i++) {
+        unsigned member = 64 * i + (set->words[i] == 0 ? 64 : (unsigned)__builtin_ctzll(set->words[i]));
+        if (set->words[i] == 0)
+            continue;
+        if (member >= CATALOGUER_COUNT)
+            return false;
+        classify_set_remove(set, member);
+        *ret_id = (enum cataloguer_id)member;
+        return true;
+    }
+    return false;
+}
 
 enum classify_key { CLASSIFY_BASENAME, CLASSIFY_EXTENSION, CLASSIFY_FOLDER, CLASSIFY_KEY_COUNT };
 
 struct classify_pattern {
     struct span glob;
-    uint64_t bit;
-    uint16_t next; /* 1-based index of the next pattern of the same key, 0 for none */
+    uint16_t member; /* who wants what it matches */
+    uint16_t next;   /* 1-based index of the next pattern of the same key, 0 for none */
 };
 
 struct classify_slot {
@@ -36,22 +82,18 @@ struct classify {
     uint64_t sizes[CLASSIFY_KEY_COUNT]; /* bit n: some key has n bytes */
     struct classify_pattern excluded[CLASSIFY_PATTERNS_MAX];
     size_t excluded_count;
-    uint64_t program_set; /* of those who want every program */
+    struct classify_set programs; /* those who want every program */
 };
 
 void classify_init(struct classify *classify);
 
-/* The set of those who want the file at this path (no leading slash). 0: nobody. */
-uint64_t classify_path(const struct classify *classify, struct span path);
+/* Those who want the file at this path (no leading slash): nearly always nobody. */
+struct classify_set classify_path(const struct classify *classify, struct span path);
 
-/* The set of those who want a file that begins so, whatever its path: four bytes are enough to tell. */
-uint64_t classify_head(const struct classify *classify, struct span head);
+/* Whether anybody does. */
+bool classify_wants(const struct classify *classify, struct span path);
 
-/* For the loop over a set: the lowest cataloguer of `*set`, which is taken out of it. `*set` must hold one. */
-static inline enum cataloguer_id classify_next(uint64_t *set) {
-    unsigned id = (unsigned)__builtin_ctzll(*set);
-    *set &= *set - 1;
-    return (enum cataloguer_id)id;
-}
+/* Those who want a file that begins so, whatever its path: four bytes are enough to tell. */
+struct classify_set classify_head(const struct classify *classify, struct span head);
 
 #endif

@@ -46,17 +46,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     arena_init(&scratch, 0, 256 * LIMIT_MIB);
     struct span path = text_cut(&rest, '\n');
     const struct catalogue_input input = {.path = path.size > 0 ? path : span_text("x"), .body = rest};
-    uint64_t set = classify_path(&classify, path);
-    if ((set & CLASSIFY_RELEASE) != 0)
+    struct classify_set set = classify_path(&classify, path);
+    const struct classify_set by_head = classify_head(&classify, rest);
+    enum cataloguer_id id;
+    if (classify_set_has(&set, CLASSIFY_RELEASE))
         (void)os_release_parse(path, rest, &scratch, &distro, &err);
-    set &= ~CLASSIFY_RELEASE;
-    set |= classify_head(&classify, rest);
-    if (set == 0)
-        set = (uint64_t)1 << data[0] % CATALOGUER_COUNT;
-    while (set != 0) {
+    classify_set_remove(&set, CLASSIFY_RELEASE);
+    classify_set_join(&set, &by_head);
+    if (classify_set_is_empty(&set))
+        classify_set_add(&set, data[0] % CATALOGUER_COUNT);
+    while (classify_set_take(&set, &id)) {
         arena_reset(&scratch);
         err = (struct err){0};
-        int result = catalogue_file(classify_next(&set), &input, &scratch, check_package, NULL, &err);
+        int result = catalogue_file(id, &input, &scratch, check_package, NULL, &err);
         require((result == 0) == (err.code == ERR_NONE));
     }
     arena_release(&scratch);

@@ -87,8 +87,9 @@ static void find_distro(const struct classify *classify, struct arena *arena, st
     for (size_t i = 0; i < walk.count; i++) {
         struct span path = span_from(span_text(walk.paths[i]), walk.root_size);
         struct distro distro = {.id = {NULL, 0}};
+        struct classify_set set = classify_path(classify, path);
         struct err err = {0};
-        if ((classify_path(classify, path) & CLASSIFY_RELEASE) == 0 || read_body(walk.paths[i], body) < 0 ||
+        if (!classify_set_has(&set, CLASSIFY_RELEASE) || read_body(walk.paths[i], body) < 0 ||
             os_release_parse(path, buf_span(body), arena, &distro, &err) < 0)
             continue;
         unsigned rank = os_release_rank(path);
@@ -131,15 +132,17 @@ int main(int argc, char **argv) {
     find_distro(&classify, &run, &body, &output);
     for (size_t i = 0; i < walk.count; i++) {
         struct span path = span_from(span_text(walk.paths[i]), walk.root_size);
-        uint64_t set = classify_path(&classify, path) & ~CLASSIFY_RELEASE;
+        struct classify_set set = classify_path(&classify, path);
+        enum cataloguer_id id;
         if (read_body(walk.paths[i], &body) < 0)
             continue;
-        set |= classify_head(&classify, buf_span(&body));
-        while (set != 0) {
+        const struct classify_set by_head = classify_head(&classify, buf_span(&body));
+        classify_set_join(&set, &by_head);
+        while (classify_set_take(&set, &id)) {
             struct err err = {0};
             const struct catalogue_input input = {.path = path, .body = buf_span(&body)};
             arena_reset(&scratch);
-            if (catalogue_file(classify_next(&set), &input, &scratch, emit, &output, &err) == 0)
+            if (catalogue_file(id, &input, &scratch, emit, &output, &err) == 0)
                 continue;
             failed = true;
             (void)fprintf(stderr, "%s: %s: %s\n", walk.paths[i], err_code_name(err.code), err.text);
