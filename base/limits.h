@@ -118,7 +118,10 @@
 #define LIMIT_FEED_BYTES (64 * (uint64_t)LIMIT_GIB) /* what one archive unpacks to */
 #define LIMIT_VULNDB_ROWS ((size_t)100000000)       /* ranges: 14 ecosystems have 250,000 */
 #define LIMIT_RANGE_EVENTS ((size_t)4096)           /* of one range; real ones have tens */
-#define LIMIT_SUMMARY_BYTES ((size_t)300)           /* of an advisory's one-line summary; the rest is cut */
+#define LIMIT_IGNORE_ENTRIES                                                                                           \
+    ((size_t)10000) /* of an ignore file: each is held against each finding, and a person wrote each with a reason */
+#define LIMIT_IGNORE_FILE_BYTES (8 * LIMIT_MIB) /* some 800 bytes an entry */
+#define LIMIT_SUMMARY_BYTES ((size_t)300)       /* of an advisory's one-line summary; the rest is cut */
 
 /* `trawl match`: a line of its input; a query is some hundred bytes. */
 #define LIMIT_MATCH_LINE_BYTES (64 * LIMIT_KIB)
