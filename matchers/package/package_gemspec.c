@@ -1,19 +1,34 @@
 /* Installed Ruby gems: specifications/<name>-<version>.gemspec, Ruby source that RubyGems writes by itself:
  *   Gem::Specification.new do |s|  s.name = "x".freeze  s.version = "1.0"  s.licenses = ["MIT".freeze]
  * The few forms that generated and hand-written files share are read as text; a version that is computed in another
- * file is not here to be read. Spec: RubyGems' "Specification Reference". */
+ * file is not here to be read. Elsewhere than in specifications/, only what RubyGems or Bundler wrote at an install
+ * counts, which begins with a comment "# stub: name version platform paths": a gem carries its author's gemspec too.
+ * Spec: RubyGems' "Specification Reference"; rubygems/stub_specification.rb for the stub line. */
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 
-static const char *const paths[] = {"**/specifications/*.gemspec", "**/specifications/**/*.gemspec", NULL};
+static const char *const paths[] = {"**/*.gemspec", NULL};
 
-/* "variable.attribute = value": any variable, a word. */
-static bool take_attribute(struct span line, struct span *ret_name, struct span *ret_value) {
+/* The block's variable in "Gem::Specification.new do |s|", where the line is that. */
+static bool take_variable(struct span line, struct span *ret_variable) {
+    size_t at = span_find(line, span_text("Gem::Specification.new"), 0);
+    struct span rest = at == SIZE_MAX ? (struct span){NULL, 0} : span_from(line, at);
+    (void)text_cut(&rest, '|');
+    struct span variable = text_trim(text_cut(&rest, '|'));
+    if (variable.size == 0)
+        return false;
+    *ret_variable = variable;
+    return true;
+}
+
+/* "variable.attribute = value" of the block's variable: what is set on another one is another object's. */
+static bool take_attribute(struct span line, struct span variable, struct span *ret_name, struct span *ret_value) {
     struct span value = line;
     struct span left = text_trim(text_cut(&value, '='));
     size_t dot = span_index(left, '.', 0);
-    if (value.data == NULL || span_starts(value, "=") || dot == SIZE_MAX || !text_only(span_slice(left, 0, dot), "_"))
+    if (value.data == NULL || span_starts(value, "=") || dot == SIZE_MAX ||
+        !span_equal(span_slice(left, 0, dot), variable))
         return false;
     *ret_name = span_from(left, dot + 1);
     *ret_value = text_trim(value);
@@ -56,10 +71,15 @@ static struct span read_version(const struct catalogue *run, struct span value) 
 static int parse(struct catalogue *run, struct err *err) {
     struct package package = {.type = PACKAGE_GEM, .evidence = EVIDENCE_INSTALLED};
     struct reader r = reader_init(run->body);
-    struct span line, attribute, value, text;
-    bool seen = false;
+    struct span line, attribute, value, text, variable = {NULL, 0};
+    bool seen = false, installed = text_glob(span_text("**/specifications/**"), run->path);
     while (read_line(&r, &line)) {
-        if (!take_attribute(text_trim(line), &attribute, &value))
+        installed |= variable.size == 0 && span_starts(line, "# stub: ");
+        if (variable.size == 0)
+            (void)take_variable(line, &variable);
+        else if (!installed)
+            return 0;
+        if (variable.size == 0 || !take_attribute(text_trim(line), variable, &attribute, &value))
             continue;
         if (span_is(attribute, "name") && text_next_quoted(&value, &text) && is_plain(text))
             package.name = text;

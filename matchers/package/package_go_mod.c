@@ -117,10 +117,12 @@ static int read_lines(struct catalogue *run, struct module *module, bool replaci
 
 static int emit_module(struct catalogue *run, const struct module *module, struct err *err) {
     struct package package = {.type = PACKAGE_GOLANG, .evidence = EVIDENCE_DECLARED};
-    /* A path whose first element has no dot names nothing that could be fetched. */
+    /* A path whose first element has no dot names nothing that could be fetched; a module that asks for nothing is a
+     * folder of another one, or holds no more than its own sources. */
     struct span rest = module->own;
     bool is_public = span_index(text_cut(&rest, '/'), '.', 0) != SIZE_MAX;
-    if (is_public && catalogue_declare(run, PACKAGE_GOLANG, module->own, (struct span){NULL, 0}, err) < 0)
+    if (is_public && module->first != NULL &&
+        catalogue_declare(run, PACKAGE_GOLANG, module->own, (struct span){NULL, 0}, err) < 0)
         return -1;
     for (const struct requirement *item = module->first; item != NULL; item = item->next) {
         package.name = item->path;

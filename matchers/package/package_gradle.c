@@ -43,6 +43,15 @@ static int parse_verification(struct catalogue *run, struct err *err) {
     return 0;
 }
 
+/* Of the configurations that want it, whether all are for tests: not part of the product, as Maven's scope "test". */
+static bool is_test_only(const struct doc *item) {
+    const struct doc *configuration = doc_first(doc_get(item, "configurations"));
+    bool any = configuration != NULL;
+    for (; configuration != NULL; configuration = configuration->next)
+        any &= span_is(doc_text(configuration), "test");
+    return any;
+}
+
 static int parse_sbt(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
@@ -51,7 +60,8 @@ static int parse_sbt(struct catalogue *run, struct err *err) {
         struct span name, version = doc_text(doc_get(item, "version"));
         if (catalogue_pair(run, doc_text(doc_get(item, "org")), ":", doc_text(doc_get(item, "name")), &name, err) < 0)
             return -1;
-        if (name.size > 0 && version.size > 0 && catalogue_declare(run, PACKAGE_MAVEN, name, version, err) < 0)
+        if (name.size > 0 && version.size > 0 && !is_test_only(item) &&
+            catalogue_declare(run, PACKAGE_MAVEN, name, version, err) < 0)
             return -1;
     }
     return 0;

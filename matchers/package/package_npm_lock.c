@@ -2,6 +2,7 @@
  * Version 1 nests "dependencies" in each other; 3 lists "packages" by their folder; 2 has both, of which the second
  * says more. Spec: npm's package-lock.json(5). */
 #include "base/limits.h"
+#include "base/map.h"
 #include "matchers/package/cataloguers.h"
 
 static const char *const paths[] = {
@@ -25,7 +26,30 @@ static struct span name_of_folder(struct span folder) {
     return folder;
 }
 
-static int parse_packages(struct catalogue *run, const struct doc *packages, struct err *err) {
+/* Links "node_modules/name" → "folder": what stands in the project's folder is found under the link's name, which need
+ * not be the folder's. */
+struct links {
+    struct map by_folder;
+    bool any; /* those that lead nowhere count: the tool that wrote the file writes links */
+};
+
+static int index_links(const struct doc *packages, struct links *links, struct err *err) {
+    for (const struct doc *item = doc_first(packages); item != NULL; item = item->next) {
+        const struct doc *link = doc_get(item, "link");
+        struct span target = doc_text(doc_get(item, "resolved"));
+        if (link == NULL || !link->boolean)
+            continue;
+        links->any = true;
+        void **place = target.size == 0 ? NULL : map_put(&links->by_folder, target, NULL);
+        if (place != NULL)
+            *place = (void *)(uintptr_t)item;
+        else if (target.size > 0)
+            return err_set(err, ERR_NOMEM, 0, "out of memory");
+    }
+    return 0;
+}
+
+static int add_packages(struct catalogue *run, const struct doc *packages, const struct links *links, struct err *err) {
     for (const struct doc *item = doc_first(packages); item != NULL; item = item->next) {
         const struct doc *link = doc_get(item, "link");
         struct package package = {
@@ -37,8 +61,12 @@ static int parse_packages(struct catalogue *run, const struct doc *packages, str
         /* "" is the project itself; links point to an entry of their own. */
         if (item->key.size == 0 || (link != NULL && link->boolean))
             continue;
+        const struct doc *place = map_get(&links->by_folder, item->key);
+        bool is_folder = span_find(item->key, span_text("node_modules/"), 0) == SIZE_MAX;
+        if (is_folder && links->any && place == NULL)
+            continue; /* a folder of the project that nothing leads to */
         if (package.name.size == 0)
-            package.name = name_of_folder(item->key);
+            package.name = name_of_folder(place != NULL ? place->key : item->key);
         if (package.version.size == 0) { /* workspaces and checkouts */
             if (catalogue_declare(run, PACKAGE_NPM, package.name, package.version, err) < 0)
                 return -1;
@@ -49,6 +77,16 @@ static int parse_packages(struct catalogue *run, const struct doc *packages, str
             return -1;
     }
     return 0;
+}
+
+static int parse_packages(struct catalogue *run, const struct doc *packages, struct err *err) {
+    struct links links = {.any = false};
+    map_init(&links.by_folder, catalogue_seed(run));
+    int result = index_links(packages, &links, err);
+    if (result == 0)
+        result = add_packages(run, packages, &links, err);
+    map_release(&links.by_folder);
+    return result;
 }
 
 /* Some tools write the folder in place of the name. */

@@ -43,8 +43,10 @@ static int add_packages(struct catalogue *run, const struct doc *packages, struc
             name = own;
         if (own_version.size > 0)
             version = own_version;
+        else if (span_is(doc_text(doc_get(doc_get(item, "resolution"), "type")), "directory"))
+            version = (struct span){NULL, 0}; /* a folder of the project's, found under this name */
         else if (!is_registry)
-            continue; /* a folder or an archive that says nothing of itself */
+            continue; /* an archive that says nothing of itself */
         if (span_index(name, ':', 0) != SIZE_MAX)
             continue; /* …or not what it is called */
         if (catalogue_declare(run, PACKAGE_NPM, name, version, err) < 0)

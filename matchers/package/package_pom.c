@@ -87,7 +87,7 @@ static int interpolate(const struct project *project, struct span text, struct s
     return 0;
 }
 
-/* "[1.0,2.0)" begins at 1.0; "(,2.0]" begins nowhere. */
+/* "[1.0,2.0)" begins at 1.0; "(,2.0]" begins nowhere: the dependency is listed without a version. */
 static struct span lower_bound(struct span version) {
     if (version.size == 0 || (version.data[0] != '[' && version.data[0] != '('))
         return version;
@@ -126,8 +126,15 @@ static int index_managed(struct project *project, const struct doc *of) {
     return 0;
 }
 
-/* The project itself; its group and version may come from its parent. */
+/* The project itself; its group and version may come from its parent. One that neither asks for anything nor inherits
+ * or gathers is its own sources alone. */
 static int add_own(struct project *project) {
+    static const char *const elements[] = {"dependencies", "parent", "modules", "dependencyManagement", "profiles"};
+    bool has_any = false;
+    for (size_t i = 0; i < ARRAY_COUNT(elements); i++)
+        has_any |= doc_get(project->root, elements[i]) != NULL;
+    if (!has_any)
+        return 0;
     struct span group = child(project->root, "groupId"), version = child(project->root, "version"), name;
     bool whole;
     if (group.size == 0)
@@ -167,9 +174,9 @@ static int add_dependencies(struct project *project, const struct doc *list) {
             return -1;
         if (map_put(&project->seen, name, &is_new) == NULL)
             return err_set(project->err, ERR_NOMEM, 0, "out of memory");
-        version = whole ? lower_bound(version) : (struct span){NULL, 0};
-        if (is_new && version.size > 0 &&
-            catalogue_declare(project->run, PACKAGE_MAVEN, name, version, project->err) < 0)
+        bool is_known = whole && version.size > 0;
+        if (is_new && is_known &&
+            catalogue_declare(project->run, PACKAGE_MAVEN, name, lower_bound(version), project->err) < 0)
             return -1;
     }
     return 0;

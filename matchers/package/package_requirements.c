@@ -1,34 +1,59 @@
-/* pip's requirements files. A line pins a version, bounds it, or just names a project; the lowest version that a bound
- * allows stands for it, a name alone is left out. Lines that point elsewhere (files, addresses, options) are left out:
- * what they name is a file of its own or has no version. Spec: PEP 508, pip's "Requirements File Format". */
+/* pip's requirements files. A line pins a version, bounds it, or just names a project; of the versions that it names,
+ * the highest that it allows stands for it (pip would take the highest there is), a name alone is left out. Lines that
+ * point elsewhere (files, addresses, options) are left out: what they name is a file of its own or has no version.
+ * Spec: PEP 508, pip's "Requirements File Format". */
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
+#include "matchers/version/version.h"
 
 static const char *const paths[] = {"**/*requirements*.txt", "**/requirements/*.txt", "**/setup.py", NULL};
 
+enum { CLAUSES_MAX = 64 }; /* of one line: each is held against all */
+
 static bool is_name_byte(uint8_t c) { return text_is_alnum(c) || c == '-' || c == '_' || c == '.'; }
 
-/* The version of a list of clauses: what is pinned, else the lower bound. */
-static struct span clause_version(struct span clauses, bool pinned_only) {
-    static const struct {
-        const char *operator;
-        bool pins;
-    } operators[] = {{"===", true}, {"==", true}, {"~=", false}, {">=", false}};
-    struct span version = {NULL, 0};
-    while (clauses.size > 0) {
-        struct span clause = text_trim(text_cut(&clauses, ','));
-        for (size_t i = 0; i < ARRAY_COUNT(operators); i++) {
-            if (!span_starts(clause, operators[i].operator))
-                continue;
-            if (operators[i].pins || (!pinned_only && version.size == 0))
-                version = text_trim(span_from(clause, strlen(operators[i].operator)));
-            if (operators[i].pins)
-                return version;
+/* The version that a clause names and may allow: "==2.0.*" begins at 2.0.0; "<", ">" and "!=" allow others only. */
+static int clause_version(struct catalogue *run, struct span clause, struct span *ret_version, struct err *err) {
+    static const char *const operators[] = {"===", "==", "~=", ">=", "<="};
+    *ret_version = (struct span){NULL, 0};
+    for (size_t i = 0; i < ARRAY_COUNT(operators); i++) {
+        if (!span_starts(clause, operators[i]))
+            continue;
+        struct span version = text_trim(span_from(clause, strlen(operators[i])));
+        size_t star = span_ends(version, ".*") ? version.size - 1 : SIZE_MAX;
+        if (star != SIZE_MAX &&
+            catalogue_pair(run, span_slice(version, 0, star), "", span_text("0"), &version, err) < 0)
+            return -1;
+        /* What is left may be a template's variable. */
+        if (text_only(version, ".-_+!"))
+            *ret_version = version;
+        return 0;
+    }
+    return 0;
+}
+
+/* The highest version that the clauses name and allow, empty when there is none or they are no clauses. */
+static int pick_version(struct catalogue *run, struct span clauses, struct span *ret_version, struct err *err) {
+    struct span best = {NULL, 0}, rest = clauses;
+    struct err ignored = {0}; /* what is no version is no candidate */
+    for (size_t count = 0; rest.size > 0 && count < CLAUSES_MAX; count++) {
+        struct span version, clause = text_trim(text_cut(&rest, ','));
+        bool allowed = false;
+        int order = 1;
+        if (clause_version(run, clause, &version, err) < 0)
+            return -1;
+        if (span_starts(clause, "===")) { /* compared as text: nothing else is allowed */
+            best = version;
             break;
         }
+        if (version.size == 0 || version_in_range(VERSION_PEP440, clauses, version, &allowed, &ignored) < 0 || !allowed)
+            continue;
+        if (best.size == 0 || (version_compare(VERSION_PEP440, version, best, &order, &ignored) == 0 && order > 0))
+            best = version;
     }
-    return version;
+    *ret_version = best;
+    return 0;
 }
 
 /* Joins what a backslash at a line's end continues; the line is copied where that happens. */
@@ -56,6 +81,7 @@ static int add_line(struct catalogue *run, struct span line, struct err *err) {
     size_t end = 0, comment = span_find(line, span_text(" #"), 0), option = span_find(line, span_text(" --"), 0);
     line = span_slice(line, 0, comment);
     line = text_trim(span_slice(line, 0, option));
+    line = span_slice(line, 0, span_find(line, span_text(" @ "), 0)); /* where it is to be fetched from */
     if (line.size == 0 || line.data[0] == '#' || line.data[0] == '-' || !text_is_alnum(line.data[0]) ||
         span_find(line, span_text("://"), 0) != SIZE_MAX || span_find(line, span_text("{{"), 0) != SIZE_MAX)
         return 0;
@@ -72,11 +98,12 @@ static int add_line(struct catalogue *run, struct span line, struct err *err) {
     /* Prose, paths and templates: no requirement is followed by anything but a comparison. */
     if (rest.size > 0 && !catalogue_one_of(rest.data[0], "=<>~!"))
         return 0;
-    struct span version = clause_version(rest, false);
-    if (span_ends(name, ".txt") || span_ends(name, ".whl"))
-        return 0;
-    /* A template's variable; and a name alone says nothing of what is installed. */
-    if (!text_only(version, ".-_+!") || version.size == 0)
+    struct span version;
+    rest = text_trim(text_cut(&rest, '#')); /* pip wants a space before a comment, but no version holds the sign */
+    if (pick_version(run, rest, &version, err) < 0)
+        return -1;
+    /* A name alone says nothing of what is installed. */
+    if (version.size == 0 || span_ends(name, ".txt") || span_ends(name, ".whl"))
         return 0;
     return catalogue_declare(run, PACKAGE_PYPI, name, version, err);
 }

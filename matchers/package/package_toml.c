@@ -74,7 +74,26 @@ static int add_table(struct catalogue *run, const struct doc *table, enum packag
     return 0;
 }
 
+/* Cargo refuses a manifest whose sources are no strings: what it would build is not known. */
+static bool is_cargo_manifest(const struct doc *root) {
+    static const char *const members[] = {"version", "git", "rev", "tag", "branch", "path"};
+    const struct doc *table = doc_get(root, "dependencies");
+    for (const struct doc *item = doc_is(table, DOC_OBJECT) ? doc_first(table) : NULL; item != NULL;
+         item = item->next) {
+        for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+            const struct doc *value = doc_get(item, members[i]);
+            if (value != NULL && !doc_is(value, DOC_STRING))
+                return false;
+        }
+    }
+    return true;
+}
+
 static int add_cargo(struct catalogue *run, const struct doc *root, struct err *err) {
+    if (!is_cargo_manifest(root)) {
+        catalogue_fault(run, ERR_FORMAT, "a dependency's source is no string");
+        return 0;
+    }
     const struct doc *own = doc_get(root, "package");
     struct span version = doc_text(doc_get(own, "version"));
     if (version.size > 0 && catalogue_declare(run, PACKAGE_CARGO, doc_text(doc_get(own, "name")), version, err) < 0)

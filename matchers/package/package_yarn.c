@@ -63,8 +63,12 @@ static int end_block(struct catalogue *run, const struct block *block, struct er
     if (!block->begun || block->version.size == 0)
         return 0;
     name = split_request(block->resolution.size > 0 ? block->resolution : block->request, &range);
-    if (span_is(name, "__metadata") || span_is(range, "workspace:.") || is_local(range))
-        return 0; /* the file itself, the project itself */
+    /* The file itself, and the project: yarn writes no version of it, unless it is another project's root. */
+    bool is_root = span_is(range, "workspace:.");
+    if (span_is(name, "__metadata") || is_local(range) || (is_root && span_is(block->version, "0.0.0-use.local")))
+        return 0;
+    if (is_root)
+        name = split_request(block->request, &range);
     struct span fetched = registry_name(block->resolved);
     if (fetched.size > 0)
         name = fetched;

@@ -19,6 +19,11 @@ static const struct catalogue_case npm_lock[] = {
      "\"w/l\":{\"version\":\"3\"},\"node_modules/alias\":{\"name\":\"real\",\"version\":\"4\"}},"
      "\"dependencies\":{\"ignored\":{\"version\":\"1\"}}}",
      "npm @s/a 1 license=MIT declared\nnpm b 2 declared\nnpm l 3 declared\nnpm real 4 declared\n"},
+    {"a link's name, a folder without a link", "package-lock.json",
+     "{\"packages\":{\"f/a\":{\"version\":\"1\"},\"f/b\":{\"version\":\"1\"},"
+     "\"node_modules/c\":{\"resolved\":\"f/a\",\"link\":true},\"node_modules/b\":{\"resolved\":\"\",\"link\":true}}}",
+     "npm c 1 declared\n"},
+    {"no links at all", "package-lock.json", "{\"packages\":{\"f/a\":{\"version\":\"1\"}}}", "npm a 1 declared\n"},
     {"null", "package-lock.json", "null", ""},
     {"broken", "package-lock.json", "{", "! FORMAT"},
 };
@@ -36,6 +41,10 @@ static const struct catalogue_case yarn[] = {
      "\"alias@npm:@s/b@^2\":\n  version: 2.0.0\n  resolution: \"@s/b@npm:2.0.0\"\n\n"
      "\"me@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"me@workspace:.\"\n",
      "npm a 1.2.0 declared\nnpm @s/b 2.0.0 declared\n"},
+    {"a root with a version, one without", "yarn.lock",
+     "\"a@workspace:.\":\n  version: 7.0\n  resolution: \"b@workspace:.\"\n\n"
+     "\"c@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"c@workspace:.\"\n",
+     "npm a 7.0 declared\n"},
     {"something else", "yarn.lock", "hello\n", "! FORMAT begins no block"},
 };
 
@@ -89,6 +98,7 @@ static const struct catalogue_case go_mod[] = {
      "\te/d v4.0.0 => e/d v4.0.1\n)\n",
      "golang e.x/m  declared\ngolang f/a v1.1.0 declared\ngolang e/c v3.0.0 declared\ngolang e/d v4.0.1 declared\n"
      "golang stdlib 1.22.5 declared\n"},
+    {"a module that asks for nothing", "go.mod", "module e.x/a\ngo 1.20\n", ""},
     {"a requirement without a version, a module without an address", "go.mod",
      "module m\nrequire e/a\nrequire e/b v1\n", "golang e/b v1 declared\n! FORMAT has no version"},
 };

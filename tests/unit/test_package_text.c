@@ -19,6 +19,8 @@ static const struct catalogue_case toml[] = {
     {"pyproject", "pyproject.toml",
      "[project]\ndependencies = [\"a==1.0; x\", \"b[c]>=2,<3\", \"d\"]\n[project.optional-dependencies]\nt = [\"e~=4\"]\n",
      "pypi a 1.0 declared\npypi b 2 declared\npypi e 4 declared\n"},
+    {"a crate that Cargo refuses", "Cargo.toml",
+     "[package]\nname = \"a\"\nversion = \"1\"\n[dependencies]\nb = { git = { x = 1 } }\n", "! FORMAT is no string"},
     {"a crate", "Cargo.toml",
      "[package]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = \"2\"\nc = { version = \"3\" }\n"
      "d = { git = \"u\", rev = \"0c0990399270277832fbb5b91a1fa118e6f63dba\" }\ne = { git = \"u\", tag = \"1\" }\n"
@@ -54,6 +56,8 @@ static const struct catalogue_case pnpm[] = {
      "packages:\n  a@1.0.0: {}\n---\npackages:\n  '@s/b@2.0.0': {}\n  c@https://h/x.tgz: {version: 3.0.0}\n"
      "snapshots:\n  z@9.0.0: {}\n",
      "npm @s/b 2.0.0 declared\nnpm c 3.0.0 declared\n"},
+    {"a folder of the project's", "pnpm-lock.yaml",
+     "packages:\n  a@file:a:\n    resolution: {directory: a, type: directory}\n", "npm a  declared\n"},
     {"wrong kinds", "pnpm-lock.yaml", "packages: [1, {a: b}]\n", ""},
     {"cut off", "pnpm-lock.yaml", "packages: {a", "! FORMAT"},
 };
@@ -91,6 +95,11 @@ static const struct catalogue_case requirements[] = {
      "pypi a 1.0 declared\npypi B 2.0 declared\npypi c 1.1 declared\npypi e 4 declared\npypi f 5 declared\n"},
     {"no requirements", "x/dev-requirements.txt",
      "-r other.txt\n--index-url https://h\nhttps://h/a.whl\n./b\nc @ https://h/c.zip\n{{ d }}==1\ne==${V}\n", ""},
+    {"the highest version that is named and allowed", "requirements.txt",
+     "a >= 1.0, <= 2.0, != 3.0, <= 3.0\nb==1.*,>=1.2\nc==2.0.*\nd==5.*.*\ne!=0.3,!=0.20,>=0.2\nf===1.0-x\ng<2\nh==1,==2\n",
+     "pypi a 2.0 declared\npypi b 1.2 declared\npypi c 2.0.0 declared\npypi e 0.2 declared\npypi f 1.0-x declared\n"},
+    {"a comment without a space, an address", "requirements.txt",
+     "a==1.0#x\nb == 2.0 @ git+https://h/b\nc @ https://h/c\n", "pypi a 1.0 declared\npypi b 2.0 declared\n"},
     {"UTF-16 beyond ASCII", "requirements.txt",
      "\xff\xfe"
      "a\x01=\x01=\x01",
@@ -112,6 +121,12 @@ static const struct catalogue_case pom[] = {
      "<dependency><groupId>g</groupId><artifactId>t</artifactId><version>9</version><scope>test</scope></dependency>"
      "</dependencies></project>",
      "maven g:me 1 declared\nmaven g:a 2.0 declared\nmaven g:b 3 declared\nmaven g:c 4 declared\n"},
+    {"a project alone", "pom.xml",
+     "<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version></project>", ""},
+    {"a range without a begin", "pom.xml",
+     "<project><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId><version>(,1.0]</version>"
+     "</dependency></dependencies></project>",
+     "maven g:a  declared\n"},
     {"a property that names itself", "pom.xml",
      "<project><properties><v>x${v}</v></properties><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId>"
      "<version>${v}</version></dependency></dependencies></project>",
@@ -125,6 +140,10 @@ static const struct catalogue_case gradle[] = {
     {"verification", "gradle/verification-metadata.xml",
      "<v><components><component group='g' name='a' version='1'/><component name='b'/></components></v>",
      "maven g:a 1 declared\n"},
+    {"sbt's tests", "build.sbt.lock",
+     "{\"dependencies\":[{\"org\":\"g\",\"name\":\"a\",\"version\":\"1\",\"configurations\":[\"test\"]},"
+     "{\"org\":\"g\",\"name\":\"b\",\"version\":\"1\",\"configurations\":[\"test\",\"runtime\"]}]}",
+     "maven g:b 1 declared\n"},
     {"sbt", "build.sbt.lock", "{\"dependencies\":[{\"org\":\"g\",\"name\":\"a\",\"version\":\"1\"},7]}",
      "maven g:a 1 declared\n"},
 };
@@ -154,8 +173,17 @@ static const struct catalogue_case gemspec[] = {
      "Gem::Specification.new do |s|\n  s.name = \"a\".freeze\n  s.version = \"1.0\"\n  s.licenses = [\"MIT\".freeze, 'Ruby']\nend\n",
      "gem a 1.0 license=MIT|Ruby\n"},
     {"a constant of the file, a wrapped version", "u/specifications/default/b.gemspec",
-     "V = '2.0'\ngem.name = 'b'\ngem.version = V\n", "gem b 2.0\n"},
-    {"computed elsewhere", "u/specifications/c.gemspec", "s.name = \"c\"\ns.version = C::VERSION\n", ""},
+     "V = '2.0'\nGem::Specification.new { |gem|\ngem.name = 'b'\ngem.version = V\n}\n", "gem b 2.0\n"},
+    {"computed elsewhere", "u/specifications/c.gemspec",
+     "Gem::Specification.new do |s|\ns.name = \"c\"\ns.version = C::VERSION\nend\n", ""},
+    {"another object's attributes", "u/specifications/c.gemspec",
+     "Gem::Specification.new do |spec|\ns.name = \"c\"\ns.version = \"1\"\nend\n", ""},
+    {"no specification", "u/specifications/c.gemspec", "Gem::Specif\ns.name = \"c\"\ns.version = \"1\"\nend\n", ""},
+    {"installed by Bundler", "bundler/gems/e-0c09/e.gemspec",
+     "# -*- encoding: utf-8 -*-\n# stub: e 1.0 ruby lib\nGem::Specification.new do |s|\ns.name = \"e\"\ns.version = \"1.0\"\nend\n",
+     "gem e 1.0\n"},
+    {"the author's own", "gems/e-1.0/e.gemspec",
+     "Gem::Specification.new do |s|\ns.name = \"e\"\ns.version = \"1.0\"\nend\n", ""},
     {"empty", "u/specifications/d.gemspec", "", ""},
 };
 
