@@ -35,6 +35,9 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"no-dedup", 0, OPTION_FLAG, &scan->no_dedup},
         {"verify-diff-id", 0, OPTION_FLAG, &scan->verify_diff_id},
         {"show-secrets", 0, OPTION_FLAG, &scan->show_secrets},
+        {"min-confidence", 0, OPTION_TEXT, &scan->policy.confidence_min},
+        {"ignorefile", 0, OPTION_TEXT, &scan->policy.ignore_file},
+        {"baseline", 0, OPTION_TEXT, &scan->policy.baseline},
         {"fingerprint-key", 0, OPTION_TEXT, &scan->fingerprint_key},
         {"max-layer-bytes", 0, OPTION_SIZE, &scan->layer_bytes_max},
         {"max-ratio", 0, OPTION_COUNT, &scan->ratio_max},
@@ -230,6 +233,16 @@ static int secrets_open(struct scan *scan, struct err *err) {
     return 0;
 }
 
+static int policy_open(struct scan *scan, struct err *err) {
+    size_t expired = 0;
+    if (scan_policy_read(&scan->policy, scan->started_at, &scan->sweep.policy, &scan->ignore, &expired, err) < 0)
+        return -1;
+    if (expired > 0 && !scan->quiet)
+        (void)fprintf(stderr, "%zu entries of %s are past their last day and hide nothing any more\n", expired,
+                      scan->policy.ignore_file);
+    return 0;
+}
+
 /* What decides what a scan finds, besides the bytes. */
 static void profile_make(struct scan *scan) {
     struct sweep_options *sweep = &scan->sweep;
@@ -257,6 +270,7 @@ static void conditions_make(struct scan *scan) {
     struct buf text;
     buf_init(&text, 0);
     buf_add(&text, span_make(&sweep->profile, sizeof sweep->profile));
+    buf_add(&text, span_make(&sweep->policy.identity, sizeof sweep->policy.identity));
     buf_format(&text, "%s %d %" PRId64 "\n", TRAWL_VERSION, sweep->with_declared,
                sweep->db == NULL ? 0 : sweep->db->data_time_utc_s);
     buf_add(&text, span_slice(scan->db_map.bytes, 0, 4096)); /* its header has a checksum of the rest */
@@ -397,7 +411,8 @@ static int settings_read(struct scan *scan, struct err *err) {
         .stall_timeout_ms = (unsigned)(scan->timeout_s > 86400 ? 86400000 : scan->timeout_s * 1000),
         .attempts_max = (unsigned)(scan->http_attempts > 100 ? 100 : scan->http_attempts),
         .backoff_ms = (unsigned)(scan->http_backoff_ms > 60000 ? 60000 : scan->http_backoff_ms)};
-    if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || signals_open(scan, err) < 0)
+    if (database_open(scan, level, err) < 0 || secrets_open(scan, err) < 0 || policy_open(scan, err) < 0 ||
+        signals_open(scan, err) < 0)
         return -1;
     profile_make(scan);
     conditions_make(scan);
@@ -427,6 +442,8 @@ void scan_close(struct scan *scan) {
     targets_release(&scan->targets);
     secret_engine_free(scan->secret_engine);
     secret_rules_free(scan->secret_rules);
+    policy_release(&scan->sweep.policy);
+    ignore_free(scan->ignore);
     file_map_close(&scan->db_map);
     if (scan->sweep.signal_fd >= 0)
         (void)close(scan->sweep.signal_fd);

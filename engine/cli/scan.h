@@ -5,6 +5,7 @@
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
 #include "engine/cli/scan_cache.h"
+#include "engine/cli/scan_policy.h"
 #include "engine/pipeline/sweep.h"
 #include "engine/pipeline/targets.h"
 #include "io/file/file.h"
@@ -33,6 +34,7 @@ struct scan {
     uint64_t connections, rate, requests_per_second;
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
     struct text_list includes, excludes;
+    struct scan_policy_options policy;
     const char *since, *listing_api, *retry_failed;
     uint64_t newest;
 
@@ -49,6 +51,7 @@ struct scan {
     struct err db_damage; /* why there is no database although one was named */
     struct secret_rules *secret_rules;
     struct secret_engine *secret_engine;
+    struct ignore *ignore;
     char *password;
     enum severity fail_severity;
     bool has_fail_on;

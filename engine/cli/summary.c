@@ -129,6 +129,11 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
     if (totals->secrets_unlikely > 0)
         (void)fprintf(out, "  %-16s %8s  more in the rows, of less than %.0f%% confidence\n", "",
                       units_count(totals->secrets_unlikely, a), 100 * TOTALS_CONFIDENCE);
+    if (totals->secrets_suppressed + totals->secrets_baseline + totals->secrets_below > 0)
+        (void)fprintf(out,
+                      "  %-16s %8s  suppressed by the ignore file, %s in the baseline, %s below --min-confidence\n", "",
+                      units_count(totals->secrets_suppressed, a), units_count(totals->secrets_baseline, b),
+                      units_count(totals->secrets_below, c));
     worst_print(out, totals);
     secrets_print(out, totals);
     causes_print(out, totals);

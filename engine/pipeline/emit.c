@@ -80,8 +80,19 @@ static void secret_count(struct totals *totals, const struct layer_secret *secre
         totals->secrets_unlikely++;
 }
 
+/* Whether the secret becomes a row; counts what is left out or suppressed where `is_row`: once for each row. */
+static bool secret_is_wanted(struct emit_run *run, const struct layer_secret *secret, bool is_row,
+                             struct span *ret_suppressed_by) {
+    enum policy_verdict verdict = policy_secret(run->options->policy, secret, secret->path, ret_suppressed_by);
+    struct totals *totals = run->totals;
+    totals->secrets_below += is_row && verdict == POLICY_UNLIKELY;
+    totals->secrets_baseline += is_row && verdict == POLICY_KNOWN;
+    totals->secrets_suppressed += is_row && verdict == POLICY_SUPPRESSED;
+    return verdict == POLICY_REPORT || verdict == POLICY_SUPPRESSED;
+}
+
 static int secret_emit(struct emit_run *run, const struct digest *layer_digest, const struct layer_secret *secret,
-                       struct err *err) {
+                       struct span suppressed_by, struct err *err) {
     struct row *row = &run->row;
     char text[DIGEST_TEXT_SIZE];
     row_begin(row, TABLE_SECRET, run->options->sweep_id);
@@ -101,8 +112,9 @@ static int secret_emit(struct emit_run *run, const struct digest *layer_digest, 
     row_text(row, secret->encoding);
     row_nil(row);
     row_text(row, secret->evidence);
-    row_text(row, nothing);
-    secret_count(run->totals, secret);
+    row_text(row, suppressed_by);
+    if (suppressed_by.size == 0)
+        secret_count(run->totals, secret);
     return row_put(run->sink, row, err);
 }
 
@@ -151,7 +163,10 @@ static int layer_emit(struct emit_run *run, size_t index, struct err *err) {
     if (row_put(run->sink, row, err) < 0)
         return -1;
     for (size_t i = 0; i < result->secrets.count; i++) {
-        if (secret_emit(run, layer_digest(layer), &result->secrets.data[i], err) < 0)
+        const struct layer_secret *secret = &result->secrets.data[i];
+        struct span suppressed_by;
+        if (secret_is_wanted(run, secret, true, &suppressed_by) &&
+            secret_emit(run, layer_digest(layer), secret, suppressed_by, err) < 0)
             return -1;
     }
     return layer_errors_emit(run, layer, result, err);
@@ -204,9 +219,9 @@ static int image_row_put(struct emit_run *run, struct row *row, struct err *err)
     return 0;
 }
 
-static int image_secret_emit(struct emit_run *run, const struct planned_image *image, const struct digest *image_digest,
-                             const struct layer_secret *secret, struct span location, const char *state,
-                             const struct digest *layer_digest, struct err *err) {
+static int image_secret_emit(struct emit_run *run, const struct digest *image_digest, const struct layer_secret *secret,
+                             struct span location, const char *state, const struct digest *layer_digest,
+                             struct err *err) {
     struct row *row = &run->row;
     char text[DIGEST_TEXT_SIZE];
     row_begin(row, TABLE_IMAGE_SECRET, run->options->sweep_id);
@@ -216,7 +231,6 @@ static int image_secret_emit(struct emit_run *run, const struct planned_image *i
     row_text(row, location);
     row_text(row, span_text(state));
     row_text_or_nil(row, layer_digest == NULL ? nothing : digest_span(layer_digest, text));
-    secret_note(run, image, secret, span_text(state), location);
     return image_row_put(run, row, err);
 }
 
@@ -392,36 +406,54 @@ static void image_count(struct emit_run *run, const struct image_view *view,
     totals->worst_image_count = size_min(totals->worst_image_count + 1, TOTALS_WORST_MAX);
 }
 
-static int image_secrets_emit(struct emit_run *run, struct image_view *view, struct err *err) {
-    const struct composition *composition = &view->composition;
-    for (size_t i = 0; i < composition->secrets.count; i++) {
-        const struct composed_secret *composed = &composition->secrets.data[i];
-        const struct digest *layer = layer_digest(run->plan->layers.data[view->facts->layers[composed->layer_index]]);
-        view->secret_count += composed->secret->confidence >= TOTALS_CONFIDENCE;
-        image_rows_secret(&run->rows, composed->secret, composed->secret->path, secret_state_name(composed->state),
-                          false);
-        if (image_secret_emit(run, view->image, &view->digest, composed->secret, composed->secret->path,
-                              secret_state_name(composed->state), layer, err) < 0)
-            return -1;
-    }
-    if (!run->options->secrets || !view->facts->has_config)
-        return 0;
+/* What counts of a secret, besides its rows. `is_row` says that a row of the secret table is the image's own. */
+static void image_secret_count(struct emit_run *run, struct image_view *view, const struct layer_secret *secret,
+                               const char *state, bool is_row) {
+    view->secret_count += secret->confidence >= TOTALS_CONFIDENCE;
+    image_rows_secret(&run->rows, secret, secret->path, state, is_row);
+    secret_note(run, view->image, secret, span_text(state), secret->path);
+}
+
+/* Secrets of the configuration, which have no layer: their rows of the secret table are written here. */
+static int config_secrets_emit(struct emit_run *run, struct image_view *view, struct err *err) {
     const struct config_secret *found = NULL;
     size_t count = 0;
     if (image_secrets_search(run->config_secrets, &view->config, &found, &count, err) < 0 ||
         image_secrets_redact(run->config_secrets, &view->config, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        view->secret_count += found[i].secret.confidence >= TOTALS_CONFIDENCE;
-        if (secret_emit(run, &view->config_digest, &found[i].secret, err) < 0)
+        const struct layer_secret *secret = &found[i].secret;
+        struct span suppressed_by;
+        if (!secret_is_wanted(run, secret, true, &suppressed_by))
+            continue;
+        if (secret_emit(run, &view->config_digest, secret, suppressed_by, err) < 0)
             return -1;
         image_rows_add(&run->rows, &run->row);
-        image_rows_secret(&run->rows, &found[i].secret, found[i].secret.path, found[i].state, true);
-        if (image_secret_emit(run, view->image, &view->digest, &found[i].secret, found[i].secret.path, found[i].state,
-                              NULL, err) < 0)
+        if (suppressed_by.size == 0)
+            image_secret_count(run, view, secret, found[i].state, true);
+        if (image_secret_emit(run, &view->digest, secret, secret->path, found[i].state, NULL, err) < 0)
             return -1;
     }
     return 0;
+}
+
+static int image_secrets_emit(struct emit_run *run, struct image_view *view, struct err *err) {
+    const struct composition *composition = &view->composition;
+    for (size_t i = 0; i < composition->secrets.count; i++) {
+        const struct composed_secret *composed = &composition->secrets.data[i];
+        const struct digest *layer = layer_digest(run->plan->layers.data[view->facts->layers[composed->layer_index]]);
+        const char *state = secret_state_name(composed->state);
+        struct span suppressed_by;
+        if (!secret_is_wanted(run, composed->secret, false, &suppressed_by))
+            continue;
+        if (suppressed_by.size == 0)
+            image_secret_count(run, view, composed->secret, state, false);
+        if (image_secret_emit(run, &view->digest, composed->secret, composed->secret->path, state, layer, err) < 0)
+            return -1;
+    }
+    if (!run->options->secrets || !view->facts->has_config)
+        return 0;
+    return config_secrets_emit(run, view, err);
 }
 
 static int image_errors_emit(struct emit_run *run, const struct image_view *view, struct err *err) {
@@ -470,7 +502,11 @@ static int config_load(struct emit_run *run, struct image_view *view, struct err
 /* ---- an image that was written before ---- */
 
 static struct profile_key rows_key(const struct emit_run *run, const struct image_facts *facts) {
-    return profile_key(&facts->digest, &run->options->profile);
+    const struct hash128 *policy = &run->options->policy->identity;
+    struct hash128 profile = run->options->profile; /* rows depend on the policy too, layers do not */
+    profile.high ^= policy->high;
+    profile.low ^= policy->low;
+    return profile_key(&facts->digest, &profile);
 }
 
 /* Only what another sweep would find the same: everything there, nothing wrong. */

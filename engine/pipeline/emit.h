@@ -5,6 +5,7 @@
 
 #include "base/model/row.h"
 #include "engine/pipeline/layer_store.h"
+#include "engine/pipeline/policy.h"
 #include "engine/pipeline/totals.h"
 #include "matchers/secret/secret_engine.h"
 #include "matchers/vuln/vuln_match.h"
@@ -27,6 +28,7 @@ struct emit_options {
     bool packages, secrets;
     bool with_declared; /* packages that lock files only declare: of folders, not of images */
     bool show_secrets;
+    const struct policy *policy; /* never NULL */
     const struct vuln_db *db;    /* NULL: no matching */
     const struct err *db_damage; /* why not, when one was named: becomes an error row with `db_name` as target */
     struct span db_name;

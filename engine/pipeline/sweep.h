@@ -62,6 +62,7 @@ struct sweep_options {
     bool verify_diff_id;
     bool show_secrets;
     bool with_declared;
+    struct policy policy;
     struct codec_limits codec_limits;
     const struct secret_engine *secret_engine; /* needed with `secrets` */
     const struct vuln_db *db;                  /* or NULL */

@@ -54,6 +54,9 @@ struct totals {
     uint64_t vulnerabilities[SEVERITY_COUNT]; /* rows */
     uint64_t secrets[SEVERITY_COUNT];         /* rows of at least TOTALS_CONFIDENCE */
     uint64_t secrets_unlikely;                /* the other rows */
+    uint64_t secrets_below;                   /* left out: below --min-confidence */
+    uint64_t secrets_baseline;                /* left out: known from the baseline */
+    uint64_t secrets_suppressed;              /* rows that the ignore file names */
     uint64_t errors;
     uint64_t plan_ms, scan_ms; /* listing and manifests; layers */
     enum severity worst;       /* the highest severity of any finding */
