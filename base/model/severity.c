@@ -2,7 +2,8 @@
 
 #include "base/text.h"
 
-static const char *const names[SEVERITY_COUNT] = {"unknown", "negligible", "low", "medium", "high", "critical"};
+static const char *const names[SEVERITY_COUNT] = {"unknown", "negligible", "low",      "medium",
+                                                  "high",    "critical",   "malicious"};
 
 const char *severity_name(enum severity severity) {
     return severity < SEVERITY_COUNT ? names[severity] : names[SEVERITY_UNKNOWN];

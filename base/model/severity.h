@@ -12,6 +12,7 @@ enum severity {
     SEVERITY_MEDIUM,
     SEVERITY_HIGH,
     SEVERITY_CRITICAL,
+    SEVERITY_MALICIOUS, /* no flaw but an attack: a package that was made to do harm; vulnerabilities only */
     SEVERITY_COUNT
 };
 

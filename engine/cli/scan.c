@@ -26,6 +26,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"db", 0, OPTION_TEXT, &scan->db_path},
         {"rules", 0, OPTION_LIST, &scan->rules},
         {"platform", 0, OPTION_LIST, &scan->platforms},
+        FINDING_OPTIONS(scan->finding_flags),
         {"fail-on", 0, OPTION_TEXT, &scan->fail_on},
         {"exit-code", 0, OPTION_COUNT, &scan->exit_code},
         {"jobs", 'j', OPTION_COUNT, &scan->jobs},
@@ -274,6 +275,7 @@ static void conditions_make(struct scan *scan) {
     buf_format(&text, "%s %d %" PRId64 "\n", TRAWL_VERSION, sweep->with_declared,
                sweep->db == NULL ? 0 : sweep->db->data_time_utc_s);
     buf_add(&text, span_slice(scan->db_map.bytes, 0, 4096)); /* its header has a checksum of the rest */
+    finding_filter_text(&sweep->filter, &text);
     for (size_t i = 0; i < sweep->platform_count; i++) {
         buf_add(&text, sweep->platforms[i]);
         buf_byte(&text, '\n');
@@ -359,9 +361,11 @@ static int settings_read(struct scan *scan, struct err *err) {
         return -1;
     if (scan->fail_on != NULL && !severity_parse(span_text(scan->fail_on), &scan->fail_severity))
         return err_set(err, ERR_USAGE, 0,
-                       "option --fail-on: expected critical, high, medium, low or negligible, found '%s'",
+                       "option --fail-on: expected malicious, critical, high, medium, low or negligible, found '%s'",
                        text_quote(span_text(scan->fail_on), quoted, sizeof quoted));
     scan->has_fail_on = scan->fail_on != NULL;
+    if (finding_flags_read(&scan->finding_flags, &sweep->filter, err) < 0)
+        return -1;
     if (scan->exit_code > 255)
         return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
     if (scan->discover.count > 0 && !scan->kind->is_resumable)

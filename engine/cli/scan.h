@@ -3,6 +3,7 @@
 #define TRAWL_SCAN_H
 
 #include "engine/cli/command.h"
+#include "engine/cli/finding_flags.h"
 #include "engine/cli/options.h"
 #include "engine/cli/scan_cache.h"
 #include "engine/cli/scan_policy.h"
@@ -35,6 +36,7 @@ struct scan {
     uint64_t jobs, memory_bytes, layer_bytes_max, ratio_max, exit_code, timeout_s, http_attempts, http_backoff_ms;
     struct text_list includes, excludes;
     struct scan_policy_options policy;
+    struct finding_flags finding_flags;
     const char *since, *listing_api, *retry_failed;
     uint64_t newest;
 

@@ -4,8 +4,8 @@
 #include "engine/cli/units.h"
 
 /* Most severe first; unknown last. */
-static const enum severity shown[] = {SEVERITY_CRITICAL, SEVERITY_HIGH,       SEVERITY_MEDIUM,
-                                      SEVERITY_LOW,      SEVERITY_NEGLIGIBLE, SEVERITY_UNKNOWN};
+static const enum severity shown[] = {SEVERITY_MALICIOUS, SEVERITY_CRITICAL,   SEVERITY_HIGH,   SEVERITY_MEDIUM,
+                                      SEVERITY_LOW,       SEVERITY_NEGLIGIBLE, SEVERITY_UNKNOWN};
 
 static void severities_print(FILE *out, const char *title, const uint64_t counts[SEVERITY_COUNT]) {
     char number[UNITS_SIZE];
@@ -31,8 +31,8 @@ static void worst_print(FILE *out, const struct totals *totals) {
         const struct worst_image *image = &totals->worst_images[i];
         char name[120];
         (void)fprintf(out, "  %8" PRIu64 "%8" PRIu64 "%8" PRIu64 "%8" PRIu64 "%8" PRIu64 "%8" PRIu64 "  %s%s%.*s\n",
-                      image->vulnerabilities[SEVERITY_CRITICAL], image->vulnerabilities[SEVERITY_HIGH],
-                      image->vulnerabilities[SEVERITY_MEDIUM],
+                      image->vulnerabilities[SEVERITY_MALICIOUS] + image->vulnerabilities[SEVERITY_CRITICAL],
+                      image->vulnerabilities[SEVERITY_HIGH], image->vulnerabilities[SEVERITY_MEDIUM],
                       image->vulnerabilities[SEVERITY_LOW] + image->vulnerabilities[SEVERITY_NEGLIGIBLE],
                       image->vulnerabilities[SEVERITY_UNKNOWN], image->secrets,
                       text_quote(image->reference, name, sizeof name), image->architecture.size > 0 ? " " : "",

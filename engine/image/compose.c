@@ -229,6 +229,20 @@ static void candidate_add(const struct layer_result *const *layers, size_t layer
         candidates[(*count)++] = (struct candidate){rank, distro};
 }
 
+/* Which layer brought the release file that speaks. */
+static void release_find(const struct layer_result *const *layers, size_t layer_count, const struct distro *distro,
+                         struct composition *composition) {
+    for (size_t index = 0; index < layer_count; index++) {
+        const struct layer_result *layer = layers[index];
+        for (size_t i = 0; layer != NULL && i < layer->releases.count; i++) {
+            if (&layer->releases.data[i].distro != distro)
+                continue;
+            composition->distro_layer_index = index;
+            composition->distro_path = layer->releases.data[i].path;
+        }
+    }
+}
+
 /* The release file of the highest rank says what the image is; the others fill in what it does not say. */
 static void distro_compose(const struct layer_result *const *layers, size_t layer_count,
                            struct composition *composition) {
@@ -245,6 +259,7 @@ static void distro_compose(const struct layer_result *const *layers, size_t laye
         return;
     qsort(candidates, count, sizeof candidates[0], candidate_order);
     composition->distro = *candidates[0].distro;
+    release_find(layers, layer_count, candidates[0].distro, composition);
     for (size_t i = 1; i < count; i++)
         os_release_complete(&composition->distro, candidates[i].distro);
 }

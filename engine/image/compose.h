@@ -23,6 +23,8 @@ struct composition {
     VEC(struct composed_package) packages; /* of installed software; sorted by path and name */
     VEC(struct composed_secret) secrets;   /* in layer order */
     struct distro distro;                  /* borrowed; all empty when the image does not say */
+    struct span distro_path;               /* the release file that says so, */
+    size_t distro_layer_index;             /* and its layer; only where distro.id is not empty */
 };
 
 /* `layers` lowest first; a NULL one (it failed) counts as empty. `with_declared` also keeps what lock files only

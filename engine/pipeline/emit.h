@@ -4,6 +4,7 @@
 #define TRAWL_EMIT_H
 
 #include "base/model/row.h"
+#include "engine/pipeline/finding.h"
 #include "engine/pipeline/layer_store.h"
 #include "engine/pipeline/policy.h"
 #include "engine/pipeline/totals.h"
@@ -28,9 +29,12 @@ struct emit_options {
     bool packages, secrets;
     bool with_declared; /* packages that lock files only declare: of folders, not of images */
     bool show_secrets;
-    const struct policy *policy; /* never NULL */
-    const struct vuln_db *db;    /* NULL: no matching */
-    const struct err *db_damage; /* why not, when one was named: becomes an error row with `db_name` as target */
+    const struct policy *policy;  /* never NULL */
+    const struct vuln_db *db;     /* NULL: no matching */
+    const struct vuln_db *old_db; /* or NULL: findings that it does not have */
+    struct finding_filter filter; /* of vulnerabilities */
+    size_t memo_bytes;            /* as struct finding_options has it */
+    const struct err *db_damage;  /* why not, when one was named: becomes an error row with `db_name` as target */
     struct span db_name;
     const struct secret_engine *secret_engine;
     int64_t scanned_at;

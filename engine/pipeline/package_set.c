@@ -3,10 +3,9 @@
 #include "base/limits.h"
 #include "base/model/purl.h"
 #include "base/text.h"
-#include "matchers/vuln/vuln_ecosystem.h"
+#include "engine/pipeline/finding.h"
 
 #define LICENSES_MAX ((size_t)64) /* of one package; more are cut off */
-#define ALIASES_MAX ((size_t)64)
 #define SET_ID_BYTES ((size_t)16)
 
 struct member {
@@ -15,9 +14,11 @@ struct member {
     const struct digest *layer;
 };
 
-/* Matches of one package that are the same flaw: `count` places in `order` from `first` on. */
-struct flaw {
-    size_t first, count; /* count 0: another match speaks for this one's flaw */
+/* What the packages belong to, and where that is said. */
+struct set_release {
+    struct distro distro;
+    struct span path;
+    struct digest layer;
 };
 
 struct known_set {
@@ -35,10 +36,7 @@ struct package_sets {
     struct map known;
     struct row row;
     VEC(struct member) members;
-    VEC(struct vuln_match) matches; /* of the package at hand */
-    VEC(size_t) order;              /* their indexes by group, and by index within one */
-    VEC(struct flaw) flaws;         /* of the match of the same index */
-    struct buf ecosystem, evidence;
+    struct findings *findings; /* NULL without a database */
     struct cache_reader *reader;
     struct buf packed; /* a set on its way to the cache */
 };
@@ -52,10 +50,11 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     arena_init(&sets->scratch, 0, 0);
     map_init(&sets->known, 0);
     row_init(&sets->row);
-    buf_init(&sets->ecosystem, 0);
-    buf_init(&sets->evidence, 0);
     buf_init(&sets->packed, LIMIT_KEPT_ROWS_BYTES);
-    if (cache_reader_new(options->cache, &sets->reader, err) < 0) {
+    struct finding_options finding = {
+        .db = options->db, .old = options->old_db, .filter = options->filter, .memo_bytes = options->memo_bytes};
+    if (cache_reader_new(options->cache, &sets->reader, err) < 0 ||
+        (options->db != NULL && findings_new(&finding, &sets->findings, err) < 0)) {
         package_sets_free(sets);
         return -1;
     }
@@ -70,11 +69,7 @@ void package_sets_free(struct package_sets *sets) {
     map_release(&sets->known);
     row_release(&sets->row);
     vec_release(&sets->members);
-    vec_release(&sets->matches);
-    vec_release(&sets->order);
-    vec_release(&sets->flaws);
-    buf_release(&sets->ecosystem);
-    buf_release(&sets->evidence);
+    findings_free(sets->findings);
     buf_release(&sets->packed);
     cache_reader_free(sets->reader);
     mem_free(sets);
@@ -84,21 +79,6 @@ static int memory_short(struct err *err) { return err_set(err, ERR_NOMEM, 0, "pa
 
 /* ---- vulnerabilities ---- */
 
-static int match_keep(void *context, const struct vuln_match *match, struct err *err) {
-    struct package_sets *sets = context;
-    return vec_push(&sets->matches, *match) ? 0 : memory_short(err);
-}
-
-/* A rough order of work: what is exploited first, then by score, moved by how likely exploitation is. Without a score
- * the severity's middle stands in. 0 to 1. */
-static double priority_of(const struct vuln_match *match) {
-    static const double middles[SEVERITY_COUNT] = {0.4, 0.05, 0.25, 0.55, 0.8, 0.95};
-    double base = match->cvss_score >= 0 ? match->cvss_score / 10 : middles[match->severity];
-    if (match->kev)
-        return 1;
-    return match->epss >= 0 ? 0.7 * base + 0.3 * match->epss : 0.7 * base;
-}
-
 static void f64_or_nil(struct row *row, double value) {
     if (value >= 0)
         row_f64(row, value);
@@ -106,138 +86,84 @@ static void f64_or_nil(struct row *row, double value) {
         row_nil(row);
 }
 
-/* Inserts in order; returns the new count. */
-static size_t alias_add(struct span aliases[ALIASES_MAX], size_t count, struct span own, struct span id) {
-    size_t place = 0;
-    while (place < count && span_compare(aliases[place], id) < 0)
-        place++;
-    bool known = place < count && span_equal(aliases[place], id);
-    if (id.size == 0 || known || span_equal(id, own) || count == ALIASES_MAX)
-        return count;
-    memmove(&aliases[place + 1], &aliases[place], (count - place) * sizeof *aliases);
-    aliases[place] = id;
-    return count + 1;
-}
-
-/* All the other ids of the flaw: the record's aliases, the CVEs that a distribution's record is about, and the records
- * of the same flaw that this one stands for. Sorted, each once. */
-static size_t aliases_collect(const struct package_sets *sets, const struct vuln_match *match, const struct flaw *flaw,
-                              struct span aliases[ALIASES_MAX]) {
-    size_t count = 0;
-    for (size_t i = flaw->first; i < flaw->first + flaw->count; i++) {
-        const struct vuln_match *other = &sets->matches.data[sets->order.data[i]];
-        count = alias_add(aliases, count, match->id, other->id);
-        for (size_t j = 0; j < other->aliases.count; j++)
-            count = alias_add(aliases, count, match->id, vuln_list_get(&other->aliases, j));
-        for (size_t j = 0; j < other->upstream.count; j++)
-            count = alias_add(aliases, count, match->id, vuln_list_get(&other->upstream, j));
-    }
-    return count;
-}
-
-static int group_order(const void *left, const void *right, void *context) {
-    size_t a = *(const size_t *)left, b = *(const size_t *)right;
-    const struct vuln_match *matches = context;
-    if (matches[a].group != matches[b].group)
-        return matches[a].group < matches[b].group ? -1 : 1;
-    return (a > b) - (a < b);
-}
-
-/* Of several records of one flaw the one that says most speaks: the first with a score, else the first. False when
- * memory is short. */
-static bool flaws_find(struct package_sets *sets) {
-    const struct vuln_match *matches = sets->matches.data;
-    size_t count = sets->matches.count;
-    sets->order.count = sets->flaws.count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!vec_push(&sets->order, i) || !vec_push(&sets->flaws, (struct flaw){0}))
-            return false;
-    }
-    if (count > 1)
-        qsort_r(sets->order.data, count, sizeof *sets->order.data, group_order, sets->matches.data);
-    for (size_t first = 0, next; first < count; first = next) {
-        size_t speaker = sets->order.data[first];
-        for (next = first; next < count && matches[sets->order.data[next]].group == matches[speaker].group; next++) {
-            if (matches[speaker].cvss_score < 0 && matches[sets->order.data[next]].cvss_score >= 0)
-                speaker = sets->order.data[next];
-        }
-        sets->flaws.data[speaker] = (struct flaw){first, next - first};
-    }
-    return true;
-}
-
 static int vulnerability_emit(struct package_sets *sets, struct known_set *set, const struct member *member,
-                              const struct vuln_query *query, size_t index, struct err *err) {
-    const struct vuln_match *match = &sets->matches.data[index];
+                              const struct finding *finding, struct err *err) {
     struct row *row = &sets->row;
-    struct span aliases[ALIASES_MAX];
     char text[DIGEST_TEXT_SIZE];
     const struct package *package = member->package;
-    size_t alias_count = aliases_collect(sets, match, &sets->flaws.data[index], aliases);
-    buf_reset(&sets->evidence);
-    vuln_match_evidence(query, match, &sets->evidence);
     row_begin(row, TABLE_VULNERABILITY, sets->options->sweep_id);
     row_text(row, set->id);
-    row_text(row, match->id);
-    row_list(row, aliases, alias_count);
+    row_text(row, finding->id);
+    row_list(row, finding->aliases, finding->alias_count);
     row_text(row, member->purl);
     row_text(row, span_text(package_type_name(package->type)));
     row_text(row, package->name);
     row_text(row, package->version);
     row_text(row, package->path);
     row_text(row, span_text(digest_text(member->layer, text)));
-    row_text(row, span_text(severity_name(match->severity)));
-    row_text(row, match->cvss_vector);
-    f64_or_nil(row, match->cvss_score);
-    f64_or_nil(row, match->epss);
-    f64_or_nil(row, match->epss_percentile);
-    row_bool(row, match->kev);
-    row_text(row, span_text(vuln_status_name(match->status)));
-    row_text(row, match->introduced);
-    row_text(row, match->fixed_version);
-    row_text(row, match->source);
-    if (match->published_utc_s != 0)
-        row_time(row, match->published_utc_s);
+    row_text(row, span_text(severity_name(finding->severity)));
+    row_text(row, finding->cvss_vector);
+    f64_or_nil(row, finding->cvss_score);
+    f64_or_nil(row, finding->epss);
+    f64_or_nil(row, finding->epss_percentile);
+    row_bool(row, finding->kev);
+    row_text(row, span_text(vuln_status_name(finding->status)));
+    row_text(row, finding->introduced);
+    row_text(row, finding->fixed_version);
+    row_text(row, finding->source);
+    if (finding->published_utc_s != 0)
+        row_time(row, finding->published_utc_s);
     else
         row_nil(row);
-    row_f64(row, match->coarse ? 0.5 : match->exact || vuln_ecosystem_names_source(query->ecosystem) ? 0.95 : 0.9);
-    row_text(row, buf_span(&sets->evidence));
+    row_f64(row, finding->confidence);
+    row_text(row, finding->evidence);
     row_text(row, (struct span){NULL, 0});
     row_text(row, (struct span){NULL, 0});
     row_nil(row);
-    row_f64(row, priority_of(match));
-    set->vulnerabilities[match->severity]++;
-    sets->totals->vulnerabilities[match->severity]++;
+    row_f64(row, finding->priority);
+    set->vulnerabilities[finding->severity]++;
+    sets->totals->vulnerabilities[finding->severity]++;
     sets->totals->has_findings = true;
-    if (match->severity > sets->totals->worst)
-        sets->totals->worst = match->severity;
+    if (finding->severity > sets->totals->worst)
+        sets->totals->worst = finding->severity;
     return row_put(sets->sink, row, err);
 }
 
 static int member_match(struct package_sets *sets, struct known_set *set, const struct member *member,
                         const struct distro *distro, struct err *err) {
-    const struct package *package = member->package;
-    buf_reset(&sets->ecosystem);
-    vuln_ecosystem(distro, package->type, &sets->ecosystem);
-    if (sets->ecosystem.failed)
-        return memory_short(err);
-    if (sets->ecosystem.size == 0)
-        return 0;
-    struct vuln_query query = {
-        .ecosystem = buf_span(&sets->ecosystem), .name = package->name, .version = package->version};
-    if (vuln_ecosystem_names_source(query.ecosystem)) {
-        if (package->source_name.size > 0)
-            query.name = package->source_name;
-        if (package->source_version.size > 0)
-            query.version = package->source_version;
+    const struct finding *list;
+    size_t count;
+    if (findings_of(sets->findings, distro, member->package, &list, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (vulnerability_emit(sets, set, member, &list[i], err) < 0)
+            return -1;
     }
-    sets->matches.count = 0;
-    if (vuln_match(sets->options->db, &query, match_keep, sets, err) < 0)
-        return err_wrap(err, "match of %.*s", SPAN_FORMAT(member->purl));
-    if (!flaws_find(sets))
+    return 0;
+}
+
+/* What the set's packages are packages of, when nobody looks after it any more. */
+static int distro_match(struct package_sets *sets, struct known_set *set, const struct set_release *release,
+                        struct err *err) {
+    const struct finding *list;
+    size_t count;
+    AUTO_BUF
+    struct buf purl;
+    buf_init(&purl, 0);
+    if (release->distro.id.size == 0)
+        return 0;
+    if (findings_of_distro(sets->findings, &release->distro, &list, &count, err) < 0)
+        return -1;
+    struct package package = {.type = PACKAGE_GENERIC,
+                              .name = release->distro.id,
+                              .version = release->distro.version_id,
+                              .path = release->path};
+    purl_make(&package, NULL, &purl);
+    struct member member = {buf_span(&purl), &package, &release->layer};
+    if (purl.failed)
         return memory_short(err);
-    for (size_t i = 0; i < sets->matches.count; i++) {
-        if (sets->flaws.data[i].count > 0 && vulnerability_emit(sets, set, member, &query, i, err) < 0)
+    for (size_t i = 0; i < count; i++) {
+        if (vulnerability_emit(sets, set, &member, &list[i], err) < 0)
             return -1;
     }
     return 0;
@@ -312,15 +238,19 @@ static int members_collect(struct package_sets *sets, const struct composition *
     return 0;
 }
 
-static int set_id(struct package_sets *sets, const struct distro *distro, char ret_id[2 * SET_ID_BYTES + 1],
+static int set_id(struct package_sets *sets, const struct set_release *release, char ret_id[2 * SET_ID_BYTES + 1],
                   struct err *err) {
     struct digest_stream *stream = NULL;
     if (digest_stream_new(DIGEST_SHA256, &stream, err) < 0)
         return -1;
     struct span separator = span_make("", 1);
-    digest_stream_add(stream, distro->id);
+    digest_stream_add(stream, release->distro.id);
     digest_stream_add(stream, separator);
-    digest_stream_add(stream, distro->version_id);
+    digest_stream_add(stream, release->distro.version_id);
+    digest_stream_add(stream, separator);
+    digest_stream_add(stream, release->path);
+    digest_stream_add(stream, separator);
+    digest_stream_add(stream, span_make(release->layer.bytes, sizeof release->layer.bytes));
     for (size_t i = 0; i < sets->members.count; i++) {
         const struct member *member = &sets->members.data[i];
         digest_stream_add(stream, separator);
@@ -339,13 +269,16 @@ static int set_id(struct package_sets *sets, const struct distro *distro, char r
     return 0;
 }
 
-static int set_emit(struct package_sets *sets, struct known_set *set, const struct distro *distro, struct err *err) {
+static int set_emit(struct package_sets *sets, struct known_set *set, const struct set_release *release,
+                    struct err *err) {
     sets->totals->package_sets++;
+    if (sets->options->db != NULL && distro_match(sets, set, release, err) < 0)
+        return -1;
     for (size_t i = 0; i < sets->members.count; i++) {
         const struct member *member = &sets->members.data[i];
         if (package_emit(sets, set, member, err) < 0)
             return -1;
-        if (sets->options->db != NULL && member_match(sets, set, member, distro, err) < 0)
+        if (sets->options->db != NULL && member_match(sets, set, member, &release->distro, err) < 0)
             return -1;
     }
     return 0;
@@ -366,11 +299,13 @@ static struct set_key key_of(const struct package_sets *sets, struct span id) {
     return key;
 }
 
-static void members_keep(struct package_sets *sets, struct span id, const struct distro *distro) {
+static void members_keep(struct package_sets *sets, struct span id, const struct set_release *release) {
     struct set_key key = key_of(sets, id);
     struct buf *packed = &sets->packed;
     buf_reset(packed);
-    distro_pack(distro, packed);
+    distro_pack(&release->distro, packed);
+    text_pack(release->path, packed);
+    digest_pack(&release->layer, packed);
     buf_le32(packed, (uint32_t)sets->members.count);
     for (size_t i = 0; i < sets->members.count; i++) {
         const struct member *member = &sets->members.data[i];
@@ -383,11 +318,14 @@ static void members_keep(struct package_sets *sets, struct span id, const struct
 }
 
 /* Fills the members; texts borrow `value`. False when it is no set, or memory is short. */
-static bool members_load(struct package_sets *sets, struct span value, struct distro *ret_distro) {
+static bool members_load(struct package_sets *sets, struct span value, struct set_release *ret_release) {
     struct reader reader = reader_init(value);
     arena_reset(&sets->scratch);
     sets->members.count = 0;
-    distro_unpack(&reader, ret_distro);
+    distro_unpack(&reader, &ret_release->distro);
+    ret_release->path = text_unpack(&reader);
+    if (!digest_unpack(&reader, &ret_release->layer))
+        return false;
     for (uint32_t left = read_le32(&reader); left > 0 && !reader.failed; left--) {
         struct package *package = arena_alloc(&sets->scratch, sizeof *package);
         struct digest *layer = arena_alloc(&sets->scratch, sizeof *layer);
@@ -402,8 +340,8 @@ static bool members_load(struct package_sets *sets, struct span value, struct di
 /* ---- the interface ---- */
 
 /* Writes the set that the members are. */
-static int set_begin(struct package_sets *sets, struct span id, const struct distro *distro, struct known_set **ret_set,
-                     struct err *err) {
+static int set_begin(struct package_sets *sets, struct span id, const struct set_release *release,
+                     struct known_set **ret_set, struct err *err) {
     struct known_set *set = arena_zalloc(sets->arena, sizeof *set);
     struct span kept = arena_copy(sets->arena, id);
     void **place = set == NULL || kept.data == NULL ? NULL : map_put(&sets->known, kept, NULL);
@@ -411,7 +349,7 @@ static int set_begin(struct package_sets *sets, struct span id, const struct dis
         return memory_short(err);
     set->id = kept;
     *place = *ret_set = set;
-    return set_emit(sets, set, distro, err);
+    return set_emit(sets, set, release, err);
 }
 
 static struct package_set_outcome outcome_of(const struct known_set *set) {
@@ -422,14 +360,17 @@ int package_sets_emit(struct package_sets *sets, struct composition *composition
                       const struct layer_result *const *layers, bool keeps, struct package_set_outcome *ret_outcome,
                       struct err *err) {
     char id[2 * SET_ID_BYTES + 1];
-    if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &composition->distro, id, err) < 0)
+    struct set_release release = {.distro = composition->distro, .path = composition->distro_path};
+    if (composition->distro.id.size > 0)
+        release.layer = layers[composition->distro_layer_index]->digest;
+    if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &release, id, err) < 0)
         return -1;
     struct known_set *set = map_get(&sets->known, span_text(id));
-    if (set == NULL && set_begin(sets, span_text(id), &composition->distro, &set, err) < 0)
+    if (set == NULL && set_begin(sets, span_text(id), &release, &set, err) < 0)
         return -1;
     /* The first image that has it may be one of which nothing is kept. */
     if (keeps && !set->is_kept)
-        members_keep(sets, span_text(id), &composition->distro);
+        members_keep(sets, span_text(id), &release);
     set->is_kept = set->is_kept || keeps;
     *ret_outcome = outcome_of(set);
     return 0;
@@ -443,13 +384,13 @@ int package_sets_recall(struct package_sets *sets, struct span id, struct packag
     int result = 1;
     if (set == NULL) {
         struct set_key key = key_of(sets, id);
-        struct distro distro;
+        struct set_release release;
         struct span value;
         result = cache_get(sets->reader, CACHE_SET, span_make(&key, sizeof key), &value) &&
-                 members_load(sets, value, &distro);
+                 members_load(sets, value, &release);
         if (result > 0 && cache_is_stale(value))
             cache_put(sets->options->cache, CACHE_SET, span_make(&key, sizeof key), value);
-        if (result > 0 && set_begin(sets, id, &distro, &set, err) < 0)
+        if (result > 0 && set_begin(sets, id, &release, &set, err) < 0)
             result = -1;
         if (result > 0)
             set->is_kept = true;

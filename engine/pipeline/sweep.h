@@ -6,6 +6,7 @@
 #ifndef TRAWL_SWEEP_H
 #define TRAWL_SWEEP_H
 
+#include "engine/pipeline/finding.h"
 #include "engine/pipeline/emit.h"
 #include "engine/pipeline/selection.h"
 #include "io/codec/codec.h"
@@ -66,6 +67,7 @@ struct sweep_options {
     struct codec_limits codec_limits;
     const struct secret_engine *secret_engine; /* needed with `secrets` */
     const struct vuln_db *db;                  /* or NULL */
+    struct finding_filter filter;              /* of vulnerabilities */
     const struct err *db_damage;               /* why not, when a database was named; it becomes an error row */
     struct span db_name;
     struct span sweep_id;

@@ -222,6 +222,18 @@ static bool is_notice(const struct doc *affected) {
     return span_is(kind, "unmaintained") || span_is(kind, "notice");
 }
 
+/* What CVE lists write in front of a text, and nowhere else: "** DISPUTED **" (its vendor says that it is no flaw), and
+ * "** REJECT **" or "Rejected reason:" (the id was taken back, yet the record stands). */
+static bool text_says(const struct doc *root, const char *word, const char *other) {
+    static const char *const members[] = {"summary", "details"};
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+        struct span text = text_trim(doc_text(doc_get(root, members[i])));
+        if (span_starts(text, word) || span_starts(text, other))
+            return true;
+    }
+    return false;
+}
+
 static int record_read(struct vulndb *build, struct arena *arena, const char *name, const struct doc *root,
                        uint64_t digest, struct err *err) {
     struct draft draft = {.id = doc_text(doc_get(root, "id")), .digest = digest};
@@ -235,6 +247,8 @@ static int record_read(struct vulndb *build, struct arena *arena, const char *na
     draft.summary = summary_text(root);
     draft.source = source_name(root, draft.id);
     draft.withdrawn = doc_text(doc_get(root, "withdrawn")).size > 0;
+    if (text_says(root, "** DISPUTED **", "[DISPUTED]"))
+        draft.flags |= VULN_ADVISORY_DISPUTED;
     (void)clock_parse(doc_text(doc_get(root, "published")), &draft.published_utc_s);
     (void)clock_parse(doc_text(doc_get(root, "modified")), &draft.modified_utc_s);
     /* Go's own tree writes the year 1 where the date is put in later. */
@@ -243,7 +257,7 @@ static int record_read(struct vulndb *build, struct arena *arena, const char *na
     if (record.severity == SEVERITY_UNKNOWN)
         (void)word_parse(doc_text(doc_get(doc_get(root, "database_specific"), "severity")), &record.severity);
     summary_word(draft.id, draft.summary, &record);
-    if (is_informational_id(draft.id))
+    if (is_informational_id(draft.id) || text_says(root, "** REJECT **", "Rejected reason:"))
         draft.flags |= VULN_ADVISORY_INFORMATIONAL;
     draft.affected = arena_array(arena, list == NULL || list->count == 0 ? 1 : list->count, sizeof *draft.affected);
     bool made = draft.affected != NULL &&

@@ -102,14 +102,42 @@ static void add_release(struct buf *out, const char *name, struct span release) 
     buf_add(out, release);
 }
 
+/* Releases by the names that os-release and package URLs may have instead of numbers. Debian's testing and unstable
+ * have no number in os-release: testing is the release that it will become; unstable is nobody's number. */
+static struct span release_number(struct span version, struct span codename) {
+    static const struct {
+        const char *codename, *number;
+    } releases[] = {
+        {"wheezy", "7"},       {"jessie", "8"},     {"stretch", "9"},      {"buster", "10"},     {"bullseye", "11"},
+        {"bookworm", "12"},    {"trixie", "13"},    {"forky", "14"},       {"duke", "15"},       {"precise", "12.04"},
+        {"trusty", "14.04"},   {"xenial", "16.04"}, {"bionic", "18.04"},   {"focal", "20.04"},   {"groovy", "20.10"},
+        {"hirsute", "21.04"},  {"impish", "21.10"}, {"jammy", "22.04"},    {"kinetic", "22.10"}, {"lunar", "23.04"},
+        {"mantic", "23.10"},   {"noble", "24.04"},  {"oracular", "24.10"}, {"plucky", "25.04"},  {"questing", "25.10"},
+        {"resolute", "26.04"},
+    };
+    struct span word = version.size > 0 ? version : codename;
+    for (size_t i = 0; i < ARRAY_COUNT(releases); i++) {
+        if (text_equal_nocase(word, span_text(releases[i].codename)))
+            return span_text(releases[i].number);
+    }
+    return word;
+}
+
+static void add_ubuntu(struct buf *out, const char *stream, struct span version) {
+    struct span release = version_head(version, 2);
+    buf_text(out, "Ubuntu:");
+    buf_text(out, stream);
+    buf_add(out, release);
+    if (ubuntu_is_lts(release))
+        buf_text(out, ":LTS");
+}
+
 static void deb_ecosystem(const struct distro *distro, struct buf *out) {
+    struct span version = release_number(distro->version_id, distro->version_codename);
     if (span_is(distro->id, "debian")) {
-        add_release(out, "Debian", version_head(distro->version_id, 1));
-    } else if (span_is(distro->id, "ubuntu") && distro->version_id.size > 0) {
-        struct span release = version_head(distro->version_id, 2);
-        add_release(out, "Ubuntu", release);
-        if (ubuntu_is_lts(release))
-            buf_text(out, ":LTS");
+        add_release(out, "Debian", version_head(version, 1));
+    } else if (span_is(distro->id, "ubuntu") && version.size > 0) {
+        add_ubuntu(out, "", version);
     } else if (span_is(distro->id, "echo")) {
         buf_text(out, "Echo");
     }
@@ -135,6 +163,38 @@ static void apk_ecosystem(const struct distro *distro, struct buf *out) {
         buf_text(out, "Chainguard");
     } else if (span_is(distro->id, "minimos")) {
         buf_text(out, "MinimOS");
+    } else if (span_is(distro->id, "alpaquita")) {
+        add_release(out, "Alpaquita", span_is(distro->version_id, "") ? span_text("stream") : distro->version_id);
+    } else if (span_is(distro->id, "bellsoft-hardened-containers")) {
+        add_release(out, "BellSoft Hardened Containers", distro->version_id);
+    }
+}
+
+/* Red Hat's and SUSE's records name a product and one of its repositories, and no installed package says from which it
+ * came: a package is looked for in all that belong to its release. */
+static const char *const redhat_streams[] = {"baseos",   "appstream",   "crb",         "highavailability", "nfv",
+                                             "realtime", "sap",         "sap_hana",    "resilientstorage", "server",
+                                             "client",   "workstation", "computenode", "supplementary"};
+static const char *const suse_products[] = {
+    "Linux Enterprise Module for Basesystem ",           "Linux Enterprise Module for Server Applications ",
+    "Linux Enterprise Module for Development Tools ",    "Linux Enterprise Module for Python 3 ",
+    "Linux Enterprise Module for Containers ",           "Linux Enterprise Module for Web and Scripting ",
+    "Linux Enterprise Module for Desktop Applications ", "Linux Enterprise Module for Legacy ",
+    "Linux Enterprise Module for Public Cloud ",         "Linux Enterprise Module for Package Hub "};
+
+static bool is_redhat(const struct distro *distro) {
+    return span_is(distro->id, "rhel") || span_is(distro->id, "redhat") || span_is(distro->id, "centos");
+}
+
+/* "openEuler 22.03 (LTS-SP1)" is OSV's "22.03-LTS-SP1". */
+static void openeuler_release(const struct distro *distro, struct buf *out) {
+    add_release(out, "openEuler", version_head(distro->version_id, 2));
+    size_t open = span_index(distro->pretty_name, '(', 0);
+    struct span service = open == SIZE_MAX ? (struct span){NULL, 0} : span_from(distro->pretty_name, open + 1);
+    service = text_cut(&service, ')');
+    if (distro->version_id.size > 0 && service.size > 0) {
+        buf_byte(out, '-');
+        buf_add(out, service);
     }
 }
 
@@ -144,11 +204,10 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
         const char *ecosystem;
         size_t parts; /* of the version that name the release */
     } rpm_distros[] = {
-        {"almalinux", "AlmaLinux", 1},    {"amzn", "Amazon Linux", 1},
-        {"azurelinux", "Azure Linux", 1}, {"mageia", "Mageia", 1},
-        {"mariner", "Azure Linux", 1},    {"ol", "Oracle Linux", 1},
-        {"openEuler", "openEuler", 2},    {"photon", "Photon OS", 2},
-        {"rocky", "Rocky Linux", 1},      {"opensuse-tumbleweed", "openSUSE:Tumbleweed", 0},
+        {"almalinux", "AlmaLinux", 1}, {"azurelinux", "Azure Linux", 1},
+        {"mageia", "Mageia", 1},       {"mariner", "Azure Linux", 1},
+        {"ol", "Oracle Linux", 1},     {"photon", "Photon OS", 2},
+        {"rocky", "Rocky Linux", 1},   {"opensuse-tumbleweed", "openSUSE:Tumbleweed", 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rpm_distros); i++) {
         if (!span_is(distro->id, rpm_distros[i].id))
@@ -159,6 +218,15 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
             add_release(out, rpm_distros[i].ecosystem, version_head(distro->version_id, rpm_distros[i].parts));
         return;
     }
+    if (is_redhat(distro) && distro->version_id.size > 0) {
+        add_release(out, "Red Hat:enterprise_linux", version_head(distro->version_id, 1));
+        buf_text(out, "::baseos");
+    }
+    if (span_is(distro->id, "amzn")) /* the first one called itself after its year */
+        add_release(out, "Amazon Linux",
+                    span_starts(distro->version_id, "201") ? span_text("1") : version_head(distro->version_id, 1));
+    if (span_is(distro->id, "openEuler"))
+        openeuler_release(distro, out);
     if (span_is(distro->id, "opensuse-leap") && distro->version_id.size > 0) {
         buf_text(out, "openSUSE:Leap ");
         buf_add(out, version_head(distro->version_id, 2));
@@ -166,7 +234,10 @@ static void rpm_ecosystem(const struct distro *distro, struct buf *out) {
     /* OSV names SUSE's products as their os-release does: "SUSE Linux Enterprise Server 15 SP5". */
     if (span_is(distro->id, "sles") && span_starts(distro->pretty_name, "SUSE "))
         add_release(out, "SUSE", span_from(distro->pretty_name, 5));
-    /* Red Hat's ecosystems name a product and a repository that no installed package carries. */
+    if ((span_is(distro->id, "sl-micro") || span_is(distro->id, "sle-micro")) && distro->version_id.size > 0) {
+        buf_text(out, span_is(distro->id, "sl-micro") ? "SUSE:Linux Micro " : "SUSE:Linux Enterprise Micro ");
+        buf_add(out, version_head(distro->version_id, 2));
+    }
 }
 
 /* Types whose world is the same on every system. Those that are not here have no OSV ecosystem. */
@@ -174,8 +245,23 @@ static const struct {
     enum package_type type;
     const char *ecosystem;
 } languages[] = {
-    {PACKAGE_PYPI, "PyPI"},    {PACKAGE_NPM, "npm"},         {PACKAGE_GOLANG, "Go"},          {PACKAGE_MAVEN, "Maven"},
-    {PACKAGE_GEM, "RubyGems"}, {PACKAGE_CARGO, "crates.io"}, {PACKAGE_COMPOSER, "Packagist"}, {PACKAGE_NUGET, "NuGet"},
+    {PACKAGE_PYPI, "PyPI"},
+    {PACKAGE_NPM, "npm"},
+    {PACKAGE_GOLANG, "Go"},
+    {PACKAGE_MAVEN, "Maven"},
+    {PACKAGE_GEM, "RubyGems"},
+    {PACKAGE_CARGO, "crates.io"},
+    {PACKAGE_COMPOSER, "Packagist"},
+    {PACKAGE_NUGET, "NuGet"},
+    {PACKAGE_HEX, "Hex"},
+    {PACKAGE_PUB, "Pub"},
+    {PACKAGE_CONAN, "ConanCenter"},
+    {PACKAGE_CRAN, "CRAN"},
+    {PACKAGE_SWIFT, "SwiftURL"},
+    {PACKAGE_JULIA, "Julia"},
+    {PACKAGE_HACKAGE, "Hackage"},
+    {PACKAGE_BITNAMI, "Bitnami"},
+    {PACKAGE_GITHUB, "GitHub Actions"},
 };
 
 void vuln_ecosystem(const struct distro *distro, enum package_type type, struct buf *ecosystem) {
@@ -192,6 +278,106 @@ void vuln_ecosystem(const struct distro *distro, enum package_type type, struct 
         apk_ecosystem(distro, ecosystem);
     else if (type == PACKAGE_RPM)
         rpm_ecosystem(distro, ecosystem);
+}
+
+static void add_candidate(struct buf *list, const char *world, struct span release, const char *rest) {
+    buf_text(list, world);
+    buf_add(list, release);
+    buf_text(list, rest);
+    buf_byte(list, 0);
+}
+
+static bool version_has(const struct package *package, const char *word) {
+    return span_find(package->version, span_text(word), 0) != SIZE_MAX ||
+           span_find(package->source_version, span_text(word), 0) != SIZE_MAX;
+}
+
+/* A build that Canonical made for Pro alone says so in its version, and only Pro's records know it. */
+static void ubuntu_candidates(const struct distro *distro, const struct package *package, struct buf *list) {
+    static const char *const streams[] = {"Pro:FIPS-updates:", "Pro:FIPS:", "Pro:"};
+    struct span version = release_number(distro->version_id, distro->version_codename);
+    bool fips = version_has(package, "fips") || version_has(package, "Fips");
+    bool esm = version_has(package, "esm");
+    for (size_t i = fips ? 0 : 2; (fips || esm) && i < ARRAY_COUNT(streams); i++) {
+        add_ubuntu(list, streams[i], version);
+        buf_byte(list, 0);
+    }
+}
+
+static void rpm_candidates(const struct distro *distro, struct buf *list) {
+    struct span version = version_head(distro->version_id, 1);
+    for (size_t i = 1; is_redhat(distro) && version.size > 0 && i < ARRAY_COUNT(redhat_streams); i++) {
+        buf_text(list, "Red Hat:enterprise_linux:");
+        buf_add(list, version);
+        add_candidate(list, "::", span_text(redhat_streams[i]), "");
+    }
+    struct span product = distro->pretty_name;
+    if (!span_is(distro->id, "sles") || !span_starts(product, "SUSE Linux Enterprise Server "))
+        return;
+    version = span_from(product, strlen("SUSE Linux Enterprise Server "));
+    for (size_t i = 0; i < ARRAY_COUNT(suse_products); i++) {
+        buf_text(list, "SUSE:");
+        add_candidate(list, suse_products[i], version, "");
+    }
+    add_candidate(list, "SUSE:Linux Enterprise Server ", version, "-LTSS");
+}
+
+void vuln_ecosystems(const struct distro *distro, const struct package *package, struct buf *list) {
+    size_t before = list->size;
+    if (package->type == PACKAGE_DEB && span_is(distro->id, "ubuntu"))
+        ubuntu_candidates(distro, package, list);
+    if (version_has(package, "root.io")) { /* Root's patched builds have records of their own */
+        size_t at = list->size;
+        buf_text(list, "Root:");
+        vuln_ecosystem(distro, package->type, list);
+        if (list->size == at + strlen("Root:"))
+            list->size = at;
+        else
+            buf_byte(list, 0);
+    }
+    size_t own = list->size;
+    if (package->type == PACKAGE_GENERIC)
+        buf_text(list, "Bitnami");
+    else
+        vuln_ecosystem(distro, package->type, list);
+    if (list->size > own)
+        buf_byte(list, 0);
+    if (package->type == PACKAGE_RPM)
+        rpm_candidates(distro, list);
+    if (list->failed)
+        list->size = before;
+}
+
+static bool name_has(struct span name, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (span_find(name, span_text(words[i]), 0) != SIZE_MAX)
+            return true;
+    }
+    return false;
+}
+
+bool vuln_is_kernel_part(const struct package *package) {
+    static const char *const deb[] = {"-headers",     "-tools",       "linux-kbuild", "linux-doc",
+                                      "linux-source", "linux-config", "-libc-dev",    "-perf",
+                                      "-buildinfo",   "-cloud-tools", "-compiler-"};
+    static const char *const rpm[] = {"-headers", "-devel",  "-doc",  "-tools", "-macros",
+                                      "-abi",     "-source", "-syms", "-srpm"};
+    static const char *const apart[] = {"perf", "bpftool", "python3-perf", "libperf", "usbip", "hyperv-daemons"};
+    struct span name = package->name;
+    if (package->type == PACKAGE_DEB && span_is(package->source_name, "linux"))
+        return !span_starts(name, "linux-image") && !span_starts(name, "linux-modules");
+    if (package->type == PACKAGE_DEB)
+        return span_starts(name, "linux-") && name_has(name, deb, ARRAY_COUNT(deb)) &&
+               (package->source_name.size == 0 || span_starts(package->source_name, "linux"));
+    if (package->type == PACKAGE_APK)
+        return span_is(name, "linux-headers");
+    if (package->type != PACKAGE_RPM)
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(apart); i++) {
+        if (span_is(name, apart[i]))
+            return true;
+    }
+    return span_starts(name, "kernel-") && name_has(name, rpm, ARRAY_COUNT(rpm));
 }
 
 /* "debian-12" and "12" both name release 12 of the namespace's distribution. */

@@ -22,6 +22,16 @@
 void vuln_ecosystem(const struct distro *distro, enum package_type type, struct buf *ecosystem);
 bool vuln_ecosystem_names_source(struct span ecosystem);
 
+/* All ecosystems in which to look for a package, each ended by a NUL, vuln_ecosystem()'s among them. Of an rpm all
+ * count: Red Hat's and SUSE's records name repositories that no installed package carries. Of any other the first that
+ * knows the package answers: Ubuntu's builds for Pro (+esm, fips) are judged by Pro's records, Root's by Root's. A
+ * package that is known by its name alone (a program that says "nginx 1.25.1") is looked for among Bitnami's records,
+ * which are about the upstream releases. */
+void vuln_ecosystems(const struct distro *distro, const struct package *package, struct buf *list);
+
+/* Built from the kernel's source without being one: headers, documentation, perf. The kernel's flaws are not theirs. */
+bool vuln_is_kernel_part(const struct package *package);
+
 /* The same for a package URL's parts. For deb, apk and rpm the qualifier distro ("debian-12", "alpine-3.18.4", "12")
  * names the release; an unknown release gives nothing. `name` gets the name as the ecosystem writes it: "@scope/name",
  * "group:artifact". */

@@ -72,7 +72,8 @@ struct vuln_advisory {
 enum {
     VULN_ADVISORY_KEV = 1,
     VULN_ADVISORY_RANSOMWARE = 2,
-    VULN_ADVISORY_INFORMATIONAL = 4 /* a bug fix, an enhancement, an unmaintained package: not a vulnerability */
+    VULN_ADVISORY_INFORMATIONAL = 4, /* a bug fix, an enhancement, an unmaintained package: not a vulnerability */
+    VULN_ADVISORY_DISPUTED = 8       /* the vendor says that it is none */
 };
 
 #endif

@@ -165,6 +165,7 @@ static int emit_hit(const struct vuln_db *db, const struct vuln_range *range, co
         .kev = (advisory->flags & VULN_ADVISORY_KEV) != 0,
         .kev_ransomware = (advisory->flags & VULN_ADVISORY_RANSOMWARE) != 0,
         .informational = (advisory->flags & VULN_ADVISORY_INFORMATIONAL) != 0,
+        .disputed = (advisory->flags & VULN_ADVISORY_DISPUTED) != 0,
         .coarse = (entry->flags & VULN_ENTRY_COARSE) != 0,
         .exact = exact,
         .status = entry->status < VULN_STATUS_COUNT ? (enum vuln_status)entry->status : VULN_AFFECTED,
@@ -172,6 +173,8 @@ static int emit_hit(const struct vuln_db *db, const struct vuln_range *range, co
         .published_utc_s = advisory->published_utc_s,
         .modified_utc_s = advisory->modified_utc_s,
     };
+    if (span_starts(match.id, "MAL-"))
+        match.severity = SEVERITY_MALICIOUS;
     if (range->upper_text.size > 0 && inclusive)
         match.last_affected = range->upper_text;
     else
@@ -227,12 +230,11 @@ static int hits_emit(const struct vuln_db *db, const struct vuln_query *query, c
     return 0;
 }
 
-int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_match_emit_fn emit, void *context,
-               struct err *err) {
+/* 1, 0 where the database does not know the package, <0. */
+static int name_find(const struct vuln_db *db, const struct vuln_query *query, struct vuln_name *ret_name,
+                     struct err *err) {
     AUTO_BUF
     struct buf key;
-    AUTO(cleanup_hits) struct hits hits = {0};
-    struct vuln_name name;
     buf_init(&key, 0);
     if (query->version.size > LIMIT_FIELD_BYTES || query->name.size > LIMIT_FIELD_BYTES ||
         query->ecosystem.size > LIMIT_FIELD_BYTES)
@@ -241,7 +243,19 @@ int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_ma
     vuln_package_key(query->ecosystem, query->name, &key);
     if (key.failed)
         return err_set(err, ERR_NOMEM, 0, "vulnerability query: out of memory");
-    int found = vuln_db_find(db, buf_span(&key), &name, err);
+    return vuln_db_find(db, buf_span(&key), ret_name, err);
+}
+
+int vuln_match_known(const struct vuln_db *db, const struct vuln_query *query, struct err *err) {
+    struct vuln_name name;
+    return name_find(db, query, &name, err);
+}
+
+int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_match_emit_fn emit, void *context,
+               struct err *err) {
+    AUTO(cleanup_hits) struct hits hits = {0};
+    struct vuln_name name;
+    int found = name_find(db, query, &name, err);
     if (found <= 0)
         return found;
     struct span version = vuln_version_bare(query->ecosystem, query->version);

@@ -43,6 +43,7 @@ struct vuln_match {
     bool kev; /* one of its CVEs is known to be exploited */
     bool kev_ransomware;
     bool informational; /* not a vulnerability; only with `plain` */
+    bool disputed;      /* its vendor says that it is no flaw */
     bool coarse;        /* the record itself says that its range is wider than the truth */
     bool exact;         /* the version is one that the record enumerates */
     enum vuln_status status;
@@ -61,6 +62,9 @@ typedef int (*vuln_match_emit_fn)(void *context, const struct vuln_match *match,
  * than LIMIT_FIELD_BYTES), FORMAT (damaged database), emit's own. Evaluation: OSV schema, "Evaluation". */
 int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_match_emit_fn emit, void *context,
                struct err *err);
+
+/* Whether the database has any range of that package: 1, 0, or <0 as vuln_match(). */
+int vuln_match_known(const struct vuln_db *db, const struct vuln_query *query, struct err *err);
 
 /* Appends why it applies: "Debian:12 openssl 3.0.9-1 is in [0, 3.0.11-1~deb12u1)". */
 void vuln_match_evidence(const struct vuln_query *query, const struct vuln_match *match, struct buf *text);

@@ -109,6 +109,16 @@ static void test_ecosystems(void **state) {
     check_ecosystem("ubuntu", "23.04", PACKAGE_DEB, "Ubuntu:23.04");
     check_ecosystem("ubuntu", "22.10", PACKAGE_DEB, "Ubuntu:22.10");
     check_ecosystem("raspbian", "12", PACKAGE_DEB, "");
+    check_ecosystem("debian", "trixie", PACKAGE_DEB, "Debian:13");
+    check_ecosystem("debian", "sid", PACKAGE_DEB, "Debian:sid");
+    check_ecosystem("ubuntu", "jammy", PACKAGE_DEB, "Ubuntu:22.04:LTS");
+    check_ecosystem("chainguard", "20230214", PACKAGE_APK, "Chainguard");
+    check_ecosystem("alpaquita", "23", PACKAGE_APK, "Alpaquita:23");
+    check_ecosystem("rhel", "9.4", PACKAGE_RPM, "Red Hat:enterprise_linux:9::baseos");
+    check_ecosystem("amzn", "2018.03", PACKAGE_RPM, "Amazon Linux:1");
+    check_ecosystem("amzn", "2023", PACKAGE_RPM, "Amazon Linux:2023");
+    check_ecosystem("mariner", "2.0", PACKAGE_RPM, "Azure Linux:2");
+    check_ecosystem(NULL, NULL, PACKAGE_HEX, "Hex");
     check_ecosystem("alpine", "3.18.4", PACKAGE_APK, "Alpine:v3.18");
     check_ecosystem("alpine", "3.18", PACKAGE_APK, "Alpine:v3.18");
     check_ecosystem("alpine", "3.21.0_alpha20240807", PACKAGE_APK, "Alpine:edge");
@@ -129,6 +139,12 @@ static void test_ecosystems(void **state) {
     buf_init(&suse, 0);
     vuln_ecosystem(&sles, PACKAGE_RPM, &suse);
     assert_true(span_is(buf_span(&suse), "SUSE:Linux Enterprise Server 15 SP5"));
+    struct distro euler = {.id = span_text("openEuler"),
+                           .version_id = span_text("22.03"),
+                           .pretty_name = span_text("openEuler 22.03 (LTS-SP1)")};
+    buf_reset(&suse);
+    vuln_ecosystem(&euler, PACKAGE_RPM, &suse);
+    assert_true(span_is(buf_span(&suse), "openEuler:22.03-LTS-SP1"));
     assert_true(vuln_ecosystem_names_source(span_text("Debian:12")));
     assert_true(vuln_ecosystem_names_source(span_text("Root:Alpine:3.18")));
     assert_false(vuln_ecosystem_names_source(span_text("AlmaLinux:9")));
