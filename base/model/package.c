@@ -40,6 +40,13 @@ static const char *const type_names[PACKAGE_TYPE_COUNT] = {
     [PACKAGE_VCPKG] = "vcpkg",
     [PACKAGE_VSCODE_EXTENSION] = "vscode-extension",
     [PACKAGE_WORDPRESS_PLUGIN] = "wordpress-plugin",
+    [PACKAGE_CHROME_EXTENSION] = "chrome-extension",
+    [PACKAGE_FLATPAK] = "flatpak",
+    [PACKAGE_GUIX] = "guix",
+    [PACKAGE_HUGGINGFACE] = "huggingface",
+    [PACKAGE_MACPORTS] = "macports",
+    [PACKAGE_NIX] = "nix",
+    [PACKAGE_SNAP] = "snap",
 };
 
 static const char *const evidence_names[EVIDENCE_COUNT] = {"installed", "declared", "embedded", "sbom"};

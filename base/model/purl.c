@@ -146,10 +146,13 @@ static void split_name(const struct package *package, struct span *ret_space, st
     *ret_name = package->name;
     if (package->type == PACKAGE_MAVEN)
         at = span_index(package->name, ':', 0);
+    if (package->type == PACKAGE_VSCODE_EXTENSION) /* "publisher.name" */
+        at = span_index(package->name, '.', 0);
     if (at == SIZE_MAX &&
         (package->type == PACKAGE_NPM || package->type == PACKAGE_GOLANG || package->type == PACKAGE_COMPOSER ||
          package->type == PACKAGE_MAVEN || package->type == PACKAGE_SWIFT || package->type == PACKAGE_GITHUB ||
-         package->type == PACKAGE_EBUILD || package->type == PACKAGE_TERRAFORM || package->type == PACKAGE_DOCKER))
+         package->type == PACKAGE_EBUILD || package->type == PACKAGE_TERRAFORM || package->type == PACKAGE_DOCKER ||
+         package->type == PACKAGE_HUGGINGFACE))
         at = span_index_last(package->name, '/');
     if (at == SIZE_MAX || at + 1 >= package->name.size)
         return;

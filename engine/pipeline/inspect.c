@@ -257,6 +257,11 @@ static void window_add(struct inspect *inspect, struct span bytes) {
 static int package_keep(void *context, const struct package *package, struct err *err) {
     struct layer_result *result = context;
     struct package copy;
+    /* Of a folder whose every file names the same package, once is enough: its files stand together. */
+    const struct package *last =
+        result->packages.count == 0 ? NULL : &result->packages.data[result->packages.count - 1];
+    if (last != NULL && last->evidence == package->evidence && layer_package_compare(last, package) == 0)
+        return 0;
     if (!package_copy(&result->arena, package, &copy) || !vec_push(&result->packages, copy))
         return err_set(err, ERR_NOMEM, 0, "packages: out of memory after %zu", result->packages.count);
     return 0;
@@ -279,8 +284,7 @@ static void release_read(struct inspect *inspect, struct span body) {
     }
 }
 
-static void packages_read(struct inspect *inspect, struct span body) {
-    struct classify_set wants = inspect->wants;
+static void catalogue_run(struct inspect *inspect, struct classify_set wants, struct span body) {
     enum cataloguer_id id;
     struct catalogue_input input = {.path = inspect->path, .body = body};
     while (classify_set_take(&wants, &id)) {
@@ -290,6 +294,10 @@ static void packages_read(struct inspect *inspect, struct span body) {
             fail(inspect, STAGE_PACKAGE, &err);
     }
     arena_reset(&inspect->arena);
+}
+
+static void packages_read(struct inspect *inspect, struct span body) {
+    catalogue_run(inspect, inspect->wants, body);
     if (classify_set_has(&inspect->wants, CLASSIFY_RELEASE))
         release_read(inspect, body);
 }
@@ -313,6 +321,13 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
     inspect->wants =
         inspect->options->packages ? classify_path(inspect->options->classify, path) : (struct classify_set){0};
     buf_reset(&inspect->body);
+    const struct classify *classify = inspect->options->classify;
+    if (!classify_set_is_empty(&inspect->wants)) {
+        struct classify_set by_path = classify_set_split(&inspect->wants, &classify->by_path);
+        catalogue_run(inspect, by_path, (struct span){NULL, 0});
+        if (size > inspect->options->body_bytes_max)
+            (void)classify_set_split(&inspect->wants, &classify->by_content);
+    }
     if (!classify_set_is_empty(&inspect->wants) && size > inspect->options->catalogue_bytes_max) {
         struct err err = {0};
         (void)err_set(&err, ERR_LIMIT, 0,

@@ -23,8 +23,8 @@ static bool is_literal(struct span text) {
     return true;
 }
 
-/* What of a path decides where it is looked up: its last component, that one's extension, the folder above it. Each is
- * empty where the path has none. */
+/* What of a path decides where it is looked up: its last component, that one's extension, the folder above it, the
+ * folder at the top. Each is empty where the path has none. */
 static void path_keys(struct span path, struct span ret_keys[CLASSIFY_KEY_COUNT]) {
     size_t slash = span_index_last(path, '/');
     struct span name = slash == SIZE_MAX ? path : span_from(path, slash + 1);
@@ -33,13 +33,17 @@ static void path_keys(struct span path, struct span ret_keys[CLASSIFY_KEY_COUNT]
     size_t above = span_index_last(folder, '/');
     ret_keys[CLASSIFY_BASENAME] = name;
     ret_keys[CLASSIFY_EXTENSION] = dot == SIZE_MAX ? (struct span){NULL, 0} : span_from(name, dot + 1);
+    size_t top = span_index(path, '/', 0);
+    ret_keys[CLASSIFY_TOP] = top == SIZE_MAX ? (struct span){NULL, 0} : span_slice(path, 0, top);
     ret_keys[CLASSIFY_FOLDER] = above == SIZE_MAX ? folder : span_from(folder, above + 1);
 }
 
 static enum classify_key glob_key(struct span glob, struct span *ret_key) {
     struct span keys[CLASSIFY_KEY_COUNT];
     path_keys(glob, keys);
-    for (enum classify_key kind = 0; kind < CLASSIFY_KEY_COUNT; kind++) {
+    /* Where the last component matches whole folders, the others say nothing of the path's own. */
+    bool any_depth = span_starts(keys[CLASSIFY_BASENAME], "**");
+    for (enum classify_key kind = any_depth ? CLASSIFY_TOP : 0; kind < CLASSIFY_KEY_COUNT; kind++) {
         *ret_key = keys[kind];
         if (keys[kind].size > 0 && keys[kind].size < 64 && is_literal(keys[kind]))
             return kind;
@@ -77,6 +81,10 @@ void classify_init(struct classify *classify) {
             add_pattern(classify, *path, id);
         if (cataloguer_get(id)->of_programs)
             classify_set_add(&classify->programs, id);
+        if (cataloguer_get(id)->by_path)
+            classify_set_add(&classify->by_path, id);
+        if (cataloguer_get(id)->by_content)
+            classify_set_add(&classify->by_content, id);
     }
     for (const char *const *path = os_release_paths; *path != NULL; path++)
         add_pattern(classify, *path, CLASSIFY_RELEASE);
@@ -121,6 +129,8 @@ struct classify_set classify_path(const struct classify *classify, struct span p
 
 bool classify_wants(const struct classify *classify, struct span path) {
     struct classify_set set = classify_path(classify, path);
+    (void)classify_set_split(&set, &classify->by_path);
+    (void)classify_set_split(&set, &classify->by_content);
     return !classify_set_is_empty(&set);
 }
 

@@ -40,6 +40,16 @@ static inline void classify_set_remove(struct classify_set *set, unsigned member
     set->words[member / 64] &= ~((uint64_t)1 << member % 64);
 }
 
+/* Takes those of `part` out of the set and returns them. */
+static inline struct classify_set classify_set_split(struct classify_set *set, const struct classify_set *part) {
+    struct classify_set taken = *set;
+    for (size_t i = 0; i < CLASSIFY_WORDS; i++) {
+        taken.words[i] &= part->words[i];
+        set->words[i] &= ~part->words[i];
+    }
+    return taken;
+}
+
 static inline void classify_set_join(struct classify_set *set, const struct classify_set *more) {
     for (size_t i = 0; i < CLASSIFY_WORDS; i++)
         set->words[i] |= more->words[i];
@@ -60,7 +70,7 @@ static inline bool classify_set_take(struct classify_set *set, enum cataloguer_i
     return false;
 }
 
-enum classify_key { CLASSIFY_BASENAME, CLASSIFY_EXTENSION, CLASSIFY_FOLDER, CLASSIFY_KEY_COUNT };
+enum classify_key { CLASSIFY_BASENAME, CLASSIFY_EXTENSION, CLASSIFY_FOLDER, CLASSIFY_TOP, CLASSIFY_KEY_COUNT };
 
 struct classify_pattern {
     struct span glob;
@@ -82,7 +92,9 @@ struct classify {
     uint64_t sizes[CLASSIFY_KEY_COUNT]; /* bit n: some key has n bytes */
     struct classify_pattern excluded[CLASSIFY_PATTERNS_MAX];
     size_t excluded_count;
-    struct classify_set programs; /* those who want every program */
+    struct classify_set programs;   /* those who want every program */
+    struct classify_set by_path;    /* those who need no body */
+    struct classify_set by_content; /* those who may well not want it once they see it */
 };
 
 void classify_init(struct classify *classify);
@@ -90,7 +102,7 @@ void classify_init(struct classify *classify);
 /* Those who want the file at this path (no leading slash): nearly always nobody. */
 struct classify_set classify_path(const struct classify *classify, struct span path);
 
-/* Whether anybody does. */
+/* Whether its path says that its body is package data. */
 bool classify_wants(const struct classify *classify, struct span path);
 
 /* Those who want a file that begins so, whatever its path: four bytes are enough to tell. */
