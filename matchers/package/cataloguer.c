@@ -90,6 +90,40 @@ int catalogue_declare(struct catalogue *run, enum package_type type, struct span
         run, (struct package){.type = type, .evidence = EVIDENCE_DECLARED, .name = name, .version = version}, err);
 }
 
+int catalogue_add_installed(struct catalogue *run, enum package_type type, struct span name, struct span version,
+                            struct err *err) {
+    if (name.size == 0 || version.size == 0)
+        return 0;
+    return catalogue_add(
+        run, (struct package){.type = type, .evidence = EVIDENCE_INSTALLED, .name = name, .version = version}, err);
+}
+
+struct span catalogue_basename(struct span path) {
+    size_t slash = span_index_last(path, '/');
+    return slash == SIZE_MAX ? path : span_from(path, slash + 1);
+}
+
+struct span catalogue_folder(struct span path, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        size_t slash = span_index_last(path, '/');
+        if (slash == SIZE_MAX)
+            return (struct span){NULL, 0};
+        path.size = slash;
+    }
+    return catalogue_basename(path);
+}
+
+bool catalogue_split_version(struct span text, struct span *ret_name, struct span *ret_version) {
+    for (size_t i = text.size; i-- > 1;) {
+        if (text.data[i] != '-' || i + 1 >= text.size || !text_is_digit(text.data[i + 1]))
+            continue;
+        *ret_name = span_slice(text, 0, i);
+        *ret_version = span_from(text, i + 1);
+        return true;
+    }
+    return false;
+}
+
 int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,
                    struct span *ret_pair, struct err *err) {
     *ret_pair = (struct span){NULL, 0};

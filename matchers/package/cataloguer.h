@@ -53,6 +53,11 @@ struct cataloguer {
     const char *const *paths;
     /* Also wants every program: ELF, PE, Mach-O by the first bytes (base/parse/program.h), whatever its path. */
     bool of_programs;
+    /* The path says it all: called once for each entry there, with an empty body, whatever the file's size. */
+    bool by_path;
+    /* Most files of these paths are not its own, which their first bytes tell: one that is too large to be looked at in
+     * one piece is no loss, and no error row. */
+    bool by_content;
     /* Emits through catalogue_add(); a negative result is the whole file's error. */
     int (*parse)(struct catalogue *run, struct err *err);
 };
@@ -74,6 +79,17 @@ int catalogue_add(struct catalogue *run, struct package package, struct err *err
  * manifest need not pin what it asks for, and a checkout has none. */
 int catalogue_declare(struct catalogue *run, enum package_type type, struct span name, struct span version,
                       struct err *err);
+
+/* Emits a package that is there (EVIDENCE_INSTALLED); nothing where one of both is empty. */
+int catalogue_add_installed(struct catalogue *run, enum package_type type, struct span name, struct span version,
+                            struct err *err);
+
+/* The last component of a path, and the n-th folder above it: 1 for the one that it is in, empty beyond the first. */
+struct span catalogue_basename(struct span path);
+struct span catalogue_folder(struct span path, size_t n);
+
+/* Where "name-1.0" is cut: at the last '-' that a digit follows, a revision "-r1" counting as part of the version. */
+bool catalogue_split_version(struct span text, struct span *ret_name, struct span *ret_version);
 
 /* "group:artifact" in scratch memory; empty when a part is. NOMEM. */
 int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,

@@ -3,6 +3,7 @@
  * Spec: the documentation of each tool. */
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
+#include "matchers/package/sbom.h"
 
 static const char *const paths[] = {
     "**/renv.lock",
@@ -18,6 +19,7 @@ static const char *const paths[] = {
     "**/Package.resolved",
     "**/.package.resolved",
     "**/META.json",
+    "**/*/*/manifest.json",
     "**/.meta/*/install.json",
     NULL,
 };
@@ -45,6 +47,21 @@ static const struct shape shapes[] = {
     {"META.json", "", "name", "version", PACKAGE_CPAN, EVIDENCE_INSTALLED, true},
     {"install.json", "", "dist", "version", PACKAGE_CPAN, EVIDENCE_INSTALLED, true},
 };
+
+/* The shapes of documents whose name says nothing, told by what stands near their begin. */
+static const struct {
+    const char *begins; /* in the first bytes */
+    const char *holds;  /* further on */
+    struct shape shape;
+} contents[] = {
+    {"\"spec\"", "\"nodes\"", {"", "spec.nodes", "name", "version", PACKAGE_SPACK, EVIDENCE_INSTALLED, false}},
+    {"\"identifier\"",
+     "\"relativeLocation\"",
+     {"", "", "identifier.id", "version", PACKAGE_VSCODE_EXTENSION, EVIDENCE_INSTALLED, false}},
+    {"\"abstract\"", "\"meta-spec\"", {"", "", "name", "version", PACKAGE_CPAN, EVIDENCE_DECLARED, true}},
+};
+
+enum { BEGIN_BYTES = 128, HEAD_BYTES = 8192 };
 
 static const struct shape conda = {"", "", "name", "version", PACKAGE_CONDA, EVIDENCE_INSTALLED, true};
 
@@ -114,10 +131,29 @@ static int add_shape(struct catalogue *run, const struct shape *shape, const str
     return 0;
 }
 
+/* An extension of Chrome: <id>/<version>/manifest.json, where the id is 32 letters from a to p. Its name may be a
+ * translation's key; the id is what everybody knows it by. */
+static int add_extension(struct catalogue *run, const struct doc *root, struct err *err) {
+    struct span id = catalogue_folder(run->path, 2);
+    for (size_t i = 0; i < id.size; i++) {
+        if (id.data[i] < 'a' || id.data[i] > 'p')
+            return 0;
+    }
+    if (id.size != 32 || doc_get(root, "manifest_version") == NULL)
+        return 0;
+    return catalogue_add_installed(run, PACKAGE_CHROME_EXTENSION, id, doc_text(doc_get(root, "version")), err);
+}
+
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
+    bool is_extension = catalogue_path_is(run, "manifest.json");
+    /* Many programs have a manifest.json: one that is no JSON at all is theirs to mend. */
+    if (is_extension && catalogue_folder(run->path, 2).size != 32)
+        return 0;
     if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
         return -1;
+    if (is_extension)
+        return add_extension(run, root, err);
     if (span_find(run->path, span_text("conda-meta/"), 0) != SIZE_MAX)
         return add_shape(run, &conda, root, err);
     for (size_t i = 0; i < ARRAY_COUNT(shapes); i++) {
@@ -126,5 +162,42 @@ static int parse(struct catalogue *run, struct err *err) {
     }
     return 0;
 }
+
+/* ---- by content ---- */
+
+static const char *const content_paths[] = {"**/*.json", "!**/package.json", "!**/node_modules/**", NULL};
+
+static bool holds(struct span text, const char *word) { return span_find(text, span_text(word), 0) != SIZE_MAX; }
+
+/* Tools put the members of an SBOM in any order: the name of the format stands near one of its ends. */
+static bool is_sbom(struct span body) {
+    struct span head = span_slice(body, 0, HEAD_BYTES);
+    struct span tail = span_from(body, body.size < HEAD_BYTES ? 0 : body.size - HEAD_BYTES);
+    return (holds(head, "\"bomFormat\"") && holds(head, "CycloneDX")) || holds(head, "\"spdxVersion\"") ||
+           holds(tail, "\"spdxVersion\"");
+}
+
+static int parse_content(struct catalogue *run, struct err *err) {
+    struct span begin = span_slice(run->body, 0, BEGIN_BYTES);
+    struct doc *root = NULL;
+    if (is_sbom(run->body))
+        return sbom_is_path(run->path) ? 0 : sbom_document_add(run, err);
+    size_t kind = 0;
+    while (kind < ARRAY_COUNT(contents) &&
+           !(holds(begin, contents[kind].begins) && holds(span_slice(run->body, 0, HEAD_BYTES), contents[kind].holds)))
+        kind++;
+    if (kind == ARRAY_COUNT(contents))
+        return 0;
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        if (text_glob(span_text(paths[i]), run->path))
+            return 0; /* its name says the same */
+    }
+    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+        return -1;
+    return add_shape(run, &contents[kind].shape, root, err);
+}
+
+const struct cataloguer cataloguer_json_content = {
+    .name = "json", .type = PACKAGE_GENERIC, .paths = content_paths, .by_content = true, .parse = parse_content};
 
 const struct cataloguer cataloguer_json = {.name = "json", .type = PACKAGE_GENERIC, .paths = paths, .parse = parse};

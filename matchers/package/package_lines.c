@@ -1,8 +1,9 @@
 /* Kinds that a line, or a path, tells all of: Cabal's cabal.project.freeze, vendor/modules.txt, asdf's
  * .tool-versions, .nvmrc and .node-version, Dockerfiles, LuaRocks' rockspecs, opam files, pacman's and Portage's
  * databases, R's DESCRIPTION, vcpkg's status, Terraform's
- * providers, nimble packages, Homebrew's formulas, WordPress plugins. Each is a row at the end.
- * Spec: the documentation of each tool. */
+ * providers, nimble packages, Homebrew's formulas, WordPress plugins, Perl's logs and locks, GHC's database. Each is a
+ * row at the end. Spec: the documentation of each tool. */
+#include "base/limits.h"
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
@@ -17,6 +18,7 @@ static const char *const paths[] = {
     "**/Dockerfile",
     "**/Containerfile",
     "**/*.Dockerfile",
+    "**/*.dockerfile",
     "**/*.rockspec",
     "**/*.opam",
     "**/.opam-switch/packages/*/opam",
@@ -26,6 +28,11 @@ static const char *const paths[] = {
     "**/.nimble/pkgs/**/*.nimble",
     "**/.nimble/pkgs2/**/*.nimble",
     "**/.brew/*.rb",
+    "**/Library/Taps/**/*.rb",
+    "**/perllocal.pod",
+    "**/cpanfile.snapshot",
+    "**/package.conf.d/*.conf",
+    "**/package.db/*.conf",
     "**/wp-content/plugins/*.php",
     "**/wp-content/plugins/*/*.php",
     "**/php/.registry/**/*.reg",
@@ -54,8 +61,40 @@ static int parse_cabal(struct catalogue *run, struct err *err) {
     return 0;
 }
 
-/* "# path version" or "# path version => replacement", then the packages that were copied: a module without any is not
- * in the folder. One that a local folder replaces keeps its own name. */
+/* Whether a module of that path can have that version: from the second on the path names the major one. */
+static bool is_module_version(struct span name, struct span version) {
+    struct span tail = catalogue_basename(name), major = span_from(version, 1);
+    uint64_t in_path, in_version;
+    if (!span_starts(version, "v") || !text_u64(text_cut(&major, '.'), 10, UINT32_MAX, &in_version))
+        return false;
+    return !span_starts(tail, "v") || !text_u64(span_from(tail, 1), 10, UINT32_MAX, &in_path) || in_path < 2 ||
+           in_path == in_version;
+}
+
+/* What the line of a module says: "path version", "path version => ./folder", "path [version] => path version". False
+ * where it says something else. One that a local folder replaces keeps its own name. */
+static bool read_module(struct span line, struct span *ret_name, struct span *ret_version) {
+    struct span words[5] = {{NULL, 0}};
+    size_t count = 0;
+    for (struct span rest = text_trim(line); rest.size > 0;) {
+        struct span word = text_cut(&rest, ' ');
+        if (word.size == 0)
+            continue;
+        if (count == ARRAY_COUNT(words))
+            return false;
+        words[count++] = word;
+    }
+    size_t arrow = count > 1 && span_is(words[1], "=>") ? 1 : count > 2 && span_is(words[2], "=>") ? 2 : count;
+    bool is_replaced = arrow + 3 == count;
+    if (!is_replaced && (arrow != 2 || (count != 2 && count != 4)))
+        return false;
+    *ret_name = words[is_replaced ? arrow + 1 : 0];
+    *ret_version = words[is_replaced ? arrow + 2 : 1];
+    return is_module_version(*ret_name, *ret_version);
+}
+
+/* A module's line, "# path version", then the packages of it that were copied: a module without any is not in the
+ * folder. */
 static int parse_modules(struct catalogue *run, struct err *err) {
     struct reader r = reader_init(run->body);
     struct span line, name = {NULL, 0}, version = {NULL, 0};
@@ -67,19 +106,9 @@ static int parse_modules(struct catalogue *run, struct err *err) {
                 catalogue_declare(run, PACKAGE_GOLANG, name, version, err) < 0)
                 return -1;
             version = (struct span){NULL, 0};
-            continue;
-        }
-        struct span rest = text_trim(span_from(line, 2));
-        name = text_cut(&rest, ' ');
-        version = text_cut(&rest, ' ');
-        struct span other = span_starts(rest, "=> ") ? span_from(rest, 3) : (struct span){NULL, 0};
-        struct span other_name = text_cut(&other, ' ');
-        if (span_starts(other, "v")) {
-            name = other_name;
-            version = text_trim(other);
-        }
-        if (!span_starts(version, "v"))
+        } else if (!read_module(span_from(line, 2), &name, &version)) {
             version = (struct span){NULL, 0};
+        }
     }
     return 0;
 }
@@ -156,46 +185,79 @@ static struct span assigned(struct span body, const char *key, uint8_t sign) {
     return (struct span){NULL, 0};
 }
 
-static struct span basename_of(struct span path) {
-    size_t slash = span_index_last(path, '/');
-    return slash == SIZE_MAX ? path : span_from(path, slash + 1);
-}
-
-/* The n-th folder above the file, 1 for the one that it is in. */
-static struct span folder_of(struct span path, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        size_t slash = span_index_last(path, '/');
-        if (slash == SIZE_MAX)
-            return (struct span){NULL, 0};
-        path.size = slash;
+/* A Lua expression of strings and names joined with "..", names being those of the file's own assignments of a literal.
+ * Empty where it is anything else. */
+static int lua_value(struct catalogue *run, const char *name, struct span *ret_value, struct err *err) {
+    static const char blanks[] = " \t";
+    struct reader r = reader_init(run->body);
+    struct span line, rest = {NULL, 0};
+    *ret_value = (struct span){NULL, 0};
+    while (rest.data == NULL && read_line(&r, &line)) {
+        struct span value = line;
+        if (span_is(text_trim(text_cut(&value, '=')), name) && value.data != NULL)
+            rest = value;
     }
-    return basename_of(path);
+    while (text_trim(rest).size > 0) {
+        rest = text_trim(rest);
+        struct span part = {NULL, 0};
+        uint8_t quote = rest.data[0];
+        if (quote == '"' || quote == '\'') {
+            rest = span_from(rest, 1);
+            part = text_cut(&rest, quote);
+        } else {
+            size_t size = 0;
+            while (size < rest.size && (text_is_alnum(rest.data[size]) || rest.data[size] == '_'))
+                size++;
+            char local[96];
+            (void)snprintf(local, sizeof local, "local %.*s", SPAN_FORMAT(span_slice(rest, 0, size)));
+            rest = span_from(rest, size);
+            part = assigned(run->body, local, '=');
+            if (part.size == 0)
+                part = assigned(run->body, local + strlen("local "), '=');
+        }
+        if (part.size == 0)
+            return 0;
+        struct span joined = part;
+        if (ret_value->size > 0 && catalogue_pair(run, *ret_value, "", part, &joined, err) < 0)
+            return -1;
+        if (joined.size == 0)
+            return 0; /* longer than any field */
+        *ret_value = joined;
+        while (rest.size > 0 && catalogue_one_of(rest.data[0], blanks))
+            rest = span_from(rest, 1);
+        if (!span_starts(rest, ".."))
+            return 0;
+        rest = span_from(rest, 2);
+    }
+    return 0;
 }
 
-static int add_installed(struct catalogue *run, enum package_type type, struct span name, struct span version,
-                         struct err *err) {
-    if (name.size == 0 || version.size == 0)
-        return 0;
-    return catalogue_add(
-        run, (struct package){.type = type, .evidence = EVIDENCE_INSTALLED, .name = name, .version = version}, err);
-}
-
+/* What the file says, else its name, "name-version-revision.rockspec". */
 static int parse_rockspec(struct catalogue *run, struct err *err) {
-    struct span name = assigned(run->body, "package", '='), version = assigned(run->body, "version", '=');
-    return add_installed(run, PACKAGE_LUAROCKS, name, version, err);
+    struct span name, version, file = catalogue_basename(run->path);
+    if (lua_value(run, "package", &name, err) < 0 || lua_value(run, "version", &version, err) < 0)
+        return -1;
+    file.size -= file.size < 9 ? file.size : 9; /* ".rockspec" */
+    size_t revision = span_index_last(file, '-');
+    size_t dash = revision == SIZE_MAX ? SIZE_MAX : span_index_last(span_slice(file, 0, revision), '-');
+    if ((name.size == 0 || version.size == 0) && dash != SIZE_MAX) {
+        name = span_slice(file, 0, dash);
+        version = span_from(file, dash + 1);
+    }
+    return catalogue_add_installed(run, PACKAGE_LUAROCKS, name, version, err);
 }
 
 /* The name and the version stand inside, in the file's name, or in that of its folder: "name.version". */
 static int parse_opam(struct catalogue *run, struct err *err) {
     struct span name = assigned(run->body, "name", ':'), version = assigned(run->body, "version", ':');
-    struct span file = basename_of(run->path);
-    struct span tail = folder_of(run->path, 1);
+    struct span file = catalogue_basename(run->path);
+    struct span tail = catalogue_folder(run->path, 1);
     struct span head = text_cut(&tail, '.');
     if (name.size == 0)
         name = span_ends(file, ".opam") ? span_slice(file, 0, file.size - 5) : head;
     if (version.size == 0 && !span_ends(file, ".opam"))
         version = tail;
-    return add_installed(run, PACKAGE_OPAM, name, version, err);
+    return catalogue_add_installed(run, PACKAGE_OPAM, name, version, err);
 }
 
 /* pacman's desc: "%KEY%", then lines of values up to an empty one. */
@@ -229,41 +291,125 @@ static int parse_pacman(struct catalogue *run, struct err *err) {
     return catalogue_add(run, package, err);
 }
 
-/* Where "name-1.0" is cut: at the last '-' that a digit follows, a revision "-r1" counting as part of the version. */
-static bool split_version(struct span text, struct span *ret_name, struct span *ret_version) {
-    for (size_t i = text.size; i-- > 1;) {
-        if (text.data[i] != '-' || i + 1 >= text.size || !text_is_digit(text.data[i + 1]))
-            continue;
-        *ret_name = span_slice(text, 0, i);
-        *ret_version = span_from(text, i + 1);
-        return true;
-    }
-    return false;
-}
-
 static int parse_portage(struct catalogue *run, struct err *err) {
     struct span name, version, full;
-    if (!split_version(text_trim(run->body), &name, &version)) {
+    if (!catalogue_split_version(text_trim(run->body), &name, &version)) {
         catalogue_fault(run, ERR_FORMAT, "PF is not \"name-version\"");
         return 0;
     }
-    if (catalogue_pair(run, folder_of(run->path, 2), "/", name, &full, err) < 0)
+    if (catalogue_pair(run, catalogue_folder(run->path, 2), "/", name, &full, err) < 0)
         return -1;
-    return add_installed(run, PACKAGE_EBUILD, full, version, err);
+    return catalogue_add_installed(run, PACKAGE_EBUILD, full, version, err);
 }
 
 /* pkgs/name-1.0/ and pkgs2/name-1.0-<hash>/ */
 static int parse_nimble(struct catalogue *run, struct err *err) {
-    struct span folder = folder_of(run->path, 1), name, version;
+    struct span folder = catalogue_folder(run->path, 1), name, version;
     size_t dash = span_index_last(folder, '-');
     if (dash != SIZE_MAX && folder.size - dash - 1 == 40)
         folder.size = dash;
-    return split_version(folder, &name, &version) ? add_installed(run, PACKAGE_GENERIC, name, version, err) : 0;
+    return catalogue_split_version(folder, &name, &version)
+               ? catalogue_add_installed(run, PACKAGE_GENERIC, name, version, err)
+               : 0;
+}
+
+/* The text in quotes after a word at the begin of a line, as Ruby's formulas have it: version "1.0". */
+static struct span quoted_after(struct span body, const char *word) {
+    struct reader r = reader_init(body);
+    struct span line, value = {NULL, 0};
+    while (read_line(&r, &line)) {
+        struct span rest = text_trim(line);
+        if (span_is(text_cut(&rest, ' '), word) && text_next_quoted(&rest, &value))
+            return value;
+    }
+    return (struct span){NULL, 0};
+}
+
+/* Taps/owner/homebrew-tap/Formula/name.rb: what could be installed from there. */
+static int parse_tap(struct catalogue *run, struct err *err) {
+    struct span name = quoted_after(run->body, "name"), version = quoted_after(run->body, "version");
+    struct span file = catalogue_basename(run->path);
+    if (name.size == 0)
+        name = span_slice(file, 0, file.size - 3);
+    return version.size == 0 ? 0 : catalogue_declare(run, PACKAGE_BREW, name, version, err);
 }
 
 /* Cellar/name/1.0/.brew/name.rb */
 static int parse_brew(struct catalogue *run, struct err *err) {
-    return add_installed(run, PACKAGE_BREW, folder_of(run->path, 3), folder_of(run->path, 2), err);
+    return catalogue_add_installed(run, PACKAGE_BREW, catalogue_folder(run->path, 3), catalogue_folder(run->path, 2),
+                                   err);
+}
+
+/* Perl's own log of what was installed: "=head2 DATE: C<Module> L<Name|Name>", then "C<VERSION: 1.0>". */
+static int parse_perllocal(struct catalogue *run, struct err *err) {
+    struct reader r = reader_init(run->body);
+    struct span line, name = {NULL, 0};
+    while (read_line(&r, &line)) {
+        size_t link = span_find(line, span_text("C<Module> L<"), 0), at = span_find(line, span_text("C<VERSION: "), 0);
+        struct span rest = span_from(line, link == SIZE_MAX ? line.size : link + strlen("C<Module> L<"));
+        if (rest.size > 0)
+            name = text_cut(&rest, '|');
+        if (at == SIZE_MAX)
+            continue;
+        rest = span_from(line, at + strlen("C<VERSION: "));
+        struct span version = text_trim(text_cut(&rest, '>')), dist = {NULL, 0};
+        while (name.size > 0 && dist.size <= LIMIT_FIELD_BYTES) {
+            /* A distribution is called by its main module, with '-' for "::". */
+            struct span part = text_cut(&name, ':');
+            if (span_starts(name, ":"))
+                name = span_from(name, 1);
+            if (dist.size == 0)
+                dist = part;
+            else if (catalogue_pair(run, dist, "-", part, &dist, err) < 0)
+                return -1;
+        }
+        if (catalogue_add_installed(run, PACKAGE_CPAN, dist, version, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Carton's cpanfile.snapshot: "  Name-Of-1.0" under DISTRIBUTIONS, deeper what it holds. */
+static int parse_snapshot(struct catalogue *run, struct err *err) {
+    struct reader r = reader_init(run->body);
+    struct span line;
+    while (read_line(&r, &line)) {
+        if (!span_starts(line, "  ") || line.size < 3 || line.data[2] == ' ')
+            continue;
+        struct span text = text_trim(line);
+        size_t dash = span_index_last(text, '-');
+        /* "-TRIAL" follows a version. */
+        if (span_ends(text, "-TRIAL"))
+            dash = span_index_last(span_slice(text, 0, dash), '-');
+        if (dash != SIZE_MAX && dash > 0 &&
+            catalogue_declare(run, PACKAGE_CPAN, span_slice(text, 0, dash), span_from(text, dash + 1), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A library that GHC knows: "name: x", "version: 1.0", and of the parts of one the "package-name: x". */
+static int parse_ghc(struct catalogue *run, struct err *err) {
+    struct package package = {.type = PACKAGE_HACKAGE, .evidence = EVIDENCE_INSTALLED};
+    struct span whole = {NULL, 0};
+    struct reader r = reader_init(run->body);
+    struct stanza_field field;
+    enum stanza_token token;
+    while ((token = stanza_next(&r, &field)) != STANZA_END) {
+        if (token != STANZA_FIELD)
+            continue;
+        if (text_equal_nocase(field.key, span_text("name")))
+            package.name = field.value;
+        else if (text_equal_nocase(field.key, span_text("package-name")))
+            whole = field.value;
+        else if (text_equal_nocase(field.key, span_text("version")))
+            package.version = field.value;
+        else if (text_equal_nocase(field.key, span_text("license")))
+            package.licenses = field.value;
+    }
+    if (whole.size > 0)
+        package.name = whole;
+    return package.name.size == 0 || package.version.size == 0 ? 0 : catalogue_add(run, package, err);
 }
 
 /* The header comment of a plugin's main file, which WordPress looks for in its first 8 KiB. */
@@ -280,7 +426,7 @@ static int parse_plugin(struct catalogue *run, struct err *err) {
         else if (text_equal_nocase(key, span_text("Version")) && version.size == 0)
             version = text_trim(value);
     }
-    return add_installed(run, PACKAGE_WORDPRESS_PLUGIN, name, version, err);
+    return catalogue_add_installed(run, PACKAGE_WORDPRESS_PLUGIN, name, version, err);
 }
 
 /* `s:4:"name";s:9:"memcached";` of PHP's serialize(): the string that follows a key. */
@@ -299,7 +445,7 @@ static int parse_pear(struct catalogue *run, struct err *err) {
         version = serialized(run->body, "s:7:\"version\";");
     if (name.size == 0)
         name = serialized(run->body, "s:7:\"package\";");
-    return add_installed(run, PACKAGE_GENERIC, name, version, err);
+    return catalogue_add_installed(run, PACKAGE_GENERIC, name, version, err);
 }
 
 /* provider "host/owner/name" { version = "1.0" … } */
@@ -373,6 +519,10 @@ static const struct {
     {"**/PF", parse_portage},
     {"**/*.nimble", parse_nimble},
     {"**/.brew/*.rb", parse_brew},
+    {"**.rb", parse_tap},
+    {"**/perllocal.pod", parse_perllocal},
+    {"**/cpanfile.snapshot", parse_snapshot},
+    {"**.conf", parse_ghc},
     {"**.php", parse_plugin},
     {"**.reg", parse_pear},
     {"**.hcl", parse_terraform},

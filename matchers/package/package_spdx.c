@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "matchers/package/cataloguers.h"
+#include "matchers/package/sbom.h"
 
 static const char *const paths[] = {
     "**/.spdx-*.spdx", "**/*.spdx",     "**/*.spdx.json", "**/*.spdx.yml",   "**/*.spdx.yaml",      "**/*.spdx.cdx",
@@ -22,8 +23,8 @@ static int name_of(struct catalogue *run, const struct purl *purl, struct packag
                           err);
 }
 
-static int add_component(struct catalogue *run, struct span text, struct span name, struct span version,
-                         struct span license, struct err *err) {
+int sbom_component_add(struct catalogue *run, struct span text, struct span name, struct span version,
+                       struct span license, struct err *err) {
     struct package package = {.type = PACKAGE_GENERIC, .evidence = EVIDENCE_SBOM, .name = name, .version = version};
     struct purl purl;
     struct err ignored = {0};
@@ -62,8 +63,8 @@ static int add_spdx(struct catalogue *run, const struct doc *root, struct err *e
         bool is_root =
             purl.size == 0 && (span_is(doc_text(doc_get(item, "primaryPackagePurpose")), "CONTAINER") ||
                                span_is(doc_text(doc_get(item, "primaryPackagePurpose")), "OPERATING-SYSTEM"));
-        if (!is_root && add_component(run, purl, doc_text(doc_get(item, "name")),
-                                      doc_scalar(doc_get(item, "versionInfo")), license, err) < 0)
+        if (!is_root && sbom_component_add(run, purl, doc_text(doc_get(item, "name")),
+                                           doc_scalar(doc_get(item, "versionInfo")), license, err) < 0)
             return -1;
     }
     return 0;
@@ -80,8 +81,8 @@ static int add_cyclonedx(struct catalogue *run, const struct doc *root, struct e
         if (catalogue_pair(run, group, "/", name, &group, err) < 0)
             result = -1;
         else if (!span_is(type, "operating-system") && !span_is(type, "file"))
-            result = add_component(run, doc_text(doc_get(at, "purl")), group.size > 0 ? group : name,
-                                   doc_scalar(doc_get(at, "version")), (struct span){NULL, 0}, err);
+            result = sbom_component_add(run, doc_text(doc_get(at, "purl")), group.size > 0 ? group : name,
+                                        doc_scalar(doc_get(at, "version")), (struct span){NULL, 0}, err);
         const struct doc *inner = doc_first(doc_get(at, "components"));
         if (result == 0 && inner != NULL && !vec_push(&todo, inner))
             result = err_set(err, ERR_NOMEM, 0, "out of memory");
@@ -93,12 +94,20 @@ static int add_cyclonedx(struct catalogue *run, const struct doc *root, struct e
     return result;
 }
 
-static int parse(struct catalogue *run, struct err *err) {
+bool sbom_is_path(struct span path) {
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        if (text_glob(span_text(paths[i]), path))
+            return true;
+    }
+    return false;
+}
+
+int sbom_document_add(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     bool is_yaml = span_ends(run->path, ".yml") || span_ends(run->path, ".yaml");
     struct span body = text_trim(run->body);
     if (!is_yaml && !span_starts(body, "{"))
-        return 0; /* tag-value and RDF */
+        return 0; /* tag-value and RDF: package_sbom_text.c */
     if ((is_yaml ? yaml_parse : json_parse)(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
         return -1;
     if (span_is(doc_text(doc_get(root, "bomFormat")), "CycloneDX"))
@@ -106,4 +115,5 @@ static int parse(struct catalogue *run, struct err *err) {
     return doc_get(root, "spdxVersion") == NULL ? 0 : add_spdx(run, root, err);
 }
 
-const struct cataloguer cataloguer_spdx = {.name = "sbom", .type = PACKAGE_GENERIC, .paths = paths, .parse = parse};
+const struct cataloguer cataloguer_spdx = {
+    .name = "sbom", .type = PACKAGE_GENERIC, .paths = paths, .parse = sbom_document_add};

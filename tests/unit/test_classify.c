@@ -45,6 +45,11 @@ static const struct {
     {"usr/lib/os-release", CLASSIFY_RELEASE},
     {"etc/debian_version", CLASSIFY_RELEASE},
     {"srv/etc/os-release", NOBODY},
+    {"nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-a-1/bin/a", BY(PATHS)},
+    {"srv/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-a-1/bin/a", NOBODY},
+    {"nix/var/x", NOBODY},
+    {"etc/app/settings.json", BY(JSON_CONTENT)},
+    {"app/node_modules/a/settings.json", NOBODY},
     {"", NOBODY},
     {"/", NOBODY},
     {"a/", NOBODY},
@@ -67,7 +72,10 @@ static void test_paths(void **state) {
         struct classify_set expected = set_of(cases[i].member);
         if (memcmp(&set, &expected, sizeof set) != 0)
             fail_msg("%s: not member %u alone", cases[i].path, cases[i].member);
-        assert_int_equal(classify_wants(&classify, span_text(cases[i].path)), cases[i].member != NOBODY);
+        /* Not where the path tells all, nor where the body may be anything. */
+        assert_int_equal(classify_wants(&classify, span_text(cases[i].path)), cases[i].member != NOBODY &&
+                                                                                  cases[i].member != BY(PATHS) &&
+                                                                                  cases[i].member != BY(JSON_CONTENT));
     }
 }
 
@@ -117,6 +125,11 @@ static void test_set(void **state) {
     assert_true(classify_set_is_empty(&all));
     classify_set_join(&all, &none);
     assert_true(classify_set_is_empty(&all));
+    classify_set_add(&all, 1);
+    classify_set_add(&all, CLASSIFY_RELEASE);
+    struct classify_set part = set_of(1), taken = classify_set_split(&all, &part);
+    assert_true(classify_set_has(&taken, 1) && !classify_set_has(&taken, CLASSIFY_RELEASE));
+    assert_true(!classify_set_has(&all, 1) && classify_set_has(&all, CLASSIFY_RELEASE));
 }
 
 int main(void) {
