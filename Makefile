@@ -72,7 +72,7 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench bench-fleet fuzz asan tsan man install uninstall clean help \
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench noise bench-fleet fuzz asan tsan man install uninstall clean help \
   units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
@@ -182,6 +182,9 @@ format: ## write every C file as .clang-format says (clang-format 14)
 
 demo: trawl ## build a sample registry out of real packages, sweep it, print the summary
 	$(Q)scripts/demo.sh $(B)/trawl
+
+noise: trawl ## findings in packages that hold no secret: Debian's and npm's, downloaded (NOISE=DIR keeps them)
+	$(Q)python3 scripts/noise.py $(B)/trawl $(if $(NOISE),--keep $(NOISE))
 
 bench: trawl ## each step alone, their sum as the roofline, and the sweep against it, in one run on the same bytes
 	$(Q)scripts/bench.sh $(B)/trawl

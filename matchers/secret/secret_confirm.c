@@ -57,11 +57,33 @@ static bool matches_any(const struct secret_pattern *const *patterns, size_t cou
     return false;
 }
 
+/* What the digest of a secret is made of: the secret itself, or of a key block the base64 digits between its lines: the
+ * same key stands in PEM files, in source code and in JSON, with other line ends. scripts/known_secrets.py does the
+ * same.
+ */
+static struct span digested(struct secret_scratch *scratch, struct span secret) {
+    static const struct span begin = SPAN_LITERAL("-----BEGIN "), dashes = SPAN_LITERAL("-----");
+    size_t from = span_starts(secret, "-----BEGIN ") ? span_find(secret, dashes, begin.size) : SIZE_MAX;
+    if (from == SIZE_MAX)
+        return secret;
+    size_t end = span_find(secret, dashes, from + dashes.size);
+    struct span body = span_slice(secret, from, (end == SIZE_MAX ? secret.size : end) - from);
+    buf_reset(&scratch->bytes);
+    for (size_t i = 0; i < body.size; i++) {
+        uint8_t c = body.data[i];
+        if (c == '\\')
+            i++; /* a line end in two characters */
+        else if (text_is_alnum(c) || c == '+' || c == '/')
+            buf_byte(&scratch->bytes, c);
+    }
+    return buf_span(&scratch->bytes);
+}
+
 /* Whether the list knows the secret by its digest. A digest that cannot be made (no memory) is not known. */
-static bool is_published(const struct secret_allow *list, struct span secret) {
+static bool is_published(const struct secret_allow *list, struct secret_scratch *scratch, struct span secret) {
     struct digest digest;
     struct err err;
-    if (list->digest_count == 0 || digest_of(DIGEST_SHA256, secret, &digest, &err) < 0)
+    if (list->digest_count == 0 || digest_of(DIGEST_SHA256, digested(scratch, secret), &digest, &err) < 0)
         return false;
     size_t low = 0, high = list->digest_count;
     while (low < high) {
@@ -88,7 +110,7 @@ static bool is_allowed(const struct secret_engine *engine, struct secret_scratch
     return matches_any(rule->allow_patterns, rule->allow_count, scratch, secret) ||
            matches_any(list->expressions, list->expression_count, scratch, secret) ||
            (rule->generic && matches_any(list->generic, list->generic_count, scratch, secret)) ||
-           is_published(list, secret);
+           is_published(list, scratch, secret);
 }
 
 /* Rules that speak of names, not of token shapes, need text of human lines to stand on. */
@@ -139,7 +161,9 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
     arena_reset(&scratch->arena);
     bool valid = rule->validator->check(secret, &verdict);
     candidate->validator = rule->validator->name;
-    candidate->confidence = valid ? rule->confidence_valid : rule->confidence_invalid;
+    candidate->confidence = valid            ? rule->confidence_valid
+                            : verdict.unsure ? rule->confidence
+                                             : rule->confidence_invalid;
     candidate->validated = valid ? rule->validator->kind : "";
     memcpy(candidate->note, verdict.note, sizeof candidate->note);
     if (verdict.encrypted) {

@@ -135,6 +135,23 @@ static void fill_azure(struct buf *out, struct span signature, size_t size, uint
     fill_base64(out, span_make(key, size), false, 0);
 }
 
+/* A common annotated key: 52 characters, signature, year and month, nothing reserved, the provider's four, checksum. */
+static void fill_annotated(struct buf *out, struct span provider, uint64_t *state) {
+    struct arena arena;
+    size_t begin = out->size;
+    struct span bytes = {NULL, 0};
+    char checksum[4] = "0000";
+    fill_from(out, BASE62, 52, state);
+    buf_format(out, "JQQJ99BEAAAAAAAAAAAAAAAA%.*s", SPAN_FORMAT(provider));
+    if (out->failed)
+        return;
+    arena_init(&arena, 0, 0);
+    if (secret_base64_decode(span_slice(buf_span(out), begin, 80), &arena, &bytes))
+        secret_annotated_checksum(bytes, checksum);
+    arena_release(&arena);
+    buf_add(out, span_make(checksum, sizeof checksum));
+}
+
 static int fill_count(struct span text, struct span whole, uint64_t *ret_count, struct err *err) {
     char quoted[64];
     if (text_u64(text, 10, LIMIT_SECRET_EXAMPLE_BYTES, ret_count))
@@ -162,6 +179,8 @@ static int fill_one(struct span inside, uint64_t *state, struct buf *out, struct
         fill_pem(out, rest, state);
     } else if (span_is(name, "github") && rest.size > 0) {
         fill_checksummed(out, rest, 30, false, state);
+    } else if (span_is(name, "annotated") && rest.size == 4) {
+        fill_annotated(out, rest, state);
     } else if (span_is(name, "azure") && rest.size == 7 && rest.data[4] == ':') {
         if (fill_count(span_from(rest, 5), inside, &count, err) < 0)
             return -1;

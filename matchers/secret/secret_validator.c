@@ -186,6 +186,21 @@ static bool pem_is_encrypted_openssh(struct span bytes) {
     return !r.failed && !span_is(cipher, "none");
 }
 
+/* A DER SEQUENCE that ends where its length says, within the bytes: half a key is no key. */
+static bool is_whole_der(struct span bytes) {
+    struct reader r = reader_init(bytes);
+    if (read_u8(&r) != 0x30)
+        return false;
+    uint64_t length = read_u8(&r);
+    if (length > 0x80 && length <= 0x84) {
+        size_t count = (size_t)(length - 0x80);
+        length = 0;
+        for (size_t i = 0; i < count; i++)
+            length = length << 8 | read_u8(&r);
+    }
+    return !r.failed && length >= 16 && length <= reader_left(&r);
+}
+
 /* RFC 7468: the text between the lines decodes and begins as a key does. RFC 1421 headers ("Proc-Type: 4,ENCRYPTED")
  * may come first. */
 static bool check_pem(struct span secret, struct secret_verdict *verdict) {
@@ -217,7 +232,7 @@ static bool check_pem(struct span secret, struct secret_verdict *verdict) {
         return true;
     }
     /* Under RFC 1421 encryption the bytes are a cipher's; OpenPGP packets have the high bit of their first byte set. */
-    return bytes.data[0] == 0x30 || verdict->encrypted || (bytes.data[0] & 0x80) != 0;
+    return is_whole_der(bytes) || verdict->encrypted || (bytes.data[0] & 0x80) != 0;
 }
 
 static bool check_luhn(struct span secret, struct secret_verdict *verdict) {
@@ -307,6 +322,38 @@ uint32_t secret_marvin32(struct span s, uint64_t seed) {
     return low ^ high;
 }
 
+void secret_annotated_checksum(struct span bytes, char out[4]) {
+    uint32_t value = __builtin_bswap32(secret_marvin32(bytes, UINT64_C(0x44656661756c7430))); /* "Default0" */
+    char digits[8];
+    size_t count = 0;
+    for (; value > 0; value /= 62)
+        digits[count++] = digits_base62[value % 62];
+    for (size_t i = 0; i < 4; i++) /* one of less than four digits comes once in 18,000 keys */
+        out[i] = i < count ? digits[count - 1 - i] : '0';
+}
+
+/* Common annotated keys: 80 base62 characters, and the first four base62 digits of the Marvin32 of the 60 bytes they
+ * are in base64, its bytes read from the lowest on and written without leading zeros. Where the platform's and the
+ * customer's reserved characters are all 'A' nothing but the issuing library has written them, and the checksum holds
+ * or the key was changed; of keys with such data published examples do not keep to it. */
+static bool check_azure_annotated(struct span secret, struct secret_verdict *verdict) {
+    static const struct span signature = SPAN_LITERAL("JQQJ99");
+    struct span bytes = {NULL, 0};
+    char expected[4];
+    verdict->unsure = secret.size < 84 || !span_equal(span_slice(secret, 52, signature.size), signature) ||
+                      !secret_base64_decode(span_slice(secret, 0, 80), verdict->arena, &bytes);
+    if (verdict->unsure)
+        return false;
+    secret_annotated_checksum(bytes, expected);
+    bool valid = memcmp(secret.data + 80, expected, sizeof expected) == 0;
+    struct span reserved = span_slice(secret, 60, 16);
+    size_t zeros = 0;
+    while (zeros < reserved.size && reserved.data[zeros] == 'A')
+        zeros++;
+    verdict->unsure = !valid && zeros < reserved.size;
+    return valid;
+}
+
 static bool check_azure_key(struct span secret, struct secret_verdict *verdict) {
     struct span bytes = {NULL, 0};
     if (!secret_base64_decode(secret, verdict->arena, &bytes) || bytes.size < 20)
@@ -331,6 +378,7 @@ static bool check_azure_key(struct span secret, struct secret_verdict *verdict) 
 
 static const struct secret_validator rows[] = {
     {"aws_key_id", "structure", check_aws_key_id},
+    {"azure_annotated", "checksum", check_azure_annotated},
     {"azure_key", "checksum", check_azure_key},
     {"base58", "structure", check_base58},
     {"base64", "structure", check_base64},

@@ -10,6 +10,7 @@
 struct secret_verdict {
     struct arena *arena; /* scratch; reset by the caller */
     bool encrypted;      /* the secret is a key under a passphrase */
+    bool unsure;         /* with a result of false: not of the form that can be checked, which says nothing */
     char note[48];       /* what it says about itself: "account 123456789012", "alg HS256"; or "" */
 };
 
@@ -28,6 +29,9 @@ void secret_crc32_base62(struct span s, char out[6]);
 
 /* Marvin32, as Microsoft's identifiable keys use it for their last four bytes. */
 uint32_t secret_marvin32(struct span s, uint64_t seed);
+
+/* The four characters at the end of a common annotated key, over the 60 bytes that its first 80 are in base64. */
+void secret_annotated_checksum(struct span bytes, char out[4]);
 
 /* Base64 of either alphabet, with or without padding; white space and escaped line ends are skipped. False on other
  * bytes, a length

@@ -26,6 +26,8 @@ static bool ask(struct fixture *fixture, const char *validator, const char *exam
     return row->check(buf_span(&fixture->text), verdict);
 }
 
+#define ANNOTATED "JQQJ99BEAAAAAAAAAAAAAAAAAZXX" /* signature, date, nothing reserved, a provider of no one */
+
 static const struct {
     const char *validator, *example;
     bool valid;
@@ -77,6 +79,14 @@ static const struct {
     {"base58", "{{digit:39}}0", false},
     {"azure_key", "{{base64:86}}==", false},
     {"azure_key", "AAAA", false},
+    {"azure_annotated", "{{annotated:AZXX}}", true},
+    /* Made up, the checksums worked out by another program; the third one is of five digits. */
+    {"azure_annotated", "Ky9Pf34qY6Nb3wWD25RQ4F5ZR3qa7yEeeby3abP3E2Zs8IQ9Y7aJ" ANNOTATED "3ePQ", true},
+    {"azure_annotated", "ENzO8Cj258FpWDPf1TVTOVaCvrP5VEm1iHXQUvwOk7gG6q4OdrO6" ANNOTATED "1lD6", true},
+    {"azure_annotated", "W5aVYwCQ4PCem5ib9Byckz23HZhcs9lHla27tjPyvFAdW2lNshXb" ANNOTATED "nhqB", true},
+    {"azure_annotated", "W5aVYwCQ4PCem5ib9Byckz23HZhcs9lHla27tjPyvFAdW2lNshXb" ANNOTATED "nhqC", false},
+    {"azure_annotated", "{{base62:83}}", false},
+    {"pem", "-----BEGIN PRIVATE KEY-----\n{{repeat:MIIEpQIBAAKCAQEA:8}}\n-----END PRIVATE KEY-----", false}, /* cut */
 };
 
 static void verdicts(void **state) {
