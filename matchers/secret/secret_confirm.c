@@ -9,6 +9,10 @@
 /* What a path of tests or documentation leaves of the confidence; a passed checksum does not care where it stands. */
 #define TEST_PATH_FACTOR 0.8
 
+/* What the checks cost, in secret_pattern_match()'s units: entropy, classes, a validator that decodes and parses. */
+#define WORK_CONFIRM ((uint64_t)128)
+#define WORK_SECRET_BYTE ((uint64_t)4)
+
 static struct span around(struct span body, size_t begin, size_t end, size_t bytes) {
     size_t from = begin < bytes ? 0 : begin - bytes;
     return span_slice(body, from, end - from + bytes);
@@ -48,11 +52,12 @@ static bool is_repetition(struct span s) {
     return s.size >= 4 && longest * 2 >= s.size;
 }
 
-static bool matches_any(const struct secret_pattern *const *patterns, size_t count, struct secret_scratch *scratch,
+static bool matches_any(struct secret_pattern *const *patterns, size_t count, struct secret_scratch *scratch,
                         struct span secret) {
     struct secret_match match;
     for (size_t i = 0; i < count; i++)
-        if (secret_pattern_match(patterns[i], scratch->matcher, secret, 0, SIZE_MAX, false, &match) > 0)
+        if (secret_pattern_match(patterns[i], scratch->matcher, secret, 0, SIZE_MAX, false, &scratch->work_left,
+                                 &match) > 0)
             return true;
     return false;
 }
@@ -187,6 +192,9 @@ enum confirm_result secret_confirm(const struct secret_engine *engine, struct se
                                    const struct secret_match *match, struct candidate *ret_candidate) {
     const struct secret_rule *rule = &engine->rules[rule_index];
     struct span secret = span_slice(input->body, match->secret_begin, match->secret_end - match->secret_begin);
+    uint64_t work = WORK_CONFIRM + WORK_SECRET_BYTE * secret.size +
+                    rule->keyword_count * (rule->keyword_bytes + match->end - match->begin);
+    scratch->work_left -= u64_min(scratch->work_left, work);
     if (!is_plausible(rule, input->body, match, secret))
         return CONFIRM_NO;
     *ret_candidate = (struct candidate){

@@ -180,7 +180,8 @@ int secret_scratch_new(const struct secret_engine *engine, struct secret_scratch
     buf_init(&scratch->bytes, 4 * LIMIT_SECRET_MATCH_BYTES);
     scratch->matcher = secret_matcher_new();
     scratch->states = mem_array(engine->rule_count, sizeof *scratch->states);
-    if (scratch->matcher == NULL || scratch->states == NULL)
+    scratch->follows = mem_array(engine->literals.count, sizeof *scratch->follows);
+    if (scratch->matcher == NULL || scratch->states == NULL || scratch->follows == NULL)
         return nomem(err);
     for (int i = 0; i < 2; i++) {
         const hs_database_t *database = i == 0 ? engine->literal_db : engine->shape_db;
@@ -200,6 +201,7 @@ void secret_scratch_free(struct secret_scratch *scratch) {
     buf_release(&scratch->bytes);
     mem_free(scratch->hits);
     mem_free(scratch->states);
+    mem_free(scratch->follows);
     vec_release(&scratch->candidates);
     mem_free(scratch);
 }
@@ -256,12 +258,17 @@ static bool operator_follows(struct span body, size_t from, bool narrow) {
     return false;
 }
 
-static bool byte_follows(struct span body, size_t from, uint8_t byte, size_t bytes) {
-    struct span near = span_slice(body, from, bytes);
-    for (size_t i = 0; i < near.size && !text_is_space(near.data[i]); i++)
-        if (near.data[i] == byte)
-            return true;
-    return false;
+static bool byte_follows(struct follow_state *state, struct span body, size_t from, uint8_t byte, size_t bytes) {
+    size_t end = size_min(body.size, from + bytes);
+    if (from < state->from || from > state->until)
+        state->from = state->until = from, state->ends = state->found = false;
+    while (!state->ends && state->until < end) {
+        uint8_t c = body.data[state->until];
+        state->found = c == byte;
+        state->ends = state->found || text_is_space(c);
+        state->until += !state->ends;
+    }
+    return state->found && state->until < end;
 }
 
 /* What {{start}} says. */
@@ -272,15 +279,21 @@ static bool is_boundary(struct span body, size_t at) {
     return at >= 2 && body.data[at - 2] == '\\' && (c == 'n' || c == 'r' || c == 't');
 }
 
-static bool is_worth_trying(const struct ready_literal *literal, struct span body, size_t end) {
+static bool is_worth_trying(const struct search *search, unsigned id, size_t end) {
+    const struct ready_literal *literal = &search->engine->literals.data[id];
+    struct span body = search->input->body;
     if (literal->bounded && !is_boundary(body, end - literal->text.size))
         return false;
     switch (literal->follow) {
     case SECRET_FOLLOW_ASSIGN:
     case SECRET_FOLLOW_IS:
         return operator_follows(body, end, literal->follow == SECRET_FOLLOW_IS);
-    case SECRET_FOLLOW_BYTE:
-        return byte_follows(body, end, literal->follow_byte, literal->follow_bytes);
+    case SECRET_FOLLOW_BYTE: {
+        struct follow_state *state = &search->scratch->follows[id];
+        if (state->scan != search->scratch->scan)
+            *state = (struct follow_state){.scan = search->scratch->scan, .from = end, .until = end};
+        return byte_follows(state, body, end, literal->follow_byte, literal->follow_bytes);
+    }
     case SECRET_FOLLOW_ANY:
         break;
     }
@@ -294,7 +307,7 @@ static int on_literal(unsigned id, unsigned long long from, unsigned long long t
     struct search *search = context;
     struct secret_scratch *scratch = search->scratch;
     const struct ready_literal *literal = &search->engine->literals.data[id];
-    if (!is_worth_trying(literal, search->input->body, (size_t)to))
+    if (!is_worth_trying(search, id, (size_t)to))
         return 0;
     if (scratch->hit_count == scratch->hit_capacity) {
         size_t capacity = scratch->hit_capacity == 0 ? 1024 : scratch->hit_capacity * 2;
@@ -335,23 +348,25 @@ static void hits_sort(uint64_t *hits, size_t count) {
     }
 }
 
+/* What one body may cost; half of it for one rule, so that no rule hides what others would find. */
+static uint64_t work_max(struct span body) { return LIMIT_SECRET_WORK_FLOOR + LIMIT_SECRET_WORK_RATIO * body.size; }
+
 static struct rule_state *rule_state(struct search *search, uint32_t rule) {
     struct rule_state *state = &search->scratch->states[rule];
     if (state->scan != search->scratch->scan)
-        *state = (struct rule_state){.scan = search->scratch->scan};
+        *state = (struct rule_state){.scan = search->scratch->scan, .work_left = work_max(search->input->body) / 2};
     return state;
+}
+
+static void work_take(const struct search *search, struct rule_state *state, uint64_t work) {
+    state->work_left -= u64_min(state->work_left, work);
+    search->scratch->work_left -= u64_min(search->scratch->work_left, work);
 }
 
 static void cut_by(struct search *search, const struct secret_rule *rule) {
     search->truncated = true;
     if (search->truncated_rule == NULL)
         search->truncated_rule = rule;
-}
-
-/* False when the rule has used up what one body may cost it. */
-static bool work_spend(const struct search *search, struct rule_state *state, size_t bytes) {
-    state->work += bytes;
-    return state->work <= LIMIT_SECRET_WORK_FLOOR + LIMIT_SECRET_WORK_RATIO * search->input->body.size;
 }
 
 /* Keeps a match that passes all checks; false when memory is short. */
@@ -390,11 +405,11 @@ static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t
     bool cut = subject.size < body.size;
     struct secret_match match;
     for (int attempt = 0; attempt < 8 && from <= begin; attempt++) {
-        if (!work_spend(search, state, size_min(subject.size - from, before + rule->max_bytes))) {
-            cut_by(search, rule);
-            return true;
-        }
-        int found = secret_pattern_match(rule->pattern, search->scratch->matcher, subject, from, begin, cut, &match);
+        uint64_t left = u64_min(state->work_left, search->scratch->work_left), before_left = left;
+        int found = left == 0 ? -1
+                              : secret_pattern_match(rule->pattern, search->scratch->matcher, subject, from, begin, cut,
+                                                     &left, &match);
+        work_take(search, state, before_left - left);
         if (found < 0)
             cut_by(search, rule);
         if (found <= 0)
@@ -414,6 +429,7 @@ static int search_run(struct search *search, struct err *err) {
     if (body.size > UINT32_MAX)
         return err_set(err, ERR_LIMIT, 0, "secret engine: a body of %zu bytes: search it in windows", body.size);
     scratch->scan++;
+    scratch->work_left = work_max(body);
     scratch->hit_count = 0;
     scratch->candidates.count = 0;
     const hs_database_t *databases[] = {engine->literal_db, engine->shape_db};
@@ -634,6 +650,7 @@ int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *s
     struct secret_outcome outcome = {.allowed_count = search.allowed_count};
     if (candidates_report(&search, fn, context, &outcome, err) < 0)
         return -1;
+    outcome.work = work_max(input->body) - scratch->work_left;
     outcome.truncated = search.truncated;
     outcome.truncated_rule = search.truncated_rule;
     *ret_outcome = outcome;

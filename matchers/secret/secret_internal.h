@@ -36,8 +36,17 @@ struct secret_engine {
 /* A rule's state during one scan; valid when `scan` is the scratch's. */
 struct rule_state {
     uint64_t scan;
-    uint64_t work; /* bytes of windows tried */
-    size_t next;   /* no match begins before this: the end of the last one */
+    uint64_t work_left; /* of what one body may cost it, in secret_pattern_match()'s units */
+    size_t next;        /* no match begins before this: the end of the last one */
+};
+
+/* What was last seen behind a literal with SECRET_FOLLOW_BYTE: literals that follow closely on one another have the
+ * same behind them, and a body of nothing else would be read once for each. Valid when `scan` is the scratch's. */
+struct follow_state {
+    uint64_t scan;
+    size_t from, until; /* the byte is in none of [from, until) */
+    bool ends;          /* at `until` stands the byte, or white space */
+    bool found;         /* it is the byte */
 };
 
 struct candidate {
@@ -60,7 +69,9 @@ struct secret_scratch {
     uint64_t *hits;     /* begin << 32 | literal index; LIMIT_SECRET_LITERAL_HITS at most */
     size_t hit_count, hit_capacity;
     struct rule_state *states;
+    struct follow_state *follows; /* one for each literal */
     uint64_t scan;
+    uint64_t work_left; /* of what all rules together may cost */
     VEC(struct candidate) candidates;
 };
 

@@ -3,16 +3,34 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "base/alloc.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
-/* Internal match() calls per attempt: a hundred times what the longest honest rule needs; a hostile window costs some
- * 100 µs. */
-#define MATCH_CALLS_MAX 20000
+#include "base/alloc.h"
+#include "base/overflow.h"
+
+/* Steps of an attempt: a hundred times what the longest honest rule needs. PCRE2 does not tell how many it took, so an
+ * attempt begins with few and is begun anew with four times as many: what it cost is then known within a factor. */
+#define MATCH_STEPS_FIRST ((uint32_t)64)
+#define MATCH_STEPS_MAX ((uint32_t)20000)
+/* Work, in units of about a nanosecond: of a call, of a step, of a place where no match begins. */
+#define WORK_CALL ((uint64_t)48)
+#define WORK_STEP ((uint64_t)8)
+#define WORK_PLACE ((uint64_t)2)
+/* PCRE2 counts the steps of each beginning anew: an attempt that may begin anywhere goes in stretches of so many. */
+#define PLACES_PER_CALL ((size_t)32)
+/* Of how many of a stretch's places it is supposed that they took as many steps as the one that took most. */
+#define PLACES_HARD ((uint64_t)4)
+/* How much of the subject behind the last place where a match may begin is looked at first. Most attempts fail or
+ * succeed within it, and those cost what they looked at, not what the longest match would. */
+#define NEAR_BYTES ((size_t)128)
 #define JIT_STACK_BYTES_MIN ((size_t)32 * 1024)
 #define JIT_STACK_BYTES_MAX ((size_t)512 * 1024)
 
 struct secret_pattern {
     pcre2_code *code;
+    atomic_bool compiled; /* to machine code, or found not to be; release in pattern_ready(), acquire there as well */
+    pthread_mutex_t lock; /* held while it is */
     enum secret_pattern_use use;
     uint32_t group; /* number of `secret`; 0 for the whole match */
 };
@@ -36,6 +54,7 @@ int secret_pattern_new(struct span expression, enum secret_pattern_use use, stru
     if (pattern == NULL)
         return err_set(err, ERR_NOMEM, 0, "secret: no memory for an expression");
     pattern->use = use;
+    (void)pthread_mutex_init(&pattern->lock, NULL); /* cannot fail without attributes on Linux */
     pattern->code = pcre2_compile(expression.data == NULL ? (PCRE2_SPTR) "" : expression.data, expression.size, options,
                                   &code, &place, NULL);
     if (pattern->code == NULL) {
@@ -54,8 +73,6 @@ int secret_pattern_new(struct span expression, enum secret_pattern_use use, stru
         }
         pattern->group = (uint32_t)group;
     }
-    /* Without JIT (a hardened kernel, an unusual CPU) matching is slower and gives the same results. */
-    (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
     *ret_pattern = pattern;
     return 0;
 }
@@ -64,7 +81,21 @@ void secret_pattern_free(struct secret_pattern *pattern) {
     if (pattern == NULL)
         return;
     pcre2_code_free(pattern->code);
+    (void)pthread_mutex_destroy(&pattern->lock); /* nobody holds it */
     mem_free(pattern);
+}
+
+/* Machine code is made when an expression is first tried: most never are, and a start has to be short. Without JIT (a
+ * hardened kernel, an unusual CPU) matching is slower and gives the same results. */
+static void pattern_ready(struct secret_pattern *pattern) {
+    if (atomic_load_explicit(&pattern->compiled, memory_order_acquire))
+        return;
+    (void)pthread_mutex_lock(&pattern->lock);
+    if (!atomic_load_explicit(&pattern->compiled, memory_order_relaxed)) {
+        (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+        atomic_store_explicit(&pattern->compiled, true, memory_order_release);
+    }
+    (void)pthread_mutex_unlock(&pattern->lock);
 }
 
 struct secret_matcher *secret_matcher_new(void) {
@@ -78,7 +109,6 @@ struct secret_matcher *secret_matcher_new(void) {
         secret_matcher_free(matcher);
         return NULL;
     }
-    (void)pcre2_set_match_limit(matcher->context, MATCH_CALLS_MAX);
     if (matcher->stack != NULL) /* NULL without JIT */
         pcre2_jit_stack_assign(matcher->context, NULL, matcher->stack);
     return matcher;
@@ -93,15 +123,63 @@ void secret_matcher_free(struct secret_matcher *matcher) {
     mem_free(matcher);
 }
 
-int secret_pattern_match(const struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
-                         size_t from, size_t last, bool cut, struct secret_match *ret_match) {
+struct attempt {
+    const struct secret_pattern *pattern;
+    struct secret_matcher *matcher;
+    struct span subject;
+    bool cut;
+    uint64_t work, work_max;
+};
+
+/* What was found, as PCRE2 says it, with as few steps as it takes. */
+static int steps_run(struct attempt *attempt, struct span subject, size_t from, size_t last, uint32_t options) {
+    uint64_t hard = last > from ? PLACES_HARD : 1;
+    attempt->work += WORK_PLACE * (last - from);
+    for (uint32_t steps = MATCH_STEPS_FIRST;; steps *= 4) {
+        (void)pcre2_set_match_limit(attempt->matcher->context, steps);
+        int found = pcre2_match(attempt->pattern->code, subject.data == NULL ? (PCRE2_SPTR) "" : subject.data,
+                                subject.size, from, options, attempt->matcher->data, attempt->matcher->context);
+        attempt->work += WORK_CALL;
+        if (found != PCRE2_ERROR_MATCHLIMIT)
+            return found;
+        attempt->work += WORK_STEP * steps * hard;
+        if (steps >= MATCH_STEPS_MAX || attempt->work > attempt->work_max)
+            return found;
+    }
+}
+
+/* A match that begins in [from, last]. Whatever touches the end of the part looked at first is decided by the whole;
+ * that part's end is no end of the text, and `$` has to say that it touched it: so not NOTEOL. */
+static int places_run(struct attempt *attempt, size_t from, size_t last) {
+    int found = PCRE2_ERROR_PARTIAL;
+    struct span near = span_slice(attempt->subject, 0, last + NEAR_BYTES);
+    bool is_near = attempt->pattern->use == SECRET_PATTERN_NEAR;
+    (void)pcre2_set_offset_limit(attempt->matcher->context, is_near ? last : PCRE2_UNSET);
+    if (attempt->pattern->use != SECRET_PATTERN_ALLOW && near.size < attempt->subject.size)
+        found = steps_run(attempt, near, from, last, PCRE2_PARTIAL_HARD);
+    if (found == PCRE2_ERROR_PARTIAL) {
+        attempt->work += attempt->subject.size - from;
+        found = steps_run(attempt, attempt->subject, from, last, attempt->cut ? PCRE2_NOTEOL : 0);
+    }
+    return found;
+}
+
+int secret_pattern_match(struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
+                         size_t from, size_t last, bool cut, uint64_t *work_left, struct secret_match *ret_match) {
     if (from > subject.size)
         return 0;
-    (void)pcre2_set_offset_limit(matcher->context, pattern->use == SECRET_PATTERN_NEAR ? last : PCRE2_UNSET);
-    int found = pcre2_match(pattern->code, subject.data == NULL ? (PCRE2_SPTR) "" : subject.data, subject.size, from,
-                            cut ? PCRE2_NOTEOL : 0, matcher->data, matcher->context);
+    pattern_ready(pattern);
+    struct attempt attempt = {pattern, matcher, subject, cut, 0, *work_left};
+    int found = PCRE2_ERROR_NOMATCH;
+    last = pattern->use == SECRET_PATTERN_NEAR ? size_max(from, size_min(last, subject.size)) : from;
+    while (found == PCRE2_ERROR_NOMATCH && from <= last && attempt.work <= attempt.work_max) {
+        size_t until = size_min(last, from + PLACES_PER_CALL - 1);
+        found = places_run(&attempt, from, until);
+        from = until + 1;
+    }
+    *work_left -= u64_min(*work_left, attempt.work);
     if (found == PCRE2_ERROR_NOMATCH)
-        return 0;
+        return attempt.work > attempt.work_max ? -1 : 0;
     if (found < 0)
         return -1;
     const PCRE2_SIZE *places = pcre2_get_ovector_pointer(matcher->data);

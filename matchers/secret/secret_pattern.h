@@ -13,7 +13,8 @@ enum secret_pattern_use {
     SECRET_PATTERN_ALLOW /* anywhere in the subject; plain groups capture, since only these may refer back */
 };
 
-/* FORMAT with PCRE2's message and place. Immutable, shared by threads. */
+/* FORMAT with PCRE2's message and place. Shared by threads: its machine code is made under a lock when it is first
+ * tried, nothing else changes. */
 int secret_pattern_new(struct span expression, enum secret_pattern_use use, struct secret_pattern **ret_pattern,
                        struct err *err);
 void secret_pattern_free(struct secret_pattern *pattern);
@@ -29,9 +30,9 @@ struct secret_match {
 };
 
 /* Matches in `subject` from offset `from`, the match beginning at `last` or before (NEAR only). `cut` says that the
- * subject goes on
- * after its end, so that `$` does not hold there. Returns 1 found, 0 not, -1 the work limit was met. */
-int secret_pattern_match(const struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
-                         size_t from, size_t last, bool cut, struct secret_match *ret_match);
+ * subject goes on after its end, so that `$` does not hold there. Takes from `*work_left` what it cost, in units of
+ * about a nanosecond, the same for the same bytes; at 0 nothing is left. Returns 1 found, 0 not, -1 a limit was met. */
+int secret_pattern_match(struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
+                         size_t from, size_t last, bool cut, uint64_t *work_left, struct secret_match *ret_match);
 
 #endif

@@ -24,7 +24,7 @@ struct secret_rules {
     struct map shared;                     /* expressions of rules that match behind their literal, to patterns */
     VEC(struct span) allow_values;
     VEC(struct digest) allow_digests; /* sorted once all files are read */
-    VEC(const struct secret_pattern *) allow_expressions, allow_generic;
+    VEC(struct secret_pattern *) allow_expressions, allow_generic;
 };
 
 /* Where a message points. */
@@ -369,7 +369,7 @@ static int literals_check(struct place place, const struct secret_rule *rule, st
 
 /* Compiles an expression, which the set then owns. `field` is for the message. */
 static int pattern_make(struct secret_rules *set, struct place place, const char *field, struct span expression,
-                        enum secret_pattern_use use, const struct secret_pattern **ret_pattern, struct err *err) {
+                        enum secret_pattern_use use, struct secret_pattern **ret_pattern, struct err *err) {
     struct secret_pattern *pattern = NULL;
     if (secret_pattern_new(expression, use, &pattern, err) < 0)
         return err_wrap(err, "secret rules: %s:%" PRIu32 "%s", place.file, place.line, field);
@@ -384,7 +384,7 @@ static int pattern_make(struct secret_rules *set, struct place place, const char
 static int expressions_compile(struct secret_rules *set, struct place place, struct secret_rule *rule,
                                struct err *err) {
     bool at = rule->literal_count > 0 && rule->before_bytes == 0;
-    const struct secret_pattern **allow = arena_array(&set->arena, rule->allow_count, sizeof *allow);
+    struct secret_pattern **allow = arena_array(&set->arena, rule->allow_count, sizeof *allow);
     if (allow == NULL)
         return nomem(err);
     rule->allow_patterns = allow;
@@ -502,7 +502,7 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
                 return nomem(err);
         }
         for (size_t i = 0; !digests && i < count; i++) {
-            const struct secret_pattern *pattern = NULL;
+            struct secret_pattern *pattern = NULL;
             if (!values && pattern_make(set, place, "", items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
                 return -1;
             if (!(values    ? vec_push(&set->allow_values, items[i])
