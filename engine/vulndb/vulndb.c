@@ -160,10 +160,10 @@ static int row_add(struct vulndb *build, struct build_row row, const struct inte
     row.flags = interval->flags;
     if (build->rows.count >= LIMIT_VULNDB_ROWS)
         return err_set(err, ERR_LIMIT, 0, "vulnerability database: more than %zu ranges", LIMIT_VULNDB_ROWS);
-    bool made = intern_put(&build->keys, interval->lower_key, &row.lower_key) &&
-                intern_put(&build->keys, interval->upper_key, &row.upper_key) &&
-                intern_put(&build->texts, interval->lower_text, &row.lower_text) &&
-                intern_put(&build->texts, interval->upper_text, &row.upper_text) && vec_push(&build->rows, row);
+    bool made = intern_put(&build->keys, interval->lower.key, &row.lower_key) &&
+                intern_put(&build->keys, interval->upper.key, &row.upper_key) &&
+                intern_put(&build->texts, interval->lower.text, &row.lower_text) &&
+                intern_put(&build->texts, interval->upper.text, &row.upper_text) && vec_push(&build->rows, row);
     return made ? 0 : nomem(err);
 }
 
@@ -174,22 +174,23 @@ static int versions_add(struct vulndb *build, struct arena *scratch, const struc
                         size_t range_count, struct err *err) {
     for (size_t i = 0; i < affected->version_count; i++) {
         struct span version = affected->versions[i];
-        struct span key = {NULL, 0};
-        int made = scheme == NULL ? 0
-                                  : arena_version_key(scratch, *scheme, vuln_version_bare(affected->ecosystem, version),
-                                                      &key, err);
+        struct version_point point = {.text = vuln_version_bare(affected->ecosystem, version)};
+        int made = scheme == NULL ? 0 : arena_version_key(scratch, *scheme, point.text, &point.key, err);
         if (made < 0)
             return -1;
         bool held = false;
+        point.keyed = made > 0 && version_is_keyed(*scheme, point.text);
         for (size_t r = 0; made > 0 && r < range_count && !held; r++) {
             for (size_t k = 0; k < ranges[r].count && !held; k++)
-                held = interval_holds(&ranges[r].data[k], key);
+                held = interval_holds(*scheme, &ranges[r].data[k], &point);
         }
         if (held)
             continue;
         row.text_space = made == 0;
-        struct span bound = made > 0 ? key : version;
-        struct interval one = {version, version, bound, bound, VULN_RANGE_UPPER_INCLUSIVE | VULN_RANGE_EXACT};
+        struct version_point bound = {version, made > 0 ? point.key : version, point.keyed};
+        struct interval one = {bound, bound, VULN_RANGE_UPPER_INCLUSIVE | VULN_RANGE_EXACT};
+        if (made > 0 && !point.keyed)
+            one.flags |= VULN_RANGE_BY_TEXT;
         if (row_add(build, row, &one, err) < 0)
             return -1;
     }

@@ -79,10 +79,9 @@ bool intern_put(struct intern *intern, struct span text, uint32_t *ret_number);
 /* "CVE-2021-44228" as a number of its own; also the CVE at the end of "UBUNTU-CVE-2021-44228". */
 bool cve_number(struct span text, uint64_t *ret_number);
 
-/* An interval of versions: bounds' texts and keys. Bounds that are not there are empty, with the flag set. */
+/* An interval of versions. Bounds that are not there are empty, with the flag set. */
 struct interval {
-    struct span lower_text, upper_text;
-    struct span lower_key, upper_key;
+    struct version_point lower, upper;
     uint8_t flags;
 };
 
@@ -96,7 +95,7 @@ struct intervals {
  * "BeforeLimits". */
 int intervals_make(struct arena *arena, enum version_scheme scheme, const struct draft_range *range,
                    struct intervals *ret_intervals, struct err *err);
-bool interval_holds(const struct interval *interval, struct span key);
+bool interval_holds(enum version_scheme scheme, const struct interval *interval, const struct version_point *version);
 
 /* version_key() into the arena. 1, 0 when it cannot be parsed (or is too long), <0 NOMEM. */
 int arena_version_key(struct arena *arena, enum version_scheme scheme, struct span version, struct span *ret_key,

@@ -23,8 +23,7 @@ int arena_version_key(struct arena *arena, enum version_scheme scheme, struct sp
 struct keyed_event {
     enum draft_event_kind kind;
     bool first; /* introduced "0" */
-    struct span version;
-    struct span key;
+    struct version_point point;
 };
 
 /* Before everything: "0" alone; a zero that is written out longer is a version like others. */
@@ -32,18 +31,22 @@ static bool is_first(const struct draft_event *event) {
     return event->kind == DRAFT_INTRODUCED && span_is(event->version, "0");
 }
 
-static int event_compare(const struct keyed_event *a, const struct keyed_event *b) {
+/* Texts that have keys compare but for memory; that leaves them where they are. */
+static int event_compare(enum version_scheme scheme, const struct keyed_event *a, const struct keyed_event *b) {
+    int order = 0;
     if (a->first || b->first)
         return (int)b->first - (int)a->first;
-    return span_compare(a->key, b->key);
+    (void)version_point_compare(scheme, &a->point, &b->point, &order, NULL);
+    return order;
 }
 
-/* Insertion sort: stable, and events are few and mostly in order; a hostile record's many meet the bound below. */
-static void events_sort(struct keyed_event *events, size_t count) {
+/* Insertion sort: stable, at peace with orders that have circles, and events are few and mostly in order; a hostile
+ * record's many meet the bound below. */
+static void events_sort(enum version_scheme scheme, struct keyed_event *events, size_t count) {
     for (size_t i = 1; i < count; i++) {
         struct keyed_event event = events[i];
         size_t at = i;
-        for (; at > 0 && event_compare(&events[at - 1], &event) > 0; at--)
+        for (; at > 0 && event_compare(scheme, &events[at - 1], &event) > 0; at--)
             events[at] = events[at - 1];
         events[at] = event;
     }
@@ -51,23 +54,29 @@ static void events_sort(struct keyed_event *events, size_t count) {
 
 static void interval_close(struct intervals *intervals, const struct keyed_event *event) {
     struct interval *open = &intervals->data[intervals->count++];
-    open->upper_text = event->version;
-    open->upper_key = event->key;
+    open->upper = event->point;
+    open->flags |= event->point.keyed ? 0 : VULN_RANGE_BY_TEXT;
     if (event->kind == DRAFT_LAST_AFFECTED)
         open->flags |= VULN_RANGE_UPPER_INCLUSIVE;
 }
 
 /* Cuts every interval at the highest limit. */
-static void limits_apply(struct intervals *intervals, const struct keyed_event *limit) {
+static void limits_apply(enum version_scheme scheme, struct intervals *intervals, const struct keyed_event *limit) {
     size_t kept = 0;
     for (size_t i = 0; i < intervals->count; i++) {
         struct interval interval = intervals->data[i];
-        if (!(interval.flags & VULN_RANGE_NO_LOWER) && span_compare(interval.lower_key, limit->key) >= 0)
+        int order = -1;
+        if (!(interval.flags & VULN_RANGE_NO_LOWER))
+            (void)version_point_compare(scheme, &interval.lower, &limit->point, &order, NULL);
+        if (order >= 0)
             continue;
-        if ((interval.flags & VULN_RANGE_NO_UPPER) || span_compare(interval.upper_key, limit->key) >= 0) {
+        order = 1;
+        if (!(interval.flags & VULN_RANGE_NO_UPPER))
+            (void)version_point_compare(scheme, &interval.upper, &limit->point, &order, NULL);
+        if (order >= 0) {
             interval.flags &= (uint8_t) ~(VULN_RANGE_NO_UPPER | VULN_RANGE_UPPER_INCLUSIVE);
-            interval.upper_key = limit->key;
-            interval.upper_text = limit->version;
+            interval.flags |= limit->point.keyed ? 0 : VULN_RANGE_BY_TEXT;
+            interval.upper = limit->point;
         }
         intervals->data[kept++] = interval;
     }
@@ -86,26 +95,28 @@ int intervals_make(struct arena *arena, enum version_scheme scheme, const struct
         return err_set(err, ERR_NOMEM, 0, "version range: out of memory");
     for (size_t i = 0; i < range->count; i++) {
         const struct draft_event *event = &range->events[i];
-        events[i] = (struct keyed_event){event->kind, is_first(event), event->version, {NULL, 0}};
+        events[i] = (struct keyed_event){
+            event->kind, is_first(event), {event->version, {NULL, 0}, version_is_keyed(scheme, event->version)}};
         unlimited = unlimited || (event->kind == DRAFT_LIMIT && span_is(event->version, "*"));
         if (events[i].first || (event->kind == DRAFT_LIMIT && span_is(event->version, "*")))
             continue;
-        int made = arena_version_key(arena, scheme, event->version, &events[i].key, err);
+        int made = arena_version_key(arena, scheme, event->version, &events[i].point.key, err);
         if (made <= 0)
             return made;
     }
-    events_sort(events, range->count);
+    events_sort(scheme, events, range->count);
     bool open = false;
     for (size_t i = 0; i < range->count; i++) {
         const struct keyed_event *event = &events[i];
         if (event->kind == DRAFT_LIMIT) {
-            if (!span_is(event->version, "*"))
+            if (!span_is(event->point.text, "*"))
                 limit = event; /* sorted: the last one is the highest */
         } else if (event->kind == DRAFT_INTRODUCED && !open) {
             intervals.data[intervals.count] = (struct interval){
-                .lower_text = event->first ? (struct span){NULL, 0} : event->version,
-                .lower_key = event->key,
-                .flags = event->first ? VULN_RANGE_NO_LOWER : 0,
+                .lower = event->first ? (struct version_point){.keyed = true} : event->point,
+                .flags = event->first         ? VULN_RANGE_NO_LOWER
+                         : event->point.keyed ? 0
+                                              : VULN_RANGE_BY_TEXT,
             };
             open = true;
         } else if (event->kind != DRAFT_INTRODUCED && open) {
@@ -116,16 +127,18 @@ int intervals_make(struct arena *arena, enum version_scheme scheme, const struct
     if (open)
         intervals.data[intervals.count++].flags |= VULN_RANGE_NO_UPPER;
     if (limit != NULL && !unlimited)
-        limits_apply(&intervals, limit);
+        limits_apply(scheme, &intervals, limit);
     *ret_intervals = intervals;
     return 1;
 }
 
-bool interval_holds(const struct interval *interval, struct span key) {
-    if (!(interval->flags & VULN_RANGE_NO_LOWER) && span_compare(interval->lower_key, key) > 0)
+bool interval_holds(enum version_scheme scheme, const struct interval *interval, const struct version_point *version) {
+    int order = -1;
+    if (!(interval->flags & VULN_RANGE_NO_LOWER) &&
+        (version_point_compare(scheme, &interval->lower, version, &order, NULL) < 0 || order > 0))
         return false;
     if (interval->flags & VULN_RANGE_NO_UPPER)
         return true;
-    int order = span_compare(key, interval->upper_key);
-    return order < 0 || (order == 0 && (interval->flags & VULN_RANGE_UPPER_INCLUSIVE) != 0);
+    return version_point_compare(scheme, version, &interval->upper, &order, NULL) == 0 &&
+           (order < 0 || (order == 0 && (interval->flags & VULN_RANGE_UPPER_INCLUSIVE) != 0));
 }

@@ -333,7 +333,7 @@ static size_t common_bytes(const struct layout *layout, const struct build_row *
         for (size_t k = 0; k < 2; k++) {
             struct span key = keys[bounds[k]];
             size_t same = 0;
-            if (absent[k])
+            if (absent[k] || (rows[i].flags & VULN_RANGE_BY_TEXT))
                 continue;
             while (any && same < common.size && same < key.size && common.data[same] == key.data[same])
                 same++;
@@ -347,8 +347,8 @@ static size_t common_bytes(const struct layout *layout, const struct build_row *
 
 static void row_write(struct layout *layout, const struct build_row *row, size_t skip) {
     const struct span *keys = layout->build->keys.texts.data;
-    bool no_lower = (row->flags & VULN_RANGE_NO_LOWER) != 0;
-    bool no_upper = (row->flags & VULN_RANGE_NO_UPPER) != 0;
+    bool no_lower = (row->flags & (VULN_RANGE_NO_LOWER | VULN_RANGE_BY_TEXT)) != 0;
+    bool no_upper = (row->flags & (VULN_RANGE_NO_UPPER | VULN_RANGE_BY_TEXT)) != 0;
     buf_le64(&layout->section[VULN_SECTION_LOWER], no_lower ? 0 : vuln_key_prefix(keys[row->lower_key], skip));
     buf_le64(&layout->section[VULN_SECTION_UPPER], no_upper ? UINT64_MAX : vuln_key_prefix(keys[row->upper_key], skip));
     buf_byte(&layout->section[VULN_SECTION_FLAGS], row->flags);

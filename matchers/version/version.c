@@ -49,14 +49,22 @@ int version_key(enum version_scheme scheme, struct span version, struct buf *key
 }
 
 int version_compare(enum version_scheme scheme, struct span a, struct span b, int *ret_order, struct err *err) {
-    AUTO_BUF struct buf keys = {0};
-    if (version_key(scheme, a, &keys, err) < 0)
-        return -1;
-    size_t size = keys.size;
-    if (version_key(scheme, b, &keys, err) < 0)
-        return -1;
-    struct span both = buf_span(&keys);
-    int order = span_compare(span_slice(both, 0, size), span_from(both, size));
+    assert(scheme < VERSION_SCHEME_COUNT);
+    return version_rules_compare(schemes[scheme].rules, a, b, ret_order, err);
+}
+
+bool version_is_keyed(enum version_scheme scheme, struct span version) {
+    assert(scheme < VERSION_SCHEME_COUNT);
+    const struct version_rules *rules = schemes[scheme].rules;
+    return rules->compare == NULL ||
+           (rules->is_keyed != NULL && version.size <= LIMIT_FIELD_BYTES && rules->is_keyed(text_trim(version)));
+}
+
+int version_point_compare(enum version_scheme scheme, const struct version_point *a, const struct version_point *b,
+                          int *ret_order, struct err *err) {
+    if (!a->keyed || !b->keyed)
+        return version_compare(scheme, a->text, b->text, ret_order, err);
+    int order = span_compare(a->key, b->key);
     *ret_order = (order > 0) - (order < 0);
     return 0;
 }

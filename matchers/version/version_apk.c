@@ -41,13 +41,13 @@ struct apk_text {
 
 static bool number_key(struct apk_text *apk, struct buf *key) {
     struct span digits = version_text_digits(&apk->in);
-    if (digits.size == 0)
-        return false;
-    /* apk-tools 2 let a number follow a letter ("1.8.28p1"): Alpine shipped such versions, and its
-     * advisories still name them. */
-    apk->is_strict = apk->is_strict && apk->place == PLACE_NUMBER;
+    /* apk-tools 2 let a number follow a letter ("1.8.28p1") and read no number as zero ("4.8.0.-r1"): Alpine shipped
+     * such versions, and its advisories still name them. */
+    apk->is_strict = apk->is_strict && apk->place == PLACE_NUMBER && digits.size > 0;
     apk->place = PLACE_NUMBER;
-    if (digits.data[0] != '0') {
+    if (digits.size == 0 && version_text_peek(&apk->in) != '.' && version_text_peek(&apk->in) != '-')
+        return false;
+    if (digits.size == 0 || digits.data[0] != '0') {
         key_number(key, TAG_NUMBER, digits);
     } else {
         buf_byte(key, TAG_FRACTION);
@@ -111,7 +111,8 @@ static bool token_key(struct apk_text *apk, struct buf *key) {
         struct span digits = version_text_digits(&apk->in);
         key_number(key, TAG_REVISION, digits);
         apk->place = PLACE_REVISION;
-        return fits && digits.size > 0;
+        apk->is_strict = apk->is_strict && digits.size > 0;
+        return fits && (digits.size > 0 || !text_is_alpha(version_text_peek(&apk->in)));
     }
     default:
         return false;
@@ -121,8 +122,9 @@ static bool token_key(struct apk_text *apk, struct buf *key) {
 static bool apk_walk(struct span text, struct buf *key, bool *ret_valid) {
     struct apk_text apk = {.in = {text, 0}, .place = PLACE_NUMBER, .is_strict = true};
     struct span digits = version_text_digits(&apk.in);
-    if (digits.size == 0)
+    if (digits.size == 0 && version_text_peek(&apk.in) != '.')
         return false;
+    apk.is_strict = digits.size > 0;
     key_number(key, TAG_NUMBER, digits);
     while (version_text_left(&apk.in)) {
         size_t size = key->size;
@@ -143,6 +145,31 @@ static bool apk_walk(struct span text, struct buf *key, bool *ret_valid) {
 static bool apk_key(struct span text, struct buf *key) {
     bool valid = false;
     return apk_walk(text, key, &valid);
+}
+
+/* Where nothing like a version begins, there are no tokens to compare. */
+static bool apk_is_keyed(struct span text) {
+    return text.size > 0 && (text_is_digit(text.data[0]) || text.data[0] == '.');
+}
+
+/* What is no version at all stands in the order of texts: behind all versions when it begins with a letter. */
+static int apk_compare(struct span a, struct span b, int *ret_order, struct err *err) {
+    AUTO_BUF struct buf keys = {0};
+    struct span texts[2] = {a, b};
+    if (a.size == 0 || b.size == 0)
+        return err_set(err, ERR_FORMAT, 0, "version '': not one of its scheme");
+    if (apk_is_keyed(a) && apk_is_keyed(b)) {
+        (void)apk_key(a, &keys);
+        size_t size = keys.size;
+        (void)apk_key(b, &keys);
+        if (keys.failed)
+            return err_set(err, ERR_NOMEM, 0, "version: out of memory");
+        texts[0] = span_slice(buf_span(&keys), 0, size);
+        texts[1] = span_from(buf_span(&keys), size);
+    }
+    int order = span_compare(texts[0], texts[1]);
+    *ret_order = (order > 0) - (order < 0);
+    return 0;
 }
 
 static bool apk_is_valid(struct span text) {
@@ -177,13 +204,20 @@ static int dependency_holds(const struct range_subject *subject, struct span dep
     bool fuzzy = false;
     unsigned sides = sign_take(&dependency, &fuzzy);
     AUTO_BUF struct buf bound = {0};
-    if (version_rules_key(subject->rules, dependency, &bound, err) < 0)
-        return err_wrap(err, "range");
-    struct span version = buf_span(&subject->key);
-    int order = span_compare(version, buf_span(&bound));
-    struct span begin = span_slice(buf_span(&bound), 0, bound.size - 1);
-    if (fuzzy && span_equal(span_slice(version, 0, begin.size), begin))
-        order = 0;
+    AUTO_BUF struct buf version = {0};
+    int order = 0;
+    if (!apk_is_keyed(dependency))
+        return range_bad(dependency, "not a version", err);
+    if (range_subject_order(subject, dependency, &order, err) < 0)
+        return -1;
+    if (fuzzy) {
+        if (version_rules_key(subject->rules, dependency, &bound, err) < 0)
+            return err_wrap(err, "range");
+        struct span begin = span_slice(buf_span(&bound), 0, bound.size - 1);
+        if (version_rules_key(subject->rules, subject->version, &version, NULL) == 0 &&
+            span_equal(span_slice(buf_span(&version), 0, begin.size), begin))
+            order = 0;
+    }
     *ret_holds = range_allows(sides, order);
     return 0;
 }
@@ -195,4 +229,8 @@ static int apk_in_range(const struct version_rules *rules, struct span range, st
     return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
-const struct version_rules version_rules_apk = {.key = apk_key, .is_valid = apk_is_valid, .in_range = apk_in_range};
+const struct version_rules version_rules_apk = {.key = apk_key,
+                                                .is_valid = apk_is_valid,
+                                                .in_range = apk_in_range,
+                                                .compare = apk_compare,
+                                                .is_keyed = apk_is_keyed};

@@ -121,7 +121,8 @@ static bool numbers_key(struct version_text *in, bool *ret_is_branch, struct buf
     return !*ret_is_branch || only_dev;
 }
 
-static void stability_key(struct version_text *in, struct buf *key) {
+/* True for "stable", behind which Composer drops "-dev". */
+static bool stability_key(struct version_text *in, struct buf *key) {
     size_t from = in->at;
     if (is_separator(version_text_peek(in)))
         in->at++;
@@ -137,13 +138,14 @@ static void stability_key(struct version_text *in, struct buf *key) {
             struct span digits = version_text_digits(in);
             if (digits.size == 0) {
                 in->at = before;
-                return;
+                return stabilities[i].tag == TAG_END;
             }
             if (stabilities[i].tag != TAG_END)
                 key_number(key, TAG_NUMBER, digits);
         }
     }
     in->at = from;
+    return false;
 }
 
 static bool build_is_cut(struct span *text) {
@@ -179,14 +181,14 @@ static bool composer_walk(struct span text, struct buf *key, bool *ret_valid) {
         return false;
     size_t size = key->size;
     size_t behind_numbers = in.at;
-    stability_key(&in, key);
+    bool is_stable = stability_key(&in, key);
     size_t from = in.at;
     if (is_separator(version_text_peek(&in)))
         in.at++;
-    if (version_text_word(&in, "dev"))
-        buf_byte(key, TAG_DEV);
-    else
+    if (!version_text_word(&in, "dev"))
         in.at = from;
+    else if (!is_stable)
+        buf_byte(key, TAG_DEV);
     if (version_text_left(&in)) {
         *ret_valid = false;
         in.at = behind_numbers;
@@ -208,5 +210,15 @@ static bool composer_is_valid(struct span text) {
     return composer_walk(text, &key, &valid) && valid && !key.failed;
 }
 
+/* What Composer refuses still needs an order: OSV compares the pieces as they are, without the normalisation that
+ * makes "v3.0" of "3.0.0.0". */
+static bool composer_lenient_key(struct span text, struct buf *key) {
+    struct version_text in = {text_trim(text), 0};
+    (void)(version_text_skip(&in, 'v') || version_text_skip(&in, 'V'));
+    pieces_key(&in, key);
+    return in.text.size > 0;
+}
+
+const struct version_rules version_rules_composer_lenient = {.key = composer_lenient_key};
 const struct version_rules version_rules_composer = {
     .key = composer_key, .is_valid = composer_is_valid, .in_range = composer_in_range};

@@ -3,7 +3,9 @@
  * [epoch!]component{.component}[+local]; a component is runs of digits and of everything else, and
  * begins with a number: "rc1" is 0, "rc", 1. Missing runs and components are zero; words sort before
  * numbers, "dev" before all words, "post" behind all numbers. */
-#include "matchers/version/version_rules.h"
+#include "matchers/version/version_conda.h"
+
+#include "base/vec.h"
 
 enum { TAG_POST = KEY_PADDED_MORE + KEY_NUMBER_TAGS };
 
@@ -63,14 +65,20 @@ static void component_key(struct span component, size_t *zeros, struct buf *key)
         (*zeros)++;
 }
 
+/* Whether a component ends before byte `i`. A "_" or "-" at the very end belongs to the component: "1.0.1_" < "1.0.1a",
+ * as OpenSSL's patches want it. */
+static bool component_ends(struct span text, size_t i, bool keep_last) {
+    if (i == text.size)
+        return true;
+    bool separates = text.data[i] == '.' || text.data[i] == '_' || text.data[i] == '-';
+    return separates && !(keep_last && i + 1 == text.size && text.data[i] != '.');
+}
+
 static bool components_key(struct span text, bool keep_last, struct buf *key) {
     size_t zeros = 0;
     size_t from = 0;
     for (size_t i = 0; i <= text.size; i++) {
-        bool separates = i == text.size || text.data[i] == '.' || text.data[i] == '_' || text.data[i] == '-';
-        /* A "_" or "-" at the very end belongs to the component: "1.0.1_" < "1.0.1a", as OpenSSL's
-         * patches want it. */
-        if (!separates || (keep_last && i + 1 == text.size && text.data[i] != '.'))
+        if (!component_ends(text, i, keep_last))
             continue;
         if (i == from)
             return false;
@@ -109,4 +117,130 @@ static bool conda_key(struct span text, struct buf *key) {
     return true;
 }
 
-const struct version_rules version_rules_conda = {.key = conda_key};
+/* A run of a version's components, or what stands for the missing ones. */
+struct run {
+    enum run_kind kind;
+    struct span text;
+    size_t component;
+};
+struct runs {
+    VEC(struct run) vec;
+    size_t component_count;
+    bool failed;
+};
+
+static void runs_release(struct runs *runs) { vec_release(&runs->vec); }
+
+static void run_add(struct runs *runs, struct run run) { runs->failed = !vec_push(&runs->vec, run) || runs->failed; }
+
+/* The components of `text`, behind those that are there already. */
+static void runs_add(struct runs *runs, struct span text, bool keep_last) {
+    size_t from = 0;
+    for (size_t i = 0; i <= text.size; i++) {
+        if (!component_ends(text, i, keep_last))
+            continue;
+        struct version_text in = {span_slice(text, from, i - from), 0};
+        if (!text_is_digit(version_text_peek(&in)))
+            run_add(runs, (struct run){.kind = RUN_ZERO, .component = runs->component_count});
+        while (version_text_left(&in)) {
+            struct run run = {.component = runs->component_count};
+            run.kind = run_take(&in, &run.text);
+            run_add(runs, run);
+        }
+        runs->component_count++;
+        from = i + 1;
+    }
+}
+
+/* Epoch and version, or the local part. */
+static void runs_make(struct span text, bool local, struct runs *runs) {
+    struct span rest = text_trim(text);
+    struct span version = text_cut(&rest, '+');
+    if (local) {
+        if (rest.data != NULL)
+            runs_add(runs, rest, false);
+        return;
+    }
+    size_t mark = span_index(version, '!', 0);
+    runs_add(runs, mark == SIZE_MAX ? span_text("0") : span_slice(version, 0, mark), false);
+    runs_add(runs, mark == SIZE_MAX ? version : span_from(version, mark + 1), true);
+}
+
+/* Run `index` of a component; zero where there is none. */
+static struct run run_get(const struct runs *runs, size_t component, size_t index) {
+    for (size_t i = 0; i < runs->vec.count; i++) {
+        if (runs->vec.data[i].component == component && index-- == 0)
+            return runs->vec.data[i];
+    }
+    return (struct run){.kind = RUN_ZERO};
+}
+
+static size_t run_count(const struct runs *runs, size_t component) {
+    size_t count = 0;
+    for (size_t i = 0; i < runs->vec.count; i++)
+        count += runs->vec.data[i].component == component;
+    return count;
+}
+
+static bool run_equal(struct run a, struct run b) {
+    if (a.kind != b.kind || a.kind == RUN_ZERO || a.kind == RUN_POST)
+        return a.kind == b.kind;
+    return a.kind == RUN_NUMBER ? version_numbers_order(a.text, b.text) == 0 : text_equal_nocase(a.text, b.text);
+}
+
+static bool component_equal(const struct runs *a, const struct runs *b, size_t component) {
+    size_t a_count = run_count(a, component);
+    size_t b_count = run_count(b, component);
+    for (size_t i = 0; i < a_count || i < b_count; i++) {
+        if (!run_equal(run_get(a, component, i), run_get(b, component, i)))
+            return false;
+    }
+    return true;
+}
+
+static bool runs_equal(const struct runs *a, const struct runs *b) {
+    for (size_t i = 0; i < a->component_count || i < b->component_count; i++) {
+        if (!component_equal(a, b, i))
+            return false;
+    }
+    return true;
+}
+
+static bool runs_start(const struct runs *runs, const struct runs *begin) {
+    size_t last = begin->component_count - 1;
+    for (size_t i = 0; i < last; i++) {
+        if (!component_equal(runs, begin, i))
+            return false;
+    }
+    size_t count = run_count(begin, last);
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (!run_equal(run_get(runs, last, i), run_get(begin, last, i)))
+            return false;
+    }
+    struct run a = run_get(runs, last, count - 1);
+    struct run b = run_get(begin, last, count - 1);
+    if (b.kind != RUN_WORD)
+        return run_equal(a, b);
+    return a.kind == RUN_WORD && text_equal_nocase(span_slice(a.text, 0, b.text.size), b.text);
+}
+
+int conda_starts(struct span version, struct span begin, bool *ret_starts, struct err *err) {
+    AUTO(runs_release) struct runs main = {0};
+    AUTO(runs_release) struct runs main_begin = {0};
+    AUTO(runs_release) struct runs local = {0};
+    AUTO(runs_release) struct runs local_begin = {0};
+    AUTO_BUF struct buf key = {0};
+    if (!conda_key(begin, &key))
+        return range_bad(begin, "not a version", err);
+    runs_make(version, false, &main);
+    runs_make(version, true, &local);
+    runs_make(begin, false, &main_begin);
+    runs_make(begin, true, &local_begin);
+    if (key.failed || main.failed || main_begin.failed || local.failed || local_begin.failed)
+        return err_set(err, ERR_NOMEM, 0, "range: out of memory");
+    *ret_starts = local_begin.component_count > 0 ? runs_equal(&main, &main_begin) && runs_start(&local, &local_begin)
+                                                  : runs_start(&main, &main_begin);
+    return 0;
+}
+
+const struct version_rules version_rules_conda = {.key = conda_key, .in_range = conda_in_range};

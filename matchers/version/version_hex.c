@@ -6,6 +6,12 @@ static bool hex_key(struct span text, struct buf *key) {
     return semver_split(text_trim(text), &parts) && semver_parts_key(&parts, key);
 }
 
+/* Whether `allow_pre: false` shuts the version out: a lower bound that is no pre-release holds for none. */
+static bool is_shut_out(const struct range_subject *subject, struct span bound) {
+    return subject->rules == &version_rules_hex_nopre && span_index(bound, '-', 0) == SIZE_MAX &&
+           span_index(subject->version, '-', 0) != SIZE_MAX;
+}
+
 /* "~> 2.1.3" is at least 2.1.3 and below 2.2.0 with its pre-releases, "~> 2.1" below 3.0.0. */
 static int pessimistic_holds(const struct range_subject *subject, struct span bound, bool *ret_holds, struct err *err) {
     struct semver_parts parts;
@@ -22,7 +28,7 @@ static int pessimistic_holds(const struct range_subject *subject, struct span bo
     if (range_subject_order(subject, bound, &low, err) < 0 ||
         range_subject_order(subject, span_text(limit), &high, err) < 0)
         return -1;
-    *ret_holds = low >= 0 && high < 0;
+    *ret_holds = low >= 0 && high < 0 && !is_shut_out(subject, bound);
     return 0;
 }
 
@@ -40,7 +46,8 @@ static int requirement_holds(const struct range_subject *subject, struct span re
         return range_bad(requirement, "expected a whole version", err);
     if (range_subject_order(subject, requirement, &order, err) < 0)
         return -1;
-    *ret_holds = range_allows(sides == 0 ? RANGE_EQUAL : sides, order);
+    *ret_holds = range_allows(sides == 0 ? RANGE_EQUAL : sides, order) &&
+                 !((sides & RANGE_MORE) != 0 && (sides & RANGE_LESS) == 0 && is_shut_out(subject, requirement));
     return 0;
 }
 
@@ -51,4 +58,7 @@ static int hex_in_range(const struct version_rules *rules, struct span range, st
     return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
+/* `allow_pre: false`. */
+const struct version_rules version_rules_hex_nopre = {
+    .key = hex_key, .is_valid = semver_is_strict, .in_range = hex_in_range};
 const struct version_rules version_rules_hex = {.key = hex_key, .is_valid = semver_is_strict, .in_range = hex_in_range};

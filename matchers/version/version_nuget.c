@@ -39,5 +39,24 @@ static int nuget_in_range(const struct version_rules *rules, struct span range, 
     return result;
 }
 
+/* Whether a text is a range: a least version, one interval, or a floating version ("1.*"). */
+static bool nuget_range_is_valid(struct span text) {
+    text = text_trim(text);
+    if (text.size > 0 && (text.data[0] == '[' || text.data[0] == '(')) {
+        struct span inside = span_slice(text, 1, text.size - 2);
+        bool has_bound = false;
+        while (inside.data != NULL)
+            has_bound = text_trim(text_cut(&inside, ',')).size > 0 || has_bound;
+        return has_bound && range_intervals_are_valid(&version_rules_nuget, text, false);
+    }
+    if (span_is(text, "*"))
+        return true;
+    if (span_ends(text, ".*") || span_ends(text, "-*"))
+        text.size -= 2;
+    return nuget_is_valid(text);
+}
+
+const struct version_rules version_rules_nuget_range = {
+    .key = nuget_key, .is_valid = nuget_range_is_valid, .in_range = nuget_in_range};
 const struct version_rules version_rules_nuget = {
     .key = nuget_key, .is_valid = nuget_is_valid, .in_range = nuget_in_range};

@@ -7,6 +7,11 @@ static bool pub_key(struct span text, struct buf *key) {
     text = text_trim(text);
     if (span_starts(text, "v"))
         text = span_from(text, 1);
+    /* No version of Dart's, but what OSV writes for "from the beginning": it comes before 0.0.0-0. */
+    if (span_is(text, "0")) {
+        buf_byte(key, 0);
+        return true;
+    }
     if (!semver_split(text, &parts) || !semver_parts_key(&parts, key))
         return false;
     return !parts.has_build || semver_identifiers_key(parts.build, false, key);

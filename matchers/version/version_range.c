@@ -2,14 +2,20 @@
 
 int range_subject_init(struct range_subject *subject, const struct version_rules *rules, struct span version,
                        struct err *err) {
+    int order = 0;
     *subject = (struct range_subject){.rules = rules, .version = version};
-    return version_rules_key(rules, version, &subject->key, err);
+    return rules->compare != NULL ? version_rules_compare(rules, version, version, &order, err)
+                                  : version_rules_key(rules, version, &subject->key, err);
 }
 
 void range_subject_release(struct range_subject *subject) { buf_release(&subject->key); }
 
 int range_subject_order(const struct range_subject *subject, struct span bound, int *ret_order, struct err *err) {
     AUTO_BUF struct buf key = {0};
+    if (subject->rules->compare != NULL)
+        return version_rules_compare(subject->rules, subject->version, bound, ret_order, err) < 0
+                   ? err_wrap(err, "range")
+                   : 0;
     if (version_rules_key(subject->rules, bound, &key, err) < 0)
         return err_wrap(err, "range");
     *ret_order = span_compare(buf_span(&subject->key), buf_span(&key));
@@ -129,34 +135,49 @@ int version_range_plain(const struct version_rules *rules, struct span range, st
     return range_sets(&language, rules, range, version, ret_inside, err);
 }
 
-/* Takes one interval off the front. */
-static int interval_holds(const struct range_subject *subject, struct span *rest, bool *ret_holds, struct err *err) {
+/* The bounds of one interval, empty where there is none. */
+struct interval_bounds {
+    struct span from, to;
+    bool from_included, to_included;
+};
+
+/* Takes one interval off the front; false where its form is wrong. */
+static bool interval_take(struct span *rest, struct interval_bounds *ret_bounds) {
     struct span whole = *rest;
     size_t end = 0;
     while (end < whole.size && whole.data[end] != ']' && whole.data[end] != ')')
         end++;
     if (end == whole.size || end == 0 || (whole.data[0] != '[' && whole.data[0] != '('))
-        return range_bad(whole, "expected an interval such as [1,2)", err);
-    bool from_included = whole.data[0] == '[';
-    bool to_included = whole.data[end] == ']';
-    struct span to = span_make(whole.data + 1, end - 1);
-    struct span from = text_trim(text_cut(&to, ','));
-    bool is_single = to.data == NULL;
-    to = is_single ? from : text_trim(to);
+        return false;
+    struct interval_bounds bounds = {.from_included = whole.data[0] == '[', .to_included = whole.data[end] == ']'};
+    bounds.to = span_make(whole.data + 1, end - 1);
+    bounds.from = text_trim(text_cut(&bounds.to, ','));
+    bool is_single = bounds.to.data == NULL;
+    bounds.to = is_single ? bounds.from : text_trim(bounds.to);
+    if ((is_single && (!bounds.from_included || !bounds.to_included || bounds.from.size == 0)) ||
+        span_index(bounds.to, ',', 0) != SIZE_MAX)
+        return false;
     *rest = text_trim(span_from(whole, end + 1));
-    if ((is_single && (!from_included || !to_included || from.size == 0)) || span_index(to, ',', 0) != SIZE_MAX)
-        return range_bad(whole, "one version is [1], two have one comma", err);
+    *ret_bounds = bounds;
+    return true;
+}
+
+static int interval_holds(const struct range_subject *subject, struct span *rest, bool *ret_holds, struct err *err) {
+    struct interval_bounds bounds;
+    struct span whole = *rest;
+    if (!interval_take(rest, &bounds))
+        return range_bad(whole, "expected an interval such as [1,2)", err);
     bool holds = true;
     int order = 0;
-    if (from.size > 0) {
-        if (range_subject_order(subject, from, &order, err) < 0)
+    if (bounds.from.size > 0) {
+        if (range_subject_order(subject, bounds.from, &order, err) < 0)
             return -1;
-        holds = range_allows(from_included ? RANGE_MORE | RANGE_EQUAL : RANGE_MORE, order);
+        holds = range_allows(bounds.from_included ? RANGE_MORE | RANGE_EQUAL : RANGE_MORE, order);
     }
-    if (to.size > 0) {
-        if (range_subject_order(subject, to, &order, err) < 0)
+    if (bounds.to.size > 0) {
+        if (range_subject_order(subject, bounds.to, &order, err) < 0)
             return -1;
-        holds = holds && range_allows(to_included ? RANGE_LESS | RANGE_EQUAL : RANGE_LESS, order);
+        holds = holds && range_allows(bounds.to_included ? RANGE_LESS | RANGE_EQUAL : RANGE_LESS, order);
     }
     *ret_holds = holds;
     return 0;
@@ -182,4 +203,31 @@ int range_intervals(const struct version_rules *rules, struct span range, struct
     if (result == 0)
         *ret_inside = any;
     return result;
+}
+
+/* Whether two bounds, both there, stand in this order; equal ones only where `equal`. */
+static bool bounds_ordered(const struct version_rules *rules, struct span a, struct span b, bool equal) {
+    int order = 0;
+    return version_rules_compare(rules, a, b, &order, NULL) == 0 && (order < 0 || (equal && order == 0));
+}
+
+bool range_intervals_are_valid(const struct version_rules *rules, struct span range, bool many) {
+    struct span rest = text_trim(range);
+    struct interval_bounds last = {0};
+    for (bool first = true; first || rest.size > 0; first = false) {
+        struct interval_bounds bounds;
+        if (!first && (!many || last.to.size == 0))
+            return false;
+        if (!interval_take(&rest, &bounds))
+            return false;
+        if (bounds.from.size > 0 && bounds.to.size > 0 &&
+            !bounds_ordered(rules, bounds.from, bounds.to, bounds.from_included && bounds.to_included))
+            return false;
+        if (!first && (bounds.from.size == 0 || !bounds_ordered(rules, last.to, bounds.from, true)))
+            return false;
+        if (rest.size > 0 && rest.data[0] == ',')
+            rest = text_trim(span_from(rest, 1));
+        last = bounds;
+    }
+    return true;
 }

@@ -12,6 +12,12 @@ struct span version_zeros_skip(struct span digits) {
     return span_from(digits, zeros);
 }
 
+int version_numbers_order(struct span a, struct span b) {
+    a = version_zeros_skip(a);
+    b = version_zeros_skip(b);
+    return a.size != b.size ? (a.size < b.size ? -1 : 1) : span_compare(a, b);
+}
+
 void key_number(struct buf *key, uint8_t tag, struct span digits) {
     digits = version_zeros_skip(digits);
     if (digits.size > DIGITS_SHORT) {
@@ -123,4 +129,32 @@ int version_rules_key(const struct version_rules *rules, struct span version, st
         return err_set(err, ERR_FORMAT, 0, "version '%s': not one of its scheme",
                        text_quote(version, quoted, sizeof quoted));
     return err_set(err, ERR_NOMEM, 0, "version: out of memory");
+}
+
+static int text_check(struct span version, struct err *err) {
+    if (version.size > LIMIT_FIELD_BYTES)
+        return err_set(err, ERR_LIMIT, 0, "version: %zu bytes, at most %zu are allowed", version.size,
+                       LIMIT_FIELD_BYTES);
+    if (span_index(version, 0, 0) != SIZE_MAX)
+        return err_set(err, ERR_FORMAT, 0, "version: NUL byte");
+    return 0;
+}
+
+int version_rules_compare(const struct version_rules *rules, struct span a, struct span b, int *ret_order,
+                          struct err *err) {
+    AUTO_BUF struct buf keys = {0};
+    if (rules->compare != NULL) {
+        if (text_check(a, err) < 0 || text_check(b, err) < 0)
+            return -1;
+        return rules->compare(text_trim(a), text_trim(b), ret_order, err);
+    }
+    if (version_rules_key(rules, a, &keys, err) < 0)
+        return -1;
+    size_t size = keys.size;
+    if (version_rules_key(rules, b, &keys, err) < 0)
+        return -1;
+    struct span both = buf_span(&keys);
+    int order = span_compare(span_slice(both, 0, size), span_from(both, size));
+    *ret_order = (order > 0) - (order < 0);
+    return 0;
 }

@@ -17,6 +17,12 @@ struct version_rules {
     bool (*key)(struct span text, struct buf *key);
     /* NULL: valid is what has a key. */
     bool (*is_valid)(struct span text);
+    /* Orders two texts, for schemes whose order no key has in full; NULL: the keys are the order. FORMAT, NOMEM. Texts
+     * hold no NUL and are no longer than LIMIT_FIELD_BYTES. */
+    int (*compare)(struct span a, struct span b, int *ret_order, struct err *err);
+    /* With compare(): whether this text's key has the scheme's order among all texts of which the same is true; NULL:
+     * no text's. */
+    bool (*is_keyed)(struct span text);
     /* NULL: the comparators of version_range_plain(). `rules` are the scheme's own. */
     int (*in_range)(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                     struct err *err);
@@ -78,6 +84,9 @@ bool version_text_word(struct version_text *in, const char *word);
 /* Digits without the zeros in front; empty when the number is zero. */
 struct span version_zeros_skip(struct span digits);
 
+/* The order of two numbers, digits alone, of any length. */
+int version_numbers_order(struct span a, struct span b);
+
 /* Whether every byte is a digit, and there is at least one. */
 bool version_is_number(struct span s);
 
@@ -91,7 +100,7 @@ int version_range_plain(const struct version_rules *rules, struct span range, st
 struct range_subject {
     const struct version_rules *rules;
     struct span version; /* as it was written */
-    struct buf key;      /* the version's */
+    struct buf key;      /* the version's; empty where the rules compare texts */
 };
 int range_subject_init(struct range_subject *subject, const struct version_rules *rules, struct span version,
                        struct err *err);
@@ -124,11 +133,18 @@ unsigned range_sign_take(struct span *rest);
 /* "range 'text': why", code FORMAT. */
 int range_bad(struct span range, const char *why, struct err *err);
 
+/* Whether intervals as Maven and NuGet write them are well-formed: bounds in order, no interval that begins before the
+ * last one ended; with `many` false, one interval. */
+bool range_intervals_are_valid(const struct version_rules *rules, struct span range, bool many);
+
 /* Intervals as Maven and NuGet write them, apart by commas: [1,2) [1] (,2] [1,). Without one, FORMAT. */
 int range_intervals(const struct version_rules *rules, struct span range, struct span version, bool *ret_inside,
                     struct err *err);
 
 /* Calls the scheme's key function with everything that version_key() promises. */
 int version_rules_key(const struct version_rules *rules, struct span version, struct buf *key, struct err *err);
+/* The order of two texts, as version_compare() gives it. */
+int version_rules_compare(const struct version_rules *rules, struct span a, struct span b, int *ret_order,
+                          struct err *err);
 
 #endif

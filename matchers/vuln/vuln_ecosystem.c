@@ -19,7 +19,7 @@ static const struct ecosystem_info {
     {"Bitnami", "semver", false},
     {"CRAN", "cran", false},
     {"Chainguard", "apk", true},
-    {"ConanCenter", "semver", false},
+    {"ConanCenter", "conan", false},
     {"Debian", "deb", true},
     {"Echo", "deb", true},
     {"GHC", "hackage", false},

@@ -36,7 +36,8 @@ enum {
     VULN_RANGE_NO_LOWER = 1,
     VULN_RANGE_NO_UPPER = 2,
     VULN_RANGE_UPPER_INCLUSIVE = 4, /* last_affected, or an enumerated version */
-    VULN_RANGE_EXACT = 8            /* an enumerated version: lower and upper are the same */
+    VULN_RANGE_EXACT = 8,           /* an enumerated version: lower and upper are the same */
+    VULN_RANGE_BY_TEXT = 16         /* a bound whose key is not in the scheme's order: version_compare() of the texts */
 };
 
 #define VULN_NAME_SIZE ((size_t)32)

@@ -40,14 +40,34 @@ static int hit_add(const struct vuln_db *db, struct hits *hits, size_t index, ui
                : err_set(err, ERR_NOMEM, 0, "vulnerability matches: out of memory");
 }
 
-/* A candidate of the leading bytes: whole keys decide where those are equal. */
-static bool range_holds(const struct vuln_range *range, struct span key) {
-    if (!(range->flags & VULN_RANGE_NO_LOWER) && span_compare(range->lower_key, key) > 0)
-        return false;
-    if (range->flags & VULN_RANGE_NO_UPPER)
-        return true;
-    int order = span_compare(key, range->upper_key);
-    return order < 0 || (order == 0 && (range->flags & VULN_RANGE_UPPER_INCLUSIVE) != 0);
+/* A version that is asked about, and the order that it has; without one, keys alone are compared. */
+struct subject {
+    struct version_point point;
+    enum version_scheme scheme;
+};
+
+static int subject_compare(const struct subject *subject, const struct vuln_range *range, bool upper, int *ret_order,
+                           struct err *err) {
+    struct version_point bound = {upper ? range->upper_text : range->lower_text,
+                                  upper ? range->upper_key : range->lower_key,
+                                  (range->flags & VULN_RANGE_BY_TEXT) == 0};
+    if (subject->scheme != VERSION_SCHEME_COUNT)
+        return version_point_compare(subject->scheme, &subject->point, &bound, ret_order, err);
+    *ret_order = span_compare(subject->point.key, bound.key);
+    return 0;
+}
+
+/* A candidate of the leading bytes: whole keys, or the texts, decide where those are equal. */
+static int range_holds(const struct vuln_range *range, const struct subject *subject, bool *ret_holds,
+                       struct err *err) {
+    int lower = 0;
+    int upper = -1;
+    if (!(range->flags & VULN_RANGE_NO_LOWER) && subject_compare(subject, range, false, &lower, err) < 0)
+        return -1;
+    if (lower >= 0 && !(range->flags & VULN_RANGE_NO_UPPER) && subject_compare(subject, range, true, &upper, err) < 0)
+        return -1;
+    *ret_holds = lower >= 0 && (upper < 0 || (upper == 0 && (range->flags & VULN_RANGE_UPPER_INCLUSIVE) != 0));
+    return 0;
 }
 
 /* Where the key stands to the bytes that all bounds of the run share: before or after all, or the bytes behind. */
@@ -56,11 +76,22 @@ static uint64_t key_in_run(struct span key, struct span common) {
     return order < 0 ? 0 : order > 0 ? UINT64_MAX : vuln_key_prefix(key, common.size);
 }
 
-static int run_match(const struct vuln_db *db, size_t first, size_t count, struct span key, struct span common,
-                     struct hits *hits, struct err *err) {
+static int range_match(const struct vuln_db *db, size_t index, const struct subject *subject, struct hits *hits,
+                       struct err *err) {
+    struct vuln_range range;
+    bool holds = false;
+    if (!vuln_db_range(db, index, &range))
+        return damaged(err, "range", index);
+    if (range_holds(&range, subject, &holds, err) < 0)
+        return -1;
+    return holds ? hit_add(db, hits, index, range.entry, err) : 0;
+}
+
+static int run_match(const struct vuln_db *db, size_t first, size_t count, const struct subject *subject,
+                     struct span common, struct hits *hits, struct err *err) {
     const uint64_t *lower = (const void *)db->section[VULN_SECTION_LOWER].data;
     const uint64_t *upper = (const void *)db->section[VULN_SECTION_UPPER].data;
-    uint64_t prefix = key_in_run(key, common);
+    uint64_t prefix = key_in_run(subject->point.key, common);
     uint64_t mask[RANGE_BLOCK / 64];
     for (size_t done = 0; done < count; done += RANGE_BLOCK) {
         size_t block = count - done < RANGE_BLOCK ? count - done : RANGE_BLOCK;
@@ -68,13 +99,20 @@ static int run_match(const struct vuln_db *db, size_t first, size_t count, struc
         for (size_t word = 0; word < (block + 63) / 64; word++) {
             for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
                 size_t index = first + done + word * 64 + (size_t)__builtin_ctzll(bits);
-                struct vuln_range range;
-                if (!vuln_db_range(db, index, &range))
-                    return damaged(err, "range", index);
-                if (range_holds(&range, key) && hit_add(db, hits, index, range.entry, err) < 0)
+                if (range_match(db, index, subject, hits, err) < 0)
                     return -1;
             }
         }
+    }
+    return 0;
+}
+
+/* A version whose key is not in the scheme's order is compared with every bound. */
+static int run_match_by_text(const struct vuln_db *db, size_t first, size_t count, const struct subject *subject,
+                             struct hits *hits, struct err *err) {
+    for (size_t index = first; index < first + count; index++) {
+        if (range_match(db, index, subject, hits, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -97,20 +135,25 @@ static int run_match_all_versions(const struct vuln_db *db, size_t first, size_t
 
 static int keyed_match(const struct vuln_db *db, const struct vuln_name *name, struct span version, struct hits *hits,
                        struct err *err) {
-    enum version_scheme scheme;
+    struct subject subject = {.point = {.text = version}};
     AUTO_BUF
     struct buf key;
     struct err why = {0};
     buf_init(&key, 0);
     if (name->keyed_count == 0)
         return 0;
-    if (!version_scheme_find(name->scheme, &scheme))
+    if (!version_scheme_find(name->scheme, &subject.scheme))
         return run_match_all_versions(db, name->keyed_first, name->keyed_count, hits, err);
-    if (version_key(scheme, version, &key, &why) == 0)
-        return run_match(db, name->keyed_first, name->keyed_count, buf_span(&key), name->common, hits, err);
-    if (why.code == ERR_FORMAT)
-        return run_match_all_versions(db, name->keyed_first, name->keyed_count, hits, err);
-    return err_set(err, why.code, why.sys, "%s", why.text);
+    if (version_key(subject.scheme, version, &key, &why) < 0) {
+        if (why.code == ERR_FORMAT)
+            return run_match_all_versions(db, name->keyed_first, name->keyed_count, hits, err);
+        return err_set(err, why.code, why.sys, "%s", why.text);
+    }
+    subject.point.key = buf_span(&key);
+    subject.point.keyed = version_is_keyed(subject.scheme, version);
+    if (!subject.point.keyed)
+        return run_match_by_text(db, name->keyed_first, name->keyed_count, &subject, hits, err);
+    return run_match(db, name->keyed_first, name->keyed_count, &subject, name->common, hits, err);
 }
 
 /* "module_el8.6.0" of "1.2-3.module_el8.6.0+2904+9c4f2d8e", "module+el8.4.0" of Rocky's and Red Hat's form; empty
@@ -259,8 +302,9 @@ int vuln_match(const struct vuln_db *db, const struct vuln_query *query, vuln_ma
     if (found <= 0)
         return found;
     struct span version = vuln_version_bare(query->ecosystem, query->version);
+    const struct subject text = {.point = {.text = version, .key = version}, .scheme = VERSION_SCHEME_COUNT};
     if (keyed_match(db, &name, version, &hits, err) < 0 ||
-        run_match(db, name.text_first, name.text_count, version, (struct span){NULL, 0}, &hits, err) < 0)
+        run_match(db, name.text_first, name.text_count, &text, (struct span){NULL, 0}, &hits, err) < 0)
         return -1;
     return hits_emit(db, query, &name, &hits, emit, context, err);
 }

@@ -104,10 +104,32 @@ static void order_laws_check(enum version_scheme scheme, struct span a, struct s
     int ac = compare(scheme, a, c);
     assert_int_equal(compare(scheme, b, a), -ab);
     assert_int_equal(compare(scheme, a, a), 0);
+    /* Orders that no key has are no orders in full: Arch's 1-1 = 1 = 1-2. */
+    if (!version_is_keyed(scheme, a) || !version_is_keyed(scheme, b) || !version_is_keyed(scheme, c))
+        return;
     if (ab <= 0 && bc <= 0)
         assert_true(ac <= 0 && (ac < 0 || (ab == 0 && bc == 0)));
     if (ab >= 0 && bc >= 0)
         assert_true(ac >= 0);
+}
+
+/* Where both versions say that their keys are right, the keys' order is the comparison's. */
+static void key_order_check(enum version_scheme scheme, struct span a, struct span b) {
+    struct buf keys[2] = {{0}, {0}};
+    struct version_point points[2] = {{.text = a}, {.text = b}};
+    int order = 2;
+    struct err err = {0};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(version_key(scheme, points[i].text, &keys[i], &err), 0);
+        points[i].key = buf_span(&keys[i]);
+        points[i].keyed = version_is_keyed(scheme, points[i].text);
+    }
+    assert_int_equal(version_point_compare(scheme, &points[0], &points[1], &order, &err), 0);
+    if (order != compare(scheme, a, b))
+        fail_msg("%s: keys of %.*s and %.*s say %d, the comparison %d", version_scheme_name(scheme), SPAN_FORMAT(a),
+                 SPAN_FORMAT(b), order, compare(scheme, a, b));
+    buf_release(&keys[0]);
+    buf_release(&keys[1]);
 }
 
 static void test_order_laws(void **state) {
@@ -129,6 +151,7 @@ static void test_order_laws(void **state) {
             if (!parsed)
                 continue;
             order_laws_check(scheme, pick[0], pick[1], pick[2]);
+            key_order_check(scheme, pick[0], pick[1]);
             checked++;
         }
         assert_true(checked > 100);
@@ -151,9 +174,11 @@ static void range_check(enum version_scheme scheme, struct span range, struct sp
 static void test_ranges(void **state) {
     (void)state;
     static const enum version_scheme with_ranges[] = {
-        VERSION_APK,   VERSION_CARGO,  VERSION_COMPOSER, VERSION_DEB,     VERSION_GEM,
-        VERSION_HEX,   VERSION_MAVEN,  VERSION_NPM,      VERSION_NPM_PRE, VERSION_NPM_LOOSE,
-        VERSION_NUGET, VERSION_PEP440, VERSION_PUB,      VERSION_RPM,     VERSION_SEMVER,
+        VERSION_ALPM,      VERSION_APK,       VERSION_BITNAMI_GRYPE, VERSION_CARGO,  VERSION_COMPOSER,
+        VERSION_CONAN,     VERSION_CONDA,     VERSION_DEB,           VERSION_GEM,    VERSION_GEM_GRYPE,
+        VERSION_HEX,       VERSION_HEX_NOPRE, VERSION_MAVEN,         VERSION_NPM,    VERSION_NPM_PRE,
+        VERSION_NPM_LOOSE, VERSION_NUGET,     VERSION_OSV_EVENT,     VERSION_PEP440, VERSION_PEP440_GRYPE,
+        VERSION_PUB,       VERSION_RPM,       VERSION_RPM_GRYPE,     VERSION_SEMVER,
     };
     for (size_t i = 0; i < ARRAY_COUNT(with_ranges); i++) {
         AUTO_BUF struct buf text = {0};
@@ -184,11 +209,12 @@ static void test_key(void **state) {
 static void test_memory_is_short(void **state) {
     (void)state;
     FOR_EACH_SCHEME(scheme) {
+        struct span version = span_text(scheme == VERSION_OSV_EVENT ? "deb:1.2.3" : "1.2.3");
         for (uint64_t countdown = 1; countdown < 8; countdown++) {
             struct buf key = {0};
             struct err err = {0};
             mem_fail_after(countdown, true);
-            int result = version_key(scheme, span_text("1.2.3"), &key, &err);
+            int result = version_key(scheme, version, &key, &err);
             mem_fail_after(0, false);
             assert_true(result == 0 || (err.code == ERR_NOMEM && key.size == 0));
             assert_true(countdown > 1 || result < 0);
@@ -293,6 +319,24 @@ static const struct {
     {VERSION_GEM, "1.0..2", false},
     {VERSION_COMPOSER, "1.x-dev", true},
     {VERSION_COMPOSER, "1.0.0.0.0", false},
+    {VERSION_APK, "1..2", false},
+    {VERSION_APK, "1.", false},
+    {VERSION_MAVEN_RANGE, "[1.0,2.0)", true},
+    {VERSION_MAVEN_RANGE, "[1],[2,3)", true},
+    {VERSION_MAVEN_RANGE, "1.0", true},
+    {VERSION_MAVEN_RANGE, "(1)", false},
+    {VERSION_MAVEN_RANGE, "[2,1]", false},
+    {VERSION_MAVEN_RANGE, "[1,1)", false},
+    {VERSION_MAVEN_RANGE, "[1,3),(2,4]", false},
+    {VERSION_MAVEN_RANGE, "[1,),[2,3]", false},
+    {VERSION_MAVEN_RANGE, "[1,2", false},
+    {VERSION_MAVEN_RANGE, "[1,2]x", false},
+    {VERSION_NUGET_RANGE, "[1.0, 2.0)", true},
+    {VERSION_NUGET_RANGE, "1.*", true},
+    {VERSION_NUGET_RANGE, "(,)", false},
+    {VERSION_NUGET_RANGE, "[", false},
+    {VERSION_NUGET_RANGE, "[1],[2]", false},
+    {VERSION_CONAN, "", false},
     {VERSION_NPM, "9007199254740991.0.0", true},
     {VERSION_NPM, "9007199254740992.0.0", false},
 };

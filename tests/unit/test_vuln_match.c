@@ -90,6 +90,42 @@ static void test_against_definition(void **state) {
     vulndb_fixture_release(&fixture);
 }
 
+/* Orders that no key has: Conan's circle 2 < 10 < 1a < 2, Maven's qualifiers between numbers. */
+static void test_ranges_by_text(void **state) {
+    (void)state;
+    static const char *const documents[] = {
+        "{\"id\":\"A-1\",\"affected\":[{\"package\":{\"ecosystem\":\"ConanCenter\",\"name\":\"x\"},\"ranges\":[{\"type\":"
+        "\"ECOSYSTEM\",\"events\":[{\"introduced\":\"1.2\"},{\"fixed\":\"1.10\"}]}],\"versions\":[\"system\"]}]}",
+        "{\"id\":\"A-2\",\"affected\":[{\"package\":{\"ecosystem\":\"Maven\",\"name\":\"g:x\"},\"ranges\":[{\"type\":"
+        "\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1.sp.2\"}]}]}]}",
+        "{\"id\":\"A-3\",\"affected\":[{\"package\":{\"ecosystem\":\"Maven\",\"name\":\"g:x\"},\"ranges\":[{\"type\":"
+        "\"ECOSYSTEM\",\"events\":[{\"introduced\":\"1.5\"},{\"last_affected\":\"1.7\"}]}]}]}",
+    };
+    static const struct {
+        const char *ecosystem, *name, *version, *ids;
+    } cases[] = {
+        {"ConanCenter", "x", "1.2", "A-1"},    {"ConanCenter", "x", "1.9", "A-1"}, {"ConanCenter", "x", "1.10", ""},
+        {"ConanCenter", "x", "1.1", ""},       {"ConanCenter", "x", "1.9a", ""},   {"ConanCenter", "x", "1.2+3", "A-1"},
+        {"ConanCenter", "x", "system", "A-1"}, {"ConanCenter", "x", "other", ""},  {"Maven", "g:x", "1", "A-2"},
+        {"Maven", "g:x", "1.sp.1", "A-2"},     {"Maven", "g:x", "1.sp.3", ""},     {"Maven", "g:x", "1.6", "A-3"},
+        {"Maven", "g:x", "1.6.foo.2", "A-3"},  {"Maven", "g:x", "1.8", ""},
+    };
+    struct vulndb_fixture fixture;
+    vulndb_fixture_make(&fixture, documents, ARRAY_COUNT(documents));
+    for (enum cpu_level level = CPU_SCALAR; level <= cpu_level_best(); level++) {
+        struct err err = {0};
+        assert_int_equal(vuln_db_open(buf_span(&fixture.bytes), level, &fixture.db, &err), 0);
+        for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+            char found[64];
+            if (strcmp(vulndb_fixture_ids(&fixture.db, cases[i].ecosystem, cases[i].name, cases[i].version, true, found,
+                                          sizeof found),
+                       cases[i].ids) != 0)
+                fail_msg("%s %s: expected '%s', found '%s'", cases[i].ecosystem, cases[i].version, cases[i].ids, found);
+        }
+    }
+    vulndb_fixture_release(&fixture);
+}
+
 static void check_ecosystem(const char *id, const char *version, enum package_type type, const char *expected) {
     AUTO_BUF
     struct buf found;
@@ -347,6 +383,7 @@ static void test_evidence(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins_agree),
+        cmocka_unit_test(test_ranges_by_text),
         cmocka_unit_test(test_against_definition),
         cmocka_unit_test(test_ecosystems),
         cmocka_unit_test(test_folding),
