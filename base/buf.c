@@ -107,7 +107,11 @@ void buf_json_text(struct buf *buf, struct span s) {
             buf_text(buf, "\\ufffd");
             i++;
         } else if (length > 1) {
-            buf_add(buf, span_slice(s, i, length));
+            uint32_t code;
+            if (text_hidden_length(span_from(s, i), &code) > 0)
+                buf_format(buf, "\\u%04x", code);
+            else
+                buf_add(buf, span_slice(s, i, length));
             i += length;
         } else {
             if (byte == '"' || byte == '\\') {

@@ -35,7 +35,8 @@ void buf_be32(struct buf *buf, uint32_t value);
 void buf_be64(struct buf *buf, uint64_t value);
 void buf_fill(struct buf *buf, uint8_t byte, size_t count);
 void buf_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The text as a JSON string literal with its quotes; bytes that are not UTF-8 become U+FFFD. */
+/* The text as a JSON string literal with its quotes; bytes that are not UTF-8 become U+FFFD, and
+ * what text_hidden_length() names is escaped, so that a document may be shown on a terminal. */
 void buf_json_text(struct buf *buf, struct span s);
 
 /* The text with everything but RFC 3986's unreserved characters percent-encoded, and a byte so encoded. */

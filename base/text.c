@@ -149,6 +149,27 @@ bool text_is_utf8(struct span s) {
     return true;
 }
 
+size_t text_hidden_length(struct span s, uint32_t *ret_code) {
+    uint32_t code;
+    /* All of them begin with one of four bytes: others cost one look. */
+    if (s.size < 2 || (s.data[0] != 0xc2 && s.data[0] != 0xd8 && s.data[0] != 0xe2 && s.data[0] != 0xef))
+        return 0;
+    size_t length = text_utf8_length(s);
+    if (length == 2)
+        code = (uint32_t)(s.data[0] & 0x1f) << 6 | (s.data[1] & 0x3f);
+    else if (length == 3)
+        code = (uint32_t)(s.data[0] & 0x0f) << 12 | (uint32_t)(s.data[1] & 0x3f) << 6 | (s.data[2] & 0x3f);
+    else
+        return 0;
+    bool hidden = (code >= 0x80 && code < 0xa0) || code == 0x61c || code == 0x200b || code == 0x200e ||
+                  code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x2069) ||
+                  code == 0xfeff;
+    if (!hidden)
+        return 0;
+    *ret_code = code;
+    return length;
+}
+
 const char *text_quote(struct span s, char *out, size_t out_size) {
     static const char ellipsis[] = "\xe2\x80\xa6";
     assert(out_size >= 8);
@@ -161,7 +182,10 @@ const char *text_quote(struct span s, char *out, size_t out_size) {
         uint8_t byte = s.data[0];
         /* C1 controls (U+0080 to U+009F) drive terminals as well as C0 does. */
         bool c1 = length == 2 && byte == 0xc2 && s.data[1] < 0xa0;
-        if (length > 1 && !c1) {
+        uint32_t code;
+        if (!c1 && text_hidden_length(s, &code) > 0) {
+            piece_size = (size_t)snprintf(piece, sizeof piece, "\\u%04x", code & 0xffff);
+        } else if (length > 1 && !c1) {
             memcpy(piece, s.data, length);
             piece_size = length;
         } else if (length == 1 && byte >= 0x20 && byte != 0x7f && byte != '\\') {

@@ -51,9 +51,14 @@ bool text_next_quoted(struct span *rest, struct span *ret_text);
 size_t text_utf8_length(struct span s);
 bool text_is_utf8(struct span s);
 
+/* The length of a well-formed character at the start that has no picture of its own but changes how others look: C1
+ * controls, marks of direction, zero-width ones, separators of lines; 0 for any other. `*ret_code` is its code point.
+ * U+200C and U+200D are not among them: scripts and emoji need those. */
+size_t text_hidden_length(struct span s, uint32_t *ret_code);
+
 /* Makes untrusted text fit to print on a terminal or in an error: controls, quotes, backslashes and bytes that are not
- * UTF-8 become \n, \t, \xNN; longer than fits ends in "…". Writes a NUL-terminated string into `out` of `out_size`
- * bytes (at least 8) and returns `out`. */
+ * UTF-8 become \n, \t, \xNN, hidden characters \uNNNN; longer than fits ends in "…". Writes a NUL-terminated string
+ * into `out` of `out_size` bytes (at least 8) and returns `out`. */
 const char *text_quote(struct span s, char *out, size_t out_size);
 
 /* Shell-style match of the whole text: `*` any run without '/', `**` any run, `?` one byte but '/', `[a-z]` a class.

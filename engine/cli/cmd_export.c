@@ -2,12 +2,11 @@
 #include "base/text.h"
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
-#include "engine/export/export.h"
+#include "engine/cli/outputs.h"
 
 struct export_options {
-    const char *format;
-    const char *output;
-    struct text_list tables;
+    struct text_list formats, files, tables, images;
+    const char *template_path;
 };
 
 static int tables_pick(const struct text_list *names, bool ret_picked[static TABLE_COUNT], struct err *err) {
@@ -25,56 +24,38 @@ static int tables_pick(const struct text_list *names, bool ret_picked[static TAB
     return 0;
 }
 
-static int rows_export(struct exporter *exporter, const char *folder, const struct shard_manifest *manifest,
-                       const bool picked[static TABLE_COUNT], struct err *err) {
-    for (enum table table = 0; table < TABLE_COUNT; table++) {
-        if (picked[table] && export_table(exporter, folder, manifest, table, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int folder_export(struct arena *arena, const char *folder, const struct export_options *options,
                          struct err *err) {
     struct shard_manifest manifest;
+    struct outputs outputs;
     bool picked[TABLE_COUNT];
-    AUTO_FILE FILE *opened = NULL;
-    AUTO_EXPORTER struct exporter *exporter = NULL;
     if (tables_pick(&options->tables, picked, err) < 0 || shard_manifest_read(arena, folder, &manifest, err) < 0)
         return -1;
-    bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;
-    struct exporter_options export_options = {.out = stdout, .width = terminal_width()};
-    /* Before the file is made, so that a misspelt format does not leave an empty one. */
-    if (exporter_open(options->format, &export_options, &exporter, err) < 0)
-        return -1;
-    if (to_file) {
-        exporter_free(STEAL(exporter));
-        opened = fopen(options->output, "we");
-        if (opened == NULL)
-            return err_set(err, ERR_IO, errno, "%s: %s", options->output, strerror(errno));
-        export_options.out = opened;
-        export_options.width = 0;
-        if (exporter_open(options->format, &export_options, &exporter, err) < 0)
-            return -1;
-    }
-    if (rows_export(exporter, folder, &manifest, picked, err) < 0 || exporter_finish(exporter, err) < 0)
-        return -1;
-    if (opened != NULL && fclose(STEAL(opened)) != 0)
-        return err_set(err, ERR_IO, errno, "%s: %s", options->output, strerror(errno));
-    return 0;
+    const struct outputs_options outputs_options = {.arena = arena,
+                                                    .formats = &options->formats,
+                                                    .files = &options->files,
+                                                    .images = &options->images,
+                                                    .format_default = "ndjson",
+                                                    .template_path = options->template_path,
+                                                    .run = export_run_of(&manifest),
+                                                    .is_sorted = true};
+    int result = outputs_open(&outputs, &outputs_options, err);
+    if (result == 0)
+        result = outputs_folder(&outputs, folder, &manifest, picked, err);
+    outputs_close(&outputs);
+    return result;
 }
 
 int cmd_export(int argc, char **argv) {
     struct arena arena;
     struct err err = {0};
     struct text_list operands = {0};
-    struct export_options options = {.format = "ndjson"};
+    struct export_options options = {.template_path = NULL};
     bool help = false;
     const struct option table[] = {
-        {"format", 'f', OPTION_TEXT, &options.format},
-        {"output", 'o', OPTION_TEXT, &options.output},
-        {"table", 't', OPTION_LIST, &options.tables},
-        OPTION_END,
+        {"format", 'f', OPTION_TEXTS, &options.formats},      {"output", 'o', OPTION_TEXTS, &options.files},
+        {"table", 't', OPTION_LIST, &options.tables},         {"image", 0, OPTION_LIST, &options.images},
+        {"template", 0, OPTION_TEXT, &options.template_path}, OPTION_END,
     };
     arena_init(&arena, 0, 0);
     int result = options_parse(&arena, "export", table, argc, argv, &operands, &help, &err);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/hash/digest.h"
+#include "engine/cli/outputs.h"
 #include "engine/cli/scan.h"
 #include "engine/cli/sweep_state.h"
 #include "engine/cli/summary.h"
@@ -225,7 +226,35 @@ static int resume_check(struct scan *scan, struct err *err) {
     return 0;
 }
 
-static int sweep(struct scan *scan) {
+/* ---- other formats beside the folder ---- */
+
+static int formats_open(struct scan *scan, struct outputs *outputs, struct err *err) {
+    const struct outputs_options options = {.arena = &scan->arena,
+                                            .formats = &scan->formats,
+                                            .files = &scan->files,
+                                            .template_path = scan->template_path,
+                                            .run = {.sweep_id = scan->sweep.sweep_id, .started_at = scan->started_at},
+                                            .is_sorted = true};
+    if (outputs_open(outputs, &options, err) < 0)
+        return -1;
+    for (size_t i = 0; i < outputs->list.count; i++) {
+        if (outputs->list.data[i].path == NULL)
+            return err_set(err, ERR_USAGE, 0, "format %s: a sweep prints its summary: write --format %s=FILE",
+                           outputs->list.data[i].format, outputs->list.data[i].format);
+    }
+    return 0;
+}
+
+static int formats_write(struct scan *scan, struct outputs *outputs, struct err *err) {
+    struct shard_manifest manifest;
+    if (outputs->list.count == 0)
+        return 0;
+    return shard_manifest_read(&scan->arena, scan->output, &manifest, err) < 0
+               ? -1
+               : outputs_folder(outputs, scan->output, &manifest, NULL, err);
+}
+
+static int sweep(struct scan *scan, struct outputs *outputs) {
     struct err err = {0};
     uint64_t started_ns = clock_ns();
     if (scan->resume != NULL && scan->output != NULL && strcmp(scan->resume, scan->output) != 0)
@@ -242,6 +271,8 @@ static int sweep(struct scan *scan) {
     if (id == NULL)
         return command_fail("sweep", (err_set(&err, ERR_NOMEM, 0, "out of memory"), &err));
     scan->sweep.sweep_id = span_text(id);
+    if (formats_open(scan, outputs, &err) < 0)
+        return command_fail("sweep", &err);
     if (sweep_to_folder(scan, &err) < 0) {
         if (err.code == ERR_USAGE)
             return command_fail("sweep", &err);
@@ -250,6 +281,11 @@ static int sweep(struct scan *scan) {
             (void)fprintf(stderr, "trawl sweep: %s holds an unfinished sweep: go on with --resume %s\n", scan->output,
                           scan->output);
         return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : EXIT_NOTHING;
+    }
+    if (formats_write(scan, outputs, &err) < 0) {
+        (void)fprintf(stderr, "trawl sweep: %s\ntrawl sweep: %s is finished: trawl export writes it again\n", err.text,
+                      scan->output);
+        return EXIT_PARTIAL;
     }
     if (!scan->quiet)
         summary_print(stdout, &scan->totals, scan->output,
@@ -263,9 +299,11 @@ static int sweep(struct scan *scan) {
 int cmd_sweep(int argc, char **argv) {
     static const struct scan_kind kind = {.command = "sweep", .is_resumable = true};
     struct scan scan;
+    struct outputs outputs = {.sort_fd = -1};
     int status;
     if (scan_open(&scan, &kind, argc, argv, &status))
-        status = sweep(&scan);
+        status = sweep(&scan, &outputs);
+    outputs_close(&outputs);
     scan_close(&scan);
     return status;
 }

@@ -73,6 +73,12 @@ static int option_fill(struct arena *arena, const struct option *option, struct 
         return 0;
     case OPTION_LIST:
         return list_fill(arena, option->value, value, err);
+    case OPTION_TEXTS: {
+        char *text = value.size == 0 ? NULL : arena_text(arena, value);
+        if (value.size > 0 && (text == NULL || !text_list_add(arena, option->value, text)))
+            return err_set(err, ERR_NOMEM, 0, "options: out of memory");
+        return 0;
+    }
     }
     return 0;
 }
@@ -102,7 +108,7 @@ static int environment_fill(struct arena *arena, const struct option *options, s
 static int file_option_fill(struct arena *arena, const struct option *option, const struct doc *value,
                             struct err *err) {
     static const char origin[] = "trawl.yaml:";
-    if (doc_is(value, DOC_ARRAY) && option->kind == OPTION_LIST) {
+    if (doc_is(value, DOC_ARRAY) && (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS)) {
         for (const struct doc *item = doc_first(value); item != NULL; item = item->next) {
             if (option_fill(arena, option, doc_scalar(item), origin, err) < 0)
                 return -1;
@@ -176,7 +182,7 @@ static int flag_take(struct arena *arena, const struct option *options, struct c
             return err_set(err, ERR_USAGE, 0, "option --%s: expected a value behind it", option->name);
         value = span_text(at->argv[++at->index]);
     }
-    if (option->kind == OPTION_LIST) {
+    if (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS) {
         /* The first flag replaces what environment and file said; later ones add. */
         bool seen = false;
         for (size_t i = 0; i < cleared->count; i++)

@@ -15,7 +15,8 @@ enum option_kind {
     OPTION_TEXT,  /* const char *, NULL when not given */
     OPTION_COUNT, /* uint64_t */
     OPTION_SIZE,  /* uint64_t, bytes with suffixes as text_size() reads them */
-    OPTION_LIST   /* struct text_list: may be given several times; commas separate in the environment and on the flag */
+    OPTION_LIST,  /* struct text_list: may be given several times; commas separate in the environment and on the flag */
+    OPTION_TEXTS  /* the same without commas: names of files hold them */
 };
 
 struct text_list {

@@ -8,10 +8,10 @@
 #include "base/limits.h"
 #include "base/overflow.h"
 #include "base/text.h"
+#include "engine/cli/outputs.h"
 #include "engine/cli/progress.h"
 #include "engine/cli/retry.h"
 #include "engine/cli/rules_folder.h"
-#include "engine/export/export.h"
 #include "engine/pipeline/profile.h"
 #include "io/source/discover.h"
 #include "io/source/reference.h"
@@ -21,8 +21,11 @@
 static int options_read(struct scan *scan, int argc, char **argv, struct err *err) {
     const struct option options[] = {
         {"scanners", 0, OPTION_LIST, &scan->scanners},
-        {"output", 'o', OPTION_TEXT, &scan->output},
-        {"format", 'f', OPTION_TEXT, &scan->format},
+        /* A sweep has one folder, and formats beside it; the others may have several files. */
+        {"output", 'o', scan->kind->is_resumable ? OPTION_TEXT : OPTION_TEXTS,
+         scan->kind->is_resumable ? (void *)&scan->output : (void *)&scan->files},
+        {"format", 'f', OPTION_TEXTS, &scan->formats},
+        {"template", 0, OPTION_TEXT, &scan->template_path},
         {"db", 0, OPTION_TEXT, &scan->db_path},
         {"rules", 0, OPTION_LIST, &scan->rules},
         {"platform", 0, OPTION_LIST, &scan->platforms},
@@ -485,28 +488,28 @@ int scan_status(const struct scan *scan) {
 
 static int row_export(void *context, const struct row *row, struct err *err) {
     struct row_view view = row_view_of(row);
-    return export_row(context, &view, err);
+    return outputs_row(context, &view, err);
 }
 
 int scan_to_terminal(struct scan *scan) {
     struct err err = {0};
-    AUTO_FILE FILE *file = NULL;
-    struct exporter *exporter = NULL;
-    if (scan->output != NULL) {
-        file = fopen(scan->output, "we");
-        if (file == NULL)
-            return command_fail(scan->kind->command,
-                                (err_set(&err, ERR_USAGE, errno, "%s: %s", scan->output, strerror(errno)), &err));
-    }
-    struct exporter_options options = {.out = file == NULL ? stdout : file, .width = terminal_width()};
-    if (exporter_open(scan->format == NULL ? "table" : scan->format, &options, &exporter, &err) < 0)
-        return command_fail(scan->kind->command, &err);
-    struct row_sink sink = {row_export, exporter};
+    struct outputs outputs;
     scan->sweep.sweep_id = span_text(scan->sweep_id == NULL ? "" : scan->sweep_id);
+    const struct outputs_options options = {.arena = &scan->arena,
+                                            .formats = &scan->formats,
+                                            .files = &scan->files,
+                                            .format_default = "table",
+                                            .template_path = scan->template_path,
+                                            .run = {.sweep_id = scan->sweep.sweep_id, .started_at = scan->started_at}};
+    if (outputs_open(&outputs, &options, &err) < 0) {
+        outputs_close(&outputs);
+        return command_fail(scan->kind->command, &err);
+    }
+    struct row_sink sink = {row_export, &outputs};
     int result = scan_run(scan, &sink, &err);
     if (result == 0)
-        result = exporter_finish(exporter, &err);
-    exporter_free(exporter);
+        result = outputs_finish(&outputs, &err);
+    outputs_close(&outputs);
     if (result < 0) {
         (void)fprintf(stderr, "trawl %s: %s\n", scan->kind->command, err.text);
         return err.code == ERR_CANCELED ? EXIT_INTERRUPTED : err.code == ERR_USAGE ? EXIT_USAGE : EXIT_NOTHING;

@@ -27,8 +27,9 @@ struct scan {
 
     /* Options, as given. */
     struct text_list scanners, platforms, rules, discover;
-    const char *output, *format, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id, *fingerprint_key,
-        *cache_folder, *resume;
+    struct text_list formats, files; /* of the rows; a sweep's folder is `output` */
+    const char *output, *template_path, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id,
+        *fingerprint_key, *cache_folder, *resume;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;
     struct text_list mirrors;
     const char *cert_file, *key_file;

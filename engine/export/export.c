@@ -22,6 +22,20 @@ struct exporter {
     void *state;
 };
 
+static const struct exporter_kind *kind_find(struct span name) {
+    for (const struct exporter_kind *const *kind = exporter_kinds; *kind != NULL; kind++) {
+        if (span_is(name, (*kind)->name))
+            return *kind;
+    }
+    return NULL;
+}
+
+bool exporter_is_known(struct span format) { return kind_find(format) != NULL; }
+
+void exporter_set_run(struct exporter *exporter, const struct export_run *run) { exporter->options.run = *run; }
+
+bool exporter_is_ordered(const struct exporter *exporter) { return exporter->kind->is_ordered; }
+
 static int format_unknown(const char *format, struct err *err) {
     AUTO_BUF struct buf known = {0};
     for (const struct exporter_kind *const *kind = exporter_kinds; *kind != NULL; kind++)
@@ -31,17 +45,15 @@ static int format_unknown(const char *format, struct err *err) {
 
 int exporter_open(const char *format, const struct exporter_options *options, struct exporter **ret_exporter,
                   struct err *err) {
-    const struct exporter_kind *const *kind = exporter_kinds;
-    while (*kind != NULL && strcmp((*kind)->name, format) != 0)
-        kind++;
-    if (*kind == NULL)
+    const struct exporter_kind *kind = kind_find(span_text(format));
+    if (kind == NULL)
         return format_unknown(format, err);
     AUTO_EXPORTER struct exporter *exporter = mem_zalloc(sizeof *exporter);
     if (exporter == NULL)
         return err_set(err, ERR_NOMEM, 0, "export: out of memory");
-    exporter->kind = *kind;
+    exporter->kind = kind;
     exporter->options = *options;
-    if ((*kind)->begin != NULL && (*kind)->begin(&exporter->options, &exporter->state, err) < 0)
+    if (kind->begin != NULL && kind->begin(&exporter->options, &exporter->state, err) < 0)
         return -1;
     *ret_exporter = STEAL(exporter);
     return 0;
@@ -78,6 +90,28 @@ void exporter_free(struct exporter *exporter) {
     if (exporter->kind->release != NULL)
         exporter->kind->release(exporter->state);
     mem_free(exporter);
+}
+
+static size_t column_of(const struct row_view *view, const char *column) {
+    size_t index = table_column(view->table, span_text(column));
+    assert(index != SIZE_MAX);
+    return index;
+}
+
+struct span export_text(const struct row_view *view, const char *column) {
+    return row_view_text(view, column_of(view, column));
+}
+
+uint64_t export_u64(const struct row_view *view, const char *column) {
+    return row_view_u64(view, column_of(view, column));
+}
+
+double export_f64_of(const struct row_view *view, const char *column) {
+    return row_view_f64(view, column_of(view, column));
+}
+
+bool export_is_nil(const struct row_view *view, const char *column) {
+    return row_view_is_nil(view, column_of(view, column));
 }
 
 int export_write(FILE *out, struct span bytes, struct err *err) {

@@ -1,43 +1,34 @@
 /* RFC 4180 with a header line, one table. An empty field is nil and "" is an empty text, as PostgreSQL's COPY … CSV
- * reads them; lists and maps are JSON in a field, times RFC 3339. Values are exact: what a spreadsheet makes of a field
- * that begins with '=' is the spreadsheet's doing, so do not open rows of strangers with one. */
+ * reads them; lists and maps are JSON in a field, times RFC 3339. In `csv` a text that a spreadsheet would calculate
+ * gets a leading apostrophe; `csv-exact` leaves it as it is, for what loads it elsewhere. */
 #include "engine/export/export.h"
+#include "engine/export/export_escape.h"
 
 struct csv {
     enum table table; /* TABLE_COUNT before the first row */
+    bool defuse;
     struct buf line;
     struct buf field;
 };
 
-static int csv_begin(const struct exporter_options *options, void **ret_state, struct err *err) {
-    (void)options;
+static int csv_make(bool defuse, void **ret_state, struct err *err) {
     struct csv *csv = mem_zalloc(sizeof *csv);
     if (csv == NULL)
         return err_set(err, ERR_NOMEM, 0, "export: out of memory");
     csv->table = TABLE_COUNT;
+    csv->defuse = defuse;
     *ret_state = csv;
     return 0;
 }
 
-static void quoted_add(struct buf *buf, struct span text) {
-    buf_byte(buf, '"');
-    for (;;) {
-        size_t quote = span_index(text, '"', 0);
-        buf_add(buf, span_slice(text, 0, quote));
-        if (quote == SIZE_MAX)
-            break;
-        buf_text(buf, "\"\"");
-        text = span_from(text, quote + 1);
-    }
-    buf_byte(buf, '"');
+static int csv_begin(const struct exporter_options *options, void **ret_state, struct err *err) {
+    (void)options;
+    return csv_make(true, ret_state, err);
 }
 
-static bool needs_quotes(struct span text) {
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"' || text.data[i] == ',' || text.data[i] == '\n' || text.data[i] == '\r')
-            return true;
-    }
-    return text.size == 0 || text.data[0] == ' ' || text.data[text.size - 1] == ' ';
+static int csv_exact_begin(const struct exporter_options *options, void **ret_state, struct err *err) {
+    (void)options;
+    return csv_make(false, ret_state, err);
 }
 
 static void field_add(struct csv *csv, const struct row_view *view, size_t column) {
@@ -54,10 +45,9 @@ static void field_add(struct csv *csv, const struct row_view *view, size_t colum
         if (type == COLUMN_TIME && text.size >= 2)
             text = span_slice(text, 1, text.size - 2); /* without JSON's quotes */
     }
-    if (needs_quotes(text))
-        quoted_add(&csv->line, text);
-    else
-        buf_add(&csv->line, text);
+    /* Numbers and times are ours. */
+    escape_csv(&csv->line, text,
+               csv->defuse && (type == COLUMN_TEXT || type == COLUMN_TEXT_LIST || type == COLUMN_TEXT_MAP));
 }
 
 static int csv_row(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err) {
@@ -96,6 +86,13 @@ static void csv_release(void *state) {
 const struct exporter_kind exporter_csv = {
     .name = "csv",
     .begin = csv_begin,
+    .row = csv_row,
+    .release = csv_release,
+};
+
+const struct exporter_kind exporter_csv_exact = {
+    .name = "csv-exact",
+    .begin = csv_exact_begin,
     .row = csv_row,
     .release = csv_release,
 };
