@@ -93,12 +93,12 @@ int outputs_open(struct outputs *outputs, const struct outputs_options *options,
             return err_set(err, ERR_USAGE, errno, "%s: %s", output->path, strerror(errno));
         bool terminal = output->file == NULL && isatty(STDOUT_FILENO);
         const char *no_color = getenv("NO_COLOR");
-        const struct exporter_options exporter_options = {
-            .out = output->file == NULL ? stdout : output->file,
-            .width = output->file == NULL ? terminal_width() : 0,
-            .color = terminal && (no_color == NULL || no_color[0] == '\0'),
-            .run = options->run,
-            .template_path = options->template_path};
+        const struct exporter_options exporter_options = {.out = output->file == NULL ? stdout : output->file,
+                                                          .width = output->file == NULL ? terminal_width() : 0,
+                                                          .color =
+                                                              terminal && (no_color == NULL || no_color[0] == '\0'),
+                                                          .run = options->run,
+                                                          .template_path = options->template_path};
         if (exporter_open(output->format, &exporter_options, &output->exporter, err) < 0)
             return -1;
         ordered = ordered || exporter_is_ordered(output->exporter);

@@ -1,9 +1,12 @@
 /* CycloneDX 1.6 in JSON: a component for each package with its licences, place and layer, the vulnerabilities that
  * affect them, and who depends on whom: an image on its packages, an owner on what came with it. One image is what the
  * document is about; several are components of type container. */
+#include "engine/export/export_escape.h"
 #include "engine/export/export_finding.h"
 #include "engine/export/export_graph.h"
 #include "engine/export/export_license.h"
+
+#define VERSION_MAX_BYTES ((size_t)1024) /* the schema's */
 
 struct cyclonedx {
     struct finding_document *document;
@@ -56,7 +59,8 @@ static void image_members_add(struct json_out *json, const struct export_image *
     json_out_text(json, "type", span_text("container"));
     json_out_format(json, "bom-ref", "image-%zu", index);
     json_out_text(json, "name", image->repository.size > 0 ? image->repository : image->reference);
-    json_out_text_if(json, "version", image->digest.size > 0 ? image->digest : image->tag);
+    json_out_text_if(json, "version",
+                     escape_cut(image->digest.size > 0 ? image->digest : image->tag, VERSION_MAX_BYTES));
     json_out_open(json, "properties", '[');
     property_add(json, "trawl:reference", image->reference);
     property_add(json, "trawl:kind", image->kind);
@@ -146,7 +150,7 @@ static void package_add(struct cyclonedx *bom, const struct row_view *view) {
     json_out_text(json, "type", span_text("library"));
     json_out_text(json, "bom-ref", span_text(graph_id(view, id)));
     json_out_text(json, "name", export_text(view, "name"));
-    json_out_text_if(json, "version", export_text(view, "version"));
+    json_out_text_if(json, "version", escape_cut(export_text(view, "version"), VERSION_MAX_BYTES));
     json_out_text_if(json, "purl", export_text(view, "purl"));
     licenses_add(bom, view);
     if (export_text(view, "path").size > 0) {
@@ -246,7 +250,7 @@ static void vulnerability_add(struct cyclonedx *bom, const struct finding *findi
     if (finding->version.size > 0) {
         json_out_open(json, "versions", '[');
         json_out_open(json, NULL, '{');
-        json_out_text(json, "version", finding->version);
+        json_out_text(json, "version", escape_cut(finding->version, VERSION_MAX_BYTES));
         json_out_text(json, "status", span_text("affected"));
         json_out_close(json);
         json_out_close(json);
@@ -256,7 +260,8 @@ static void vulnerability_add(struct cyclonedx *bom, const struct finding *findi
     json_out_open(json, "properties", '[');
     property_add(json, "trawl:status", export_text(view, "status"));
     property_add(json, "trawl:fixed-version", finding->fixed_version);
-    property_add(json, "trawl:kev", span_text(row_view_bool(view, table_column(view->table, span_text("kev"))) ? "true" : ""));
+    property_add(json, "trawl:kev",
+                 span_text(row_view_bool(view, table_column(view->table, span_text("kev"))) ? "true" : ""));
     json_out_close(json);
     json_out_close(json);
 }

@@ -1,5 +1,6 @@
 /* DefectDojo's "Generic Findings Import" in JSON: an object with a list of findings. */
 #include "base/clock.h"
+#include "engine/export/export_escape.h"
 #include "engine/export/export_finding.h"
 
 #define TITLE_MAX_BYTES ((size_t)511) /* the column of its database */
@@ -51,11 +52,8 @@ static int defectdojo_row(void *state, const struct exporter_options *options, c
         return -1;
     if (!finding_make(&document->maker, view, &finding))
         return 0;
-    size_t size = finding.title.size;
-    for (; size > TITLE_MAX_BYTES || (size < finding.title.size && (finding.title.data[size] & 0xc0) == 0x80);)
-        size--;
     json_out_open(json, NULL, '{');
-    json_out_text(json, "title", span_slice(finding.title, 0, size));
+    json_out_text(json, "title", escape_cut(finding.title, TITLE_MAX_BYTES));
     buf_reset(&document->text);
     buf_add(&document->text, finding.title);
     buf_text(&document->text, finding.description.size > 0 ? ": " : "");
@@ -63,8 +61,7 @@ static int defectdojo_row(void *state, const struct exporter_options *options, c
     json_out_text(json, "description", buf_span(&document->text));
     json_out_text(json, "severity", span_text(names[finding.severity]));
     json_out_text(json, "mitigation", finding.remedy);
-    json_out_text(json, "date",
-                  span_make(clock_text(finding_run_start(&document->maker, &options->run), date), 10));
+    json_out_text(json, "date", span_make(clock_text(finding_run_start(&document->maker, &options->run), date), 10));
     json_out_text_if(json, "file_path", finding.path);
     if (finding.line > 0)
         json_out_u64(json, "line", finding.line);

@@ -2,6 +2,15 @@
 
 #include "base/text.h"
 
+struct span escape_cut(struct span text, size_t size_max) {
+    if (text.size <= size_max)
+        return text;
+    size_t size = size_max;
+    while (size > 0 && (text.data[size] & 0xc0) == 0x80)
+        size--;
+    return span_slice(text, 0, size);
+}
+
 /* Appends what stands for an unprintable character at the start, and returns its length; 0 when it is printable. */
 static size_t hidden_add(struct buf *buf, struct span text) {
     uint32_t code;

@@ -6,6 +6,10 @@
 
 #include "base/buf.h"
 
+/* The start of a text, in whole characters: for formats with a longest one. They count characters, of which there are
+ * no more than bytes. */
+struct span escape_cut(struct span text, size_t size_max);
+
 /* Plain text: one line, no controls. */
 void escape_plain(struct buf *buf, struct span text);
 /* Between tags or inside a quoted attribute, in HTML and in XML 1.0. A line's end stays one when `lines`. */

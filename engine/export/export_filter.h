@@ -1,5 +1,5 @@
-/* The rows of some images only: those whose reference matches a pattern, and what belongs to them. Rows must come in the
- * order of the tables. */
+/* The rows of some images only: those whose reference matches a pattern, and what belongs to them. Rows must come in
+ * the order of the tables. */
 #ifndef TRAWL_EXPORT_FILTER_H
 #define TRAWL_EXPORT_FILTER_H
 

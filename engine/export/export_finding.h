@@ -21,12 +21,12 @@ struct finding {
     struct span path, layer_digest;
     struct span purl, name, version, fixed_version; /* of a package; else empty */
     struct span suppressed_by, vex_status;
-    uint64_t line, end_line;     /* 0: not known */
-    double score;                /* CVSS, 0 where there is none */
-    struct export_image *image;  /* the first one that has it, or NULL */
-    struct span target;          /* its reference, or what the row names as target; may be empty */
+    uint64_t line, end_line;    /* 0: not known */
+    double score;               /* CVSS, 0 where there is none */
+    struct export_image *image; /* the first one that has it, or NULL */
+    struct span target;         /* its reference, or what the row names as target; may be empty */
     uint64_t image_count;
-    char key[FINDING_KEY_SIZE];  /* the same every night: no layer, no digest, no line in it */
+    char key[FINDING_KEY_SIZE]; /* the same every night: no layer, no digest, no line in it */
 };
 
 struct finding_maker {

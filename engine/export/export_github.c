@@ -1,6 +1,6 @@
-/* Annotations of a GitHub workflow: a command a line on standard output, which the runner turns into marks on files. The
- * runner shows ten of a kind for a step: the worst should come first, so what is no error is held back until the end,
- * within a bound. */
+/* Annotations of a GitHub workflow: a command a line on standard output, which the runner turns into marks on files.
+ * The runner shows ten of a kind for a step: the worst should come first, so what is no error is held back until the
+ * end, within a bound. */
 #include "base/limits.h"
 #include "engine/export/export_escape.h"
 #include "engine/export/export_finding.h"

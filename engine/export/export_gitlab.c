@@ -1,21 +1,12 @@
 /* GitLab's security reports: container scanning 15.2.1 (vulnerabilities), and SAST of the same generation (secrets and
  * misconfigurations, which have a file and a line). Texts are cut to what the schema allows; times carry no zone. */
 #include "base/clock.h"
+#include "engine/export/export_escape.h"
 #include "engine/export/export_finding.h"
 
 #define NAME_MAX_BYTES ((size_t)255)
 #define SOLUTION_MAX_BYTES ((size_t)7000)
 #define VERSION_TEXT "15.2.1"
-
-/* The start of a text, whole characters only. The schema counts characters, of which there are no more than bytes. */
-static struct span text_start(struct span text, size_t size_max) {
-    if (text.size <= size_max)
-        return text;
-    size_t size = size_max;
-    while (size > 0 && (text.data[size] & 0xc0) == 0x80)
-        size--;
-    return span_slice(text, 0, size);
-}
 
 static const char *gitlab_severity(enum severity severity) {
     static const char *const names[SEVERITY_COUNT] = {"Unknown", "Info", "Low", "Medium", "High", "Critical"};
@@ -57,10 +48,10 @@ static const char *identifier_type(struct span id) {
 static void common_add(struct finding_document *document, const struct finding *finding) {
     struct json_out *json = &document->json;
     json_out_text(json, "id", span_text(finding->key));
-    json_out_text(json, "name", text_start(finding->title, NAME_MAX_BYTES));
-    json_out_text(json, "description", text_start(finding->description, 64 * SOLUTION_MAX_BYTES));
+    json_out_text(json, "name", escape_cut(finding->title, NAME_MAX_BYTES));
+    json_out_text(json, "description", escape_cut(finding->description, 64 * SOLUTION_MAX_BYTES));
     json_out_text(json, "severity", span_text(gitlab_severity(finding->severity)));
-    json_out_text(json, "solution", text_start(finding->remedy, SOLUTION_MAX_BYTES));
+    json_out_text(json, "solution", escape_cut(finding->remedy, SOLUTION_MAX_BYTES));
     if (finding_is_suppressed(finding)) {
         json_out_open(json, "flags", '[');
         json_out_open(json, NULL, '{');
@@ -142,8 +133,7 @@ static int container_row(void *state, const struct exporter_options *options, co
     return gitlab_row(state, options, view, false, err);
 }
 
-static int sast_row(void *state, const struct exporter_options *options, const struct row_view *view,
-                    struct err *err) {
+static int sast_row(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err) {
     return gitlab_row(state, options, view, true, err);
 }
 

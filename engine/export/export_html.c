@@ -1,5 +1,5 @@
-/* A page without a script, for a mail or an archive: counts, then a table of each kind of finding, the worst first. What
- * a person works with is `trawl report`. */
+/* A page without a script, for a mail or an archive: counts, then a table of each kind of finding, the worst first.
+ * What a person works with is `trawl report`. */
 #include "engine/export/export_escape.h"
 #include "engine/export/export_ranked.h"
 
@@ -24,8 +24,7 @@ static int html_begin(const struct exporter_options *options, void **ret_state, 
     return *ret_state == NULL ? -1 : 0;
 }
 
-static int html_row(void *state, const struct exporter_options *options, const struct row_view *view,
-                    struct err *err) {
+static int html_row(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err) {
     (void)options;
     return export_ranked_row(state, view, err);
 }

@@ -61,9 +61,8 @@ static int image_take(struct export_images *images, const struct row_view *view,
     ok = ok && vec_push(&images->list, image);
     struct export_holders *set = ok ? holders_of(images, &images->sets, image->package_set) : NULL;
     struct export_holders *digest = set == NULL ? NULL : holders_of(images, &images->digests, image->digest);
-    struct export_holders *config = digest == NULL
-                                        ? NULL
-                                        : holders_of(images, &images->layers, export_text(view, "config_digest"));
+    struct export_holders *config =
+        digest == NULL ? NULL : holders_of(images, &images->layers, export_text(view, "config_digest"));
     if (config == NULL)
         return err_set(err, ERR_NOMEM, 0, "export: out of memory");
     image->scanned_at = row_view_time(view, table_column(TABLE_IMAGE, span_text("scanned_at")));

@@ -1,5 +1,5 @@
-/* Which images a fact belongs to: facts name a package set, a layer or an image by digest, and the tables of images come
- * first. Holds some 300 bytes for each image and 100 for each distinct layer. */
+/* Which images a fact belongs to: facts name a package set, a layer or an image by digest, and the tables of images
+ * come first. Holds about a kilobyte for each image and 200 bytes for each distinct layer. */
 #ifndef TRAWL_EXPORT_IMAGES_H
 #define TRAWL_EXPORT_IMAGES_H
 

@@ -1,6 +1,6 @@
 /* JUnit as Ant writes it: a suite of images, in which one that was not scanned is an error, then a suite for each
- * package set, layer or target with its findings as failures; suppressed ones are skipped. A suite's counts stand before
- * its cases, so that a suite is held until it is whole; one that grows beyond a bound is cut into several. */
+ * package set, layer or target with its findings as failures; suppressed ones are skipped. A suite's counts stand
+ * before its cases, so that a suite is held until it is whole; one that grows beyond a bound is cut into several. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "engine/export/export_escape.h"
@@ -89,7 +89,8 @@ static void outcome_add(struct junit *junit, const char *element, struct span me
 }
 
 static void case_close(struct junit *junit, const char *element) {
-    buf_format(&junit->cases, element == NULL ? "%s</testcase>\n" : "</%s></testcase>\n", element == NULL ? "" : element);
+    buf_format(&junit->cases, element == NULL ? "%s</testcase>\n" : "</%s></testcase>\n",
+               element == NULL ? "" : element);
 }
 
 static void image_add(struct junit *junit, const struct row_view *view) {
@@ -123,9 +124,8 @@ static void finding_add(struct junit *junit, const struct finding *finding) {
 
 /* Another group of findings: the suite of the last one is whole. */
 static int group_enter(struct junit *junit, const struct finding *finding, struct err *err) {
-    static const char *const columns[TABLE_COUNT] = {[TABLE_VULNERABILITY] = "package_set",
-                                                     [TABLE_SECRET] = "layer_digest",
-                                                     [TABLE_MISCONFIGURATION] = "target"};
+    static const char *const columns[TABLE_COUNT] = {
+        [TABLE_VULNERABILITY] = "package_set", [TABLE_SECRET] = "layer_digest", [TABLE_MISCONFIGURATION] = "target"};
     struct buf *key = &junit->head;
     buf_reset(key);
     buf_byte(key, (uint8_t)finding->table);

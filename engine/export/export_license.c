@@ -67,10 +67,10 @@ static bool operand_take(struct expression *expression, struct span token) {
         buf_byte(expression->buf, '(');
         return true;
     }
-    bool later = span_ends(token, "+");
-    const char *id = id_find(later ? span_slice(token, 0, token.size - 1) : token);
-    if (id == NULL) /* some ids end in a '+' themselves */
-        id = later && (id = id_find(token)) != NULL ? (later = false, id) : NULL;
+    const char *id = id_find(token); /* some ids end in a '+' themselves */
+    bool later = id == NULL && span_ends(token, "+");
+    if (later)
+        id = id_find(span_slice(token, 0, token.size - 1));
     if (id == NULL || id_is_exception(id))
         return false;
     buf_text(expression->buf, id);

@@ -11,8 +11,8 @@ enum license_kind {
     LICENSE_EXPRESSION /* operators, brackets or a '+' */
 };
 
-/* Appends the canonical expression. A reference to a licence of one's own ("LicenseRef-…") is UNKNOWN: nobody else knows
- * what it refers to. */
+/* Appends the canonical expression. A reference to a licence of one's own ("LicenseRef-…") is UNKNOWN: nobody else
+ * knows what it refers to. */
 enum license_kind license_expression(struct buf *buf, struct span text);
 
 #endif

@@ -1,4 +1,5 @@
-/* GitHub's Markdown, for a comment or a job's summary: counts, then a table of each kind of finding, the worst first. */
+/* GitHub's Markdown, for a comment or a job's summary: counts, then a table of each kind of finding, the worst first.
+ */
 #include "engine/export/export_escape.h"
 #include "engine/export/export_ranked.h"
 

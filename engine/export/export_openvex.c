@@ -1,5 +1,5 @@
-/* OpenVEX 0.2.0: a statement for each vulnerability of a package in the images that hold it. What a VEX document said is
- * repeated; everything else is "affected" with what to do. */
+/* OpenVEX 0.2.0: a statement for each vulnerability of a package in the images that hold it. What a VEX document said
+ * is repeated; everything else is "affected" with what to do. */
 #include "engine/export/export_finding.h"
 
 static int openvex_begin(const struct exporter_options *options, void **ret_state, struct err *err) {

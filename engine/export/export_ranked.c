@@ -6,9 +6,8 @@ const enum table ranked_tables[] = {TABLE_VULNERABILITY, TABLE_SECRET, TABLE_MIS
 
 const struct ranked_column *ranked_columns(enum table table, const char **ret_heading) {
     static const struct ranked_column vulnerability[] = {
-        {"Advisory", RANKED_ID},    {"Package", RANKED_PACKAGE}, {"Version", RANKED_VERSION},
-        {"Fixed in", RANKED_FIXED}, {"Path", RANKED_PATH},       {"Image", RANKED_TARGET},
-        {NULL, RANKED_CELL_COUNT}};
+        {"Advisory", RANKED_ID}, {"Package", RANKED_PACKAGE}, {"Version", RANKED_VERSION}, {"Fixed in", RANKED_FIXED},
+        {"Path", RANKED_PATH},   {"Image", RANKED_TARGET},    {NULL, RANKED_CELL_COUNT}};
     static const struct ranked_column secret[] = {{"Rule", RANKED_ID},
                                                   {"Place", RANKED_PLACE},
                                                   {"Found", RANKED_DETAIL},
@@ -52,8 +51,7 @@ uint64_t export_ranked_count(const struct export_ranked *ranked, enum table tabl
     return count;
 }
 
-static bool cell_fill(struct export_ranked *ranked, struct ranked_line *line, enum ranked_cell cell,
-                      struct span text) {
+static bool cell_fill(struct export_ranked *ranked, struct ranked_line *line, enum ranked_cell cell, struct span text) {
     line->cells[cell] = arena_copy(&ranked->arena, text);
     return line->cells[cell].data != NULL;
 }
@@ -70,8 +68,8 @@ static bool line_fill(struct export_ranked *ranked, struct ranked_line *line, co
     buf_add(text, finding->target);
     if (finding->image_count > 1)
         buf_format(text, " and %" PRIu64 " more", finding->image_count - 1);
-    return cell_fill(ranked, line, RANKED_TARGET, buf_span(text)) &&
-           cell_fill(ranked, line, RANKED_ID, finding->id) && cell_fill(ranked, line, RANKED_TITLE, finding->title) &&
+    return cell_fill(ranked, line, RANKED_TARGET, buf_span(text)) && cell_fill(ranked, line, RANKED_ID, finding->id) &&
+           cell_fill(ranked, line, RANKED_TITLE, finding->title) &&
            cell_fill(ranked, line, RANKED_PACKAGE, finding->name) &&
            cell_fill(ranked, line, RANKED_VERSION, finding->version) &&
            cell_fill(ranked, line, RANKED_FIXED, finding->fixed_version) &&

@@ -149,8 +149,7 @@ static int license_add(struct spdx *spdx, const struct row_view *view, struct er
         if (license_note(spdx, item, err) < 0)
             return -1;
     }
-    json_out_text(&spdx->document->json, "licenseDeclared",
-                  text->size > 0 ? buf_span(text) : span_text("NOASSERTION"));
+    json_out_text(&spdx->document->json, "licenseDeclared", text->size > 0 ? buf_span(text) : span_text("NOASSERTION"));
     return 0;
 }
 
@@ -181,8 +180,7 @@ static int package_add(struct spdx *spdx, const struct row_view *view, struct er
     return 0;
 }
 
-static int spdx_row(void *state, const struct exporter_options *options, const struct row_view *view,
-                    struct err *err) {
+static int spdx_row(void *state, const struct exporter_options *options, const struct row_view *view, struct err *err) {
     struct spdx *spdx = state;
     if (export_images_row(&spdx->document->maker.images, view, err) < 0)
         return -1;

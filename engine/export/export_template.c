@@ -1,5 +1,5 @@
-/* Templates of the user's own: text with names in double braces, sections over a table's rows, conditions. Nothing of it
- * runs a program, opens a file or calls itself; every value is escaped, for a terminal unless it says for what. The
+/* Templates of the user's own: text with names in double braces, sections over a table's rows, conditions. Nothing of
+ * it runs a program, opens a file or calls itself; every value is escaped, for a terminal unless it says for what. The
  * manual page trawl-export(1) has the language.
  *
  * A template is parsed once into a flat list of steps. Rows are rendered as they come, each section into a file without
@@ -16,7 +16,16 @@
 #define SECTIONS_MAX ((size_t)64)
 #define IF_DEPTH_MAX ((size_t)16)
 
-enum filter { FILTER_PLAIN, FILTER_RAW, FILTER_JSON, FILTER_HTML, FILTER_CSV, FILTER_URL, FILTER_SHELL, FILTER_MARKDOWN };
+enum filter {
+    FILTER_PLAIN,
+    FILTER_RAW,
+    FILTER_JSON,
+    FILTER_HTML,
+    FILTER_CSV,
+    FILTER_URL,
+    FILTER_SHELL,
+    FILTER_MARKDOWN
+};
 
 static const char *const filter_names[] = {"plain", "raw", "json", "html", "csv", "url", "shell", "markdown"};
 
@@ -87,9 +96,9 @@ static bool own_find(const struct template_parser *parser, struct span name, str
         const char *name;
         enum own_name own;
         bool of_row;
-    } owns[] = {{"sweep_id", OWN_SWEEP_ID, false},       {"tool_version", OWN_TOOL_VERSION, false},
-                {"started_at", OWN_STARTED_AT, false},   {"finished_at", OWN_FINISHED_AT, false},
-                {"target", OWN_TARGET, true},            {"images", OWN_IMAGES, true}};
+    } owns[] = {{"sweep_id", OWN_SWEEP_ID, false},     {"tool_version", OWN_TOOL_VERSION, false},
+                {"started_at", OWN_STARTED_AT, false}, {"finished_at", OWN_FINISHED_AT, false},
+                {"target", OWN_TARGET, true},          {"images", OWN_IMAGES, true}};
     if (span_starts(name, "count.") && table_find(span_from(name, 6), &step->table)) {
         step->own = OWN_COUNT;
         return true;
@@ -114,8 +123,8 @@ static int name_resolve(const struct template_parser *parser, struct span name, 
     }
     if (own_find(parser, name, step))
         return 0;
-    return template_bad(parser, parser->in_section ? "the table has no such column" : "no such name outside of a section",
-                        tag, err);
+    return template_bad(
+        parser, parser->in_section ? "the table has no such column" : "no such name outside of a section", tag, err);
 }
 
 static int if_open(struct template_parser *parser, struct span rest, bool negated, struct span tag, struct err *err) {

@@ -8,6 +8,8 @@
 #include "base/limits.h"
 #include "base/parse/doc.h"
 #include "base/text.h"
+#include "engine/export/export_escape.h"
+#include "engine/export/export_license.h"
 #include "tests/support/row_fixture.h"
 
 struct sink {
@@ -227,6 +229,67 @@ static void test_numbers(void **state) {
     }
 }
 
+static void test_licenses(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        enum license_kind kind;
+        const char *expected;
+    } cases[] = {
+        {"MIT", LICENSE_ID, "MIT"},
+        {"mit", LICENSE_ID, "MIT"},
+        {" apache-2.0 ", LICENSE_ID, "Apache-2.0"},
+        {"GPL-2.0+", LICENSE_ID, "GPL-2.0+"},
+        {"Apache-2.0+", LICENSE_EXPRESSION, "Apache-2.0+"},
+        {"(MIT OR Apache-2.0)", LICENSE_EXPRESSION, "(MIT OR Apache-2.0)"},
+        {"MIT and (BSD-3-Clause or ISC)", LICENSE_EXPRESSION, "MIT AND (BSD-3-Clause OR ISC)"},
+        {"GPL-2.0-only WITH Classpath-exception-2.0", LICENSE_EXPRESSION, "GPL-2.0-only WITH Classpath-exception-2.0"},
+        {"", LICENSE_UNKNOWN, ""},
+        {"MIT License", LICENSE_UNKNOWN, ""},
+        {"MIT OR", LICENSE_UNKNOWN, ""},
+        {"OR MIT", LICENSE_UNKNOWN, ""},
+        {"(MIT", LICENSE_UNKNOWN, ""},
+        {"MIT)", LICENSE_UNKNOWN, ""},
+        {"()", LICENSE_UNKNOWN, ""},
+        {"MIT WITH MIT", LICENSE_UNKNOWN, ""},
+        {"Classpath-exception-2.0", LICENSE_UNKNOWN, ""},
+        {"(MIT) WITH Classpath-exception-2.0", LICENSE_UNKNOWN, ""},
+        {"LicenseRef-mine", LICENSE_UNKNOWN, ""},
+        {"AND", LICENSE_UNKNOWN, ""}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO_BUF struct buf buf = {0};
+        assert_int_equal(license_expression(&buf, span_text(cases[i].text)), cases[i].kind);
+        expect(buf_span(&buf), cases[i].expected);
+    }
+}
+
+static void escaped(void (*escape)(struct buf *buf, struct span text), const char *text, const char *expected) {
+    AUTO_BUF struct buf buf = {0};
+    escape(&buf, span_text(text));
+    expect(buf_span(&buf), expected);
+}
+
+static void csv_defused(struct buf *buf, struct span text) { escape_csv(buf, text, true); }
+static void markup(struct buf *buf, struct span text) { escape_markup(buf, text, false); }
+static void github_property(struct buf *buf, struct span text) { escape_github(buf, text, true); }
+
+static void test_escapes(void **state) {
+    (void)state;
+    escaped(escape_plain, "a\nb\x1b[31m\xe2\x80\xae\xc2\x9b\xff", "a\\x0ab\\x1b[31m\\u202e\\u009b\\xff");
+    escaped(markup, "<a href='x'>&\"\xef\xbb\xbf", "&lt;a href=&#39;x&#39;&gt;&amp;&#34;\\ufeff");
+    escaped(escape_markdown, "a|b [x](y) WWW.x.y", "a&#124;b &#91;x&#93;&#40;y&#41; WWW&#46;x.y");
+    escaped(csv_defused, "=cmd()", "'=cmd()");
+    escaped(csv_defused, "@scope/name", "@scope/name");
+    escaped(csv_defused, "@SUM(1)", "'@SUM(1)");
+    escaped(csv_defused, "-a,\"b\"", "\"'-a,\"\"b\"\"\"");
+    escaped(escape_uri_path, "/a b/%c/\xff:d", "a%20b/%25c/%FF%3Ad");
+    escaped(github_property, "a:b,c%\nd", "a%3Ab%2Cc%25%0Ad");
+    escaped(escape_shell, "it's", "'it'\\''s'");
+    /* What is cut is cut between characters. */
+    assert_true(span_is(escape_cut(span_text("a\xc3\xa4"), 2), "a"));
+    assert_true(span_is(escape_cut(span_text("a\xc3\xa4"), 3), "a\xc3\xa4"));
+}
+
 static void test_unknown_format(void **state) {
     (void)state;
     struct exporter *exporter = NULL;
@@ -244,6 +307,8 @@ int main(void) {
         cmocka_unit_test(test_table_order_and_width),
         cmocka_unit_test(test_table_is_bounded),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_licenses),
+        cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_unknown_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
