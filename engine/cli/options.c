@@ -73,7 +73,8 @@ static int option_fill(struct arena *arena, const struct option *option, struct 
         return 0;
     case OPTION_LIST:
         return list_fill(arena, option->value, value, err);
-    case OPTION_TEXTS: {
+    case OPTION_TEXTS:
+    case OPTION_TYPED: {
         char *text = value.size == 0 ? NULL : arena_text(arena, value);
         if (value.size > 0 && (text == NULL || !text_list_add(arena, option->value, text)))
             return err_set(err, ERR_NOMEM, 0, "options: out of memory");
@@ -99,6 +100,10 @@ static int environment_fill(struct arena *arena, const struct option *options, s
             name[used++] = text_is_lower((uint8_t)*c) ? (char)(*c - 32) : *c == '-' ? '_' : *c;
         name[used] = '\0';
         const char *value = getenv(name);
+        if (option->kind == OPTION_TYPED)
+            continue;
+        if (value != NULL && (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS))
+            *(struct text_list *)option->value = (struct text_list){0}; /* over the file, not beside it */
         if (value != NULL && option_fill(arena, option, span_text(value), "environment variable of", err) < 0)
             return -1;
     }
@@ -142,7 +147,7 @@ static int configuration_fill(struct arena *arena, const struct option *options,
     }
     for (const struct doc *member = doc_first(root); member != NULL; member = member->next) {
         const struct option *option = option_find(options, member->key, 0);
-        if (option != NULL && file_option_fill(arena, option, member, err) < 0)
+        if (option != NULL && option->kind != OPTION_TYPED && file_option_fill(arena, option, member, err) < 0)
             return -1;
     }
     return 0;
@@ -182,7 +187,7 @@ static int flag_take(struct arena *arena, const struct option *options, struct c
             return err_set(err, ERR_USAGE, 0, "option --%s: expected a value behind it", option->name);
         value = span_text(at->argv[++at->index]);
     }
-    if (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS) {
+    if (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS || option->kind == OPTION_TYPED) {
         /* The first flag replaces what environment and file said; later ones add. */
         bool seen = false;
         for (size_t i = 0; i < cleared->count; i++)

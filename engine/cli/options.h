@@ -16,7 +16,8 @@ enum option_kind {
     OPTION_COUNT, /* uint64_t */
     OPTION_SIZE,  /* uint64_t, bytes with suffixes as text_size() reads them */
     OPTION_LIST,  /* struct text_list: may be given several times; commas separate in the environment and on the flag */
-    OPTION_TEXTS  /* the same without commas: names of files hold them */
+    OPTION_TEXTS, /* the same without commas: names of files hold them */
+    OPTION_TYPED  /* the same, read from the command line alone */
 };
 
 struct text_list {

@@ -24,7 +24,8 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         /* A sweep has one folder, and formats beside it; the others may have several files. */
         {"output", 'o', scan->kind->is_resumable ? OPTION_TEXT : OPTION_TEXTS,
          scan->kind->is_resumable ? (void *)&scan->output : (void *)&scan->files},
-        {"format", 'f', OPTION_TEXTS, &scan->formats},
+        /* A format that is the user's for terminals says nothing of a folder. */
+        {"format", 'f', scan->kind->is_resumable ? OPTION_TYPED : OPTION_TEXTS, &scan->formats},
         {"template", 0, OPTION_TEXT, &scan->template_path},
         {"db", 0, OPTION_TEXT, &scan->db_path},
         {"rules", 0, OPTION_LIST, &scan->rules},

@@ -183,14 +183,19 @@ static const char *score_method(struct span vector) {
                                               : "other";
 }
 
+static const char *cyclonedx_severity(enum severity severity) {
+    return severity == SEVERITY_NEGLIGIBLE  ? "info"
+           : severity == SEVERITY_MALICIOUS ? "critical"
+                                            : severity_name(severity);
+}
+
 static void rating_add(struct json_out *json, const struct finding *finding) {
     struct span vector = export_text(finding->view, "cvss_vector");
     json_out_open(json, "ratings", '[');
     json_out_open(json, NULL, '{');
     if (finding->score > 0)
         json_out_f64(json, "score", finding->score);
-    json_out_text(json, "severity",
-                  span_text(finding->severity == SEVERITY_NEGLIGIBLE ? "info" : severity_name(finding->severity)));
+    json_out_text(json, "severity", span_text(cyclonedx_severity(finding->severity)));
     json_out_text(json, "method", span_text(score_method(vector)));
     json_out_text_if(json, "vector", vector);
     json_out_close(json);

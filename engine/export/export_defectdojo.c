@@ -43,7 +43,7 @@ static void vulnerability_add(struct finding_document *document, const struct fi
 
 static int defectdojo_row(void *state, const struct exporter_options *options, const struct row_view *view,
                           struct err *err) {
-    static const char *const names[SEVERITY_COUNT] = {"Info", "Info", "Low", "Medium", "High", "Critical"};
+    static const char *const names[SEVERITY_COUNT] = {"Info", "Info", "Low", "Medium", "High", "Critical", "Critical"};
     struct finding_document *document = state;
     struct json_out *json = &document->json;
     struct finding finding;

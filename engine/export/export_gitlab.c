@@ -9,7 +9,8 @@
 #define VERSION_TEXT "15.2.1"
 
 static const char *gitlab_severity(enum severity severity) {
-    static const char *const names[SEVERITY_COUNT] = {"Unknown", "Info", "Low", "Medium", "High", "Critical"};
+    static const char *const names[SEVERITY_COUNT] = {"Unknown", "Info",     "Low",     "Medium",
+                                                      "High",    "Critical", "Critical"};
     return names[severity];
 }
 

@@ -14,8 +14,8 @@ static const char page_head[] =
     "th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #8884;"
     "overflow-wrap:anywhere}\n"
     "th{white-space:nowrap}\ntd.n{text-align:right}\n"
-    ".critical{color:#b00020;font-weight:600}.high{color:#c2410c;font-weight:600}\n"
-    "@media(prefers-color-scheme:dark){.critical{color:#ff7b8a}.high{color:#ffa46b}}\n"
+    ".critical,.malicious{color:#b00020;font-weight:600}.high{color:#c2410c;font-weight:600}\n"
+    "@media(prefers-color-scheme:dark){.critical,.malicious{color:#ff7b8a}.high{color:#ffa46b}}\n"
     "</style>\n</head>\n<body>\n";
 
 static int html_begin(const struct exporter_options *options, void **ret_state, struct err *err) {

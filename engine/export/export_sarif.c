@@ -210,7 +210,7 @@ static int sarif_row(void *state, const struct exporter_options *options, const 
 
 static void rule_add(struct sarif *sarif, const struct sarif_rule *rule) {
     /* What GitHub sorts by: a score between 0 and 10 as text, where there is none the middle of the word's range. */
-    static const double middles[SEVERITY_COUNT] = {0.0, 0.5, 2.0, 5.5, 8.0, 9.5};
+    static const double middles[SEVERITY_COUNT] = {0.0, 0.5, 2.0, 5.5, 8.0, 9.5, 10.0};
     struct json_out *json = &sarif->document->json;
     struct buf *text = &sarif->document->text;
     json_out_open(json, NULL, '{');

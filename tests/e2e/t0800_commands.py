@@ -42,7 +42,7 @@ check(run.status == 0 and run.out.startswith("{"), "environment over file")
 run = Run("image", target, "--format=table", cwd=folder("here"), environment={"TRAWL_FORMAT": "ndjson"})
 check(run.status == 0 and "aaa" in run.out and not run.out.startswith("{"), "flag over environment")
 with open(os.path.join(folder("here"), "trawl.yaml"), "w", encoding="utf-8") as file:
-    file.write("format: [a, b]\n")
+    file.write("fail-on: [a, b]\n")
 run = Run("image", target, cwd=folder("here"))
 check(run.status == 2 and "trawl.yaml" in run.err, run.err)
 

@@ -120,7 +120,7 @@ def hostile_tables():
         tables["package"].append({"package_set": package_set, "purl": f"pkg:generic/p{i}@1", "type": "generic", "name": word, "version": word, "path": word, "layer_digest": layer,
                                   "licenses": [word], "evidence": "installed", "owner_purl": "pkg:generic/owner@1"})
         tables["vulnerability"].append({"package_set": package_set, "id": "CVE-2024-" + str(1000 + i), "aliases": [word], "purl": f"pkg:generic/p{i}@1", "type": "generic", "name": word, "version": word,
-                                        "path": word, "layer_digest": layer, "severity": ["critical", "high", "medium", "low", "negligible", "unknown"][i % 6],
+                                        "path": word, "layer_digest": layer, "severity": ["malicious", "critical", "high", "medium", "low", "negligible", "unknown"][i % 7],
                                         "cvss_vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "cvss_score": 9.8, "status": "fixed", "fixed_version": word, "source": word,
                                         "confidence": 1.0, "evidence": word, "vex_status": ["", "not_affected", "", "affected"][i % 4], "suppressed_by": word if i % 7 == 1 else "", "published_at": 1700000000})
         tables["secret"].append({"layer_digest": layer, "path": word, "line": i, "byte_offset": i, "rule": word, "severity": "high", "confidence": 0.9, "redacted": word, "fingerprint": f"{i:032x}", "evidence": word})
