@@ -11,6 +11,7 @@
 #include "engine/cli/outputs.h"
 #include "engine/cli/progress.h"
 #include "engine/cli/retry.h"
+#include "engine/cli/rules_cache.h"
 #include "engine/cli/rules_folder.h"
 #include "engine/pipeline/profile.h"
 #include "io/source/discover.h"
@@ -232,7 +233,11 @@ static int secrets_open(struct scan *scan, struct err *err) {
         err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_USAGE;
         return -1;
     }
-    if (secret_engine_new(scan->secret_rules, key, &scan->secret_engine, err) < 0)
+    /* Only where a cache is kept from one run to the next: see scan_run() and cmd_sweep.c. */
+    AUTO_FREE char *shared = scan->kind->is_resumable && !scan->no_cache ? scan_cache_default() : NULL;
+    if (rules_cache_engine(scan->secret_rules, &scan->rules_digest, key,
+                           scan->cache_folder != NULL ? scan->cache_folder : shared, scan->quiet, &scan->secret_engine,
+                           err) < 0)
         return -1;
     scan->sweep.secret_engine = scan->secret_engine;
     return 0;

@@ -85,17 +85,18 @@ static int literals_compile(struct secret_engine *engine, struct arena *arena, s
         return nomem(err);
     for (size_t i = 0; i < engine->literals.count; i++) {
         const struct ready_literal *literal = &engine->literals.data[i];
-        lists.texts[i] = (const char *)literal->text.data;
-        lists.flags[i] = literal->nocase ? HS_FLAG_CASELESS : 0;
-        lists.ids[i] = (unsigned)i;
-        lists.sizes[i] = literal->text.size;
+        if (literal->text.size == 0)
+            continue;
+        lists.texts[lists.count] = (const char *)literal->text.data;
+        lists.flags[lists.count] = literal->nocase ? HS_FLAG_CASELESS : 0;
+        lists.ids[lists.count] = (unsigned)i;
+        lists.sizes[lists.count++] = literal->text.size;
     }
-    if (engine->literals.count == 0)
+    if (lists.count == 0)
         return 0;
     hs_compile_error_t *compile = NULL;
-    hs_error_t code =
-        hs_compile_lit_multi(lists.texts, lists.flags, lists.ids, lists.sizes, (unsigned)engine->literals.count,
-                             HS_MODE_BLOCK, NULL, &engine->literal_db, &compile);
+    hs_error_t code = hs_compile_lit_multi(lists.texts, lists.flags, lists.ids, lists.sizes, lists.count, HS_MODE_BLOCK,
+                                           NULL, &engine->literal_db, &compile);
     return code == HS_SUCCESS ? 0 : hs_error(code, compile, "literals", err);
 }
 
@@ -103,20 +104,15 @@ static int literals_compile(struct secret_engine *engine, struct arena *arena, s
  * confirms. */
 static int shapes_compile(struct secret_engine *engine, struct arena *arena, struct err *err) {
     struct hs_lists lists = {0};
-    if (!lists_make(&lists, arena, engine->rule_count + 1))
+    if (!lists_make(&lists, arena, engine->literals.count + 1))
         return nomem(err);
-    for (uint32_t i = 0; i < engine->rule_count; i++) {
-        const struct secret_rule *rule = &engine->rules[i];
-        if (rule->literal_count > 0)
+    for (size_t i = 0; i < engine->literals.count; i++) {
+        const struct ready_literal *place = &engine->literals.data[i];
+        if (place->text.size > 0)
             continue;
-        struct ready_literal place = {.text = {NULL, 0}};
-        if (!vec_push(&place.rules, i) || !vec_push(&engine->literals, place)) {
-            vec_release(&place.rules);
-            return nomem(err);
-        }
-        lists.texts[lists.count] = (const char *)rule->expression.data;
+        lists.texts[lists.count] = (const char *)engine->rules[place->rules.data[0]].expression.data;
         lists.flags[lists.count] = HS_FLAG_PREFILTER | HS_FLAG_MULTILINE | HS_FLAG_ALLOWEMPTY;
-        lists.ids[lists.count++] = (unsigned)(engine->literals.count - 1);
+        lists.ids[lists.count++] = (unsigned)i;
     }
     if (lists.count == 0)
         return 0;
@@ -134,12 +130,24 @@ static int literals_collect(struct secret_engine *engine, struct arena *arena, s
         for (size_t literal = 0; literal < rule->literal_count; literal++)
             if (literal_add(engine, &seen, arena, rule->literals[literal], i, err) < 0)
                 return -1;
+        if (rule->literal_count > 0)
+            continue;
+        struct ready_literal place = {.text = {NULL, 0}};
+        if (!vec_push(&place.rules, i) || !vec_push(&engine->literals, place)) {
+            vec_release(&place.rules);
+            return nomem(err);
+        }
     }
     return 0;
 }
 
 int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_key, struct secret_engine **ret_engine,
                       struct err *err) {
+    return secret_engine_new_saved(rules, fingerprint_key, (struct span){NULL, 0}, ret_engine, err);
+}
+
+int secret_engine_new_saved(const struct secret_rules *rules, struct span fingerprint_key, struct span saved,
+                            struct secret_engine **ret_engine, struct err *err) {
     AUTO_SECRET_ENGINE struct secret_engine *engine = mem_zalloc(sizeof *engine);
     if (engine == NULL)
         return nomem(err);
@@ -153,8 +161,11 @@ int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_
         memcpy(engine->key, fingerprint_key.data, engine->key_size);
     if (hs_valid_platform() != HS_SUCCESS)
         return hs_error(HS_ARCH_ERROR, NULL, "start", err);
-    if (literals_collect(engine, &arena, err) < 0 || literals_compile(engine, &arena, err) < 0 ||
-        shapes_compile(engine, &arena, err) < 0)
+    (void)hs_set_misc_allocator(mem_alloc, mem_free); /* the same each time; it refuses only a NULL of two */
+    if (literals_collect(engine, &arena, err) < 0 || secret_databases_identify(engine, err) < 0)
+        return -1;
+    if (!secret_databases_load(engine, saved) &&
+        (literals_compile(engine, &arena, err) < 0 || shapes_compile(engine, &arena, err) < 0))
         return -1;
     *ret_engine = STEAL(engine);
     return 0;

@@ -18,6 +18,8 @@
 #ifndef TRAWL_SECRET_ENGINE_H
 #define TRAWL_SECRET_ENGINE_H
 
+#include "base/buf.h"
+#include "base/hash/xxh.h"
 #include "matchers/secret/secret_rule.h"
 
 struct secret_engine;
@@ -29,6 +31,16 @@ struct secret_scratch;
  * Hyperscan. */
 int secret_engine_new(const struct secret_rules *rules, struct span fingerprint_key, struct secret_engine **ret_engine,
                       struct err *err);
+/* The same with what secret_engine_save() wrote in an earlier run; where that is empty, of other rules, of another
+ * library or processor, or damaged, the databases are compiled, which takes 0.1 s and more. */
+int secret_engine_new_saved(const struct secret_rules *rules, struct span fingerprint_key, struct span saved,
+                            struct secret_engine **ret_engine, struct err *err);
+/* Whether `saved` was used. */
+bool secret_engine_is_saved(const struct secret_engine *engine);
+/* Appends the compiled databases. NOMEM. */
+int secret_engine_save(const struct secret_engine *engine, struct buf *out, struct err *err);
+/* Whether the bytes are what secret_engine_save() wrote, of whatever rules. */
+bool secret_saved_is_whole(struct span saved);
 void secret_engine_free(struct secret_engine *engine);
 CLEANUP_DEFINE(secret_engine, struct secret_engine, secret_engine_free)
 #define AUTO_SECRET_ENGINE AUTO(cleanup_secret_engine)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/hash/xxh.h"
 #include "base/vec.h"
 #include "matchers/secret/secret_engine.h"
 #include "matchers/secret/secret_pattern.h"
@@ -29,6 +30,8 @@ struct secret_engine {
     VEC(struct ready_literal) literals;
     hs_database_t *literal_db; /* NULL: no rule has a literal */
     hs_database_t *shape_db;   /* NULL: all rules have one */
+    struct hash128 identity;   /* of what the databases are made of and by */
+    bool was_saved;            /* they were not compiled by this run */
     uint8_t key[64];
     size_t key_size;
 };
@@ -74,6 +77,11 @@ struct secret_scratch {
     uint64_t work_left; /* of what all rules together may cost */
     VEC(struct candidate) candidates;
 };
+
+/* Fills in `identity`, once all literals are collected. NOMEM. */
+int secret_databases_identify(struct secret_engine *engine, struct err *err);
+/* The databases from what secret_engine_save() wrote; false where it is of another identity or not whole. */
+bool secret_databases_load(struct secret_engine *engine, struct span saved);
 
 enum confirm_result { CONFIRM_NO, CONFIRM_ALLOWED, CONFIRM_YES };
 

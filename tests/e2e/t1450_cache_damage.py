@@ -25,7 +25,7 @@ def begin(out, cache, *more):
 
 def largest(cache):
     """The file that holds what is kept; locks, sparse and sometimes larger, are beside it."""
-    return max((os.path.join(at, name) for at, _, names in os.walk(cache) for name in names if "lock" not in name), key=os.path.getsize)
+    return max((os.path.join(at, name) for at, _, names in os.walk(cache) for name in names if "lock" not in name and not name.endswith(".hsdb")), key=os.path.getsize)
 
 
 def complaints(run):

@@ -412,6 +412,49 @@ static void a_name_gives_a_key_away(void **state) {
 /* For every length: what is shown is a prefix and a suffix of at most four bytes each, a third of the secret at most,
  * and the
  * length. */
+/* What is saved is the same engine; what is damaged or of other rules is not used, and the engine is made all the same.
+ * Every byte of the head and some of the rest is bent in turn. */
+static void databases_are_saved(void **state) {
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    AUTO_BUF struct buf saved;
+    buf_init(&saved, 0);
+    assert_false(secret_engine_is_saved(fixture->engine));
+    assert_int_equal(secret_engine_save(fixture->engine, &saved, &err), 0);
+    assert_true(secret_saved_is_whole(buf_span(&saved)));
+    for (size_t at = 0; at <= saved.size; at += at < 72 ? 1 : 997) {
+        struct secret_engine *engine = NULL;
+        struct secret_scratch *scratch = NULL;
+        struct found_list list = {0};
+        bool bent = at < saved.size;
+        if (bent)
+            saved.data[at] ^= 0x10;
+        assert_int_equal(secret_engine_new_saved(fixture->rules, span_text("key"), buf_span(&saved), &engine, &err), 0);
+        assert_int_equal(secret_engine_is_saved(engine), !bent);
+        assert_int_equal(secret_scratch_new(engine, &scratch, &err), 0);
+        struct fixture other = {fixture->rules, engine, scratch};
+        scan_text(&other, "x " TOKEN " y", &list);
+        assert_int_equal(list.count, 1);
+        vec_release(&list);
+        secret_scratch_free(scratch);
+        secret_engine_free(engine);
+        if (bent)
+            saved.data[at] ^= 0x10;
+        if (at + 997 > saved.size && bent)
+            at = saved.size - 997; /* the last turn: whole */
+    }
+    for (size_t size = 0; size < saved.size; size += 1 + size / 2)
+        assert_false(secret_saved_is_whole(span_slice(buf_span(&saved), 0, size)));
+    struct secret_rules *others = NULL;
+    struct secret_engine *engine = NULL;
+    struct secret_rule_file file = {"generic.yaml", span_text(generic_text)};
+    assert_int_equal(secret_rules_load(false, &file, 1, &others, &err), 0);
+    assert_int_equal(secret_engine_new_saved(others, span_text("key"), buf_span(&saved), &engine, &err), 0);
+    assert_false(secret_engine_is_saved(engine));
+    secret_engine_free(engine);
+    secret_rules_free(others);
+}
+
 static void redaction_shows_little(void **state) {
     (void)state;
     uint8_t secret[300];
@@ -517,6 +560,7 @@ int main(void) {
         cmocka_unit_test(a_flood_of_literals_is_linear),
         cmocka_unit_test(allowed_secrets_are_counted),
         cmocka_unit_test(a_name_gives_a_key_away),
+        cmocka_unit_test(databases_are_saved),
         cmocka_unit_test(redaction_shows_little),
         cmocka_unit_test(fingerprints_know_a_secret_again),
         cmocka_unit_test(an_engine_survives_short_memory),
