@@ -109,7 +109,7 @@ $(LIBRARY): $(OBJECTS) $(EMBEDS)
 ANALYSER_SOURCES := $(sort $(wildcard base/*.[ch] base/*/*.[ch] io/archive/*.[ch] io/codec/*.[ch] matchers/*/*.[ch] \
   matchers/*/*.def engine/image/*.[ch] engine/pipeline/inspect.[ch] engine/pipeline/layer_scan.[ch] \
   engine/pipeline/found_secret.[ch] engine/pipeline/image_*.[ch] engine/pipeline/package_set.[ch] \
-  engine/pipeline/emit.[ch] io/source/manifest*.[ch])) $(RULE_FILES)
+  engine/pipeline/emit.[ch] shard/row_block.[ch] shard/sort_key.[ch] io/source/manifest*.[ch])) $(RULE_FILES)
 $(B)/engine/pipeline/profile.o: $(ANALYSER_SOURCES)
 $(B)/engine/pipeline/profile.o: CPPFLAGS += -DTRAWL_ANALYSER='"$(shell cat $(ANALYSER_SOURCES) | sha256sum | cut -c1-32)"'
 

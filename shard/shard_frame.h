@@ -1,4 +1,4 @@
-/* LZ4 frames, whole ones in and whole ones out: the only place that knows the lz4 library.
+/* LZ4 frames, whole ones in and whole ones out.
  * Spec: LZ4 Frame Format 1.6.x. Ours always carry a content checksum, and the reader insists on one. */
 #ifndef TRAWL_SHARD_FRAME_H
 #define TRAWL_SHARD_FRAME_H

@@ -77,10 +77,11 @@ static int frame_write(struct shard_part *part, struct err *err) {
     return 0;
 }
 
-int shard_part_add(struct shard_part *part, struct span row, struct err *err) {
-    if (row.size + part->rows.size > PART_FRAME_BYTES && frame_write(part, err) < 0)
+int shard_part_add(struct shard_part *part, struct span head, struct span rest, struct err *err) {
+    if (head.size + rest.size + part->rows.size > PART_FRAME_BYTES && frame_write(part, err) < 0)
         return -1;
-    buf_add(&part->rows, row);
+    buf_add(&part->rows, head);
+    buf_add(&part->rows, rest);
     part->row_count++;
     return 0;
 }

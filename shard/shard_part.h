@@ -24,7 +24,8 @@ struct shard_part {
 
 /* `sweep_folder` is only used during the call. */
 int shard_part_begin(struct shard_part *part, int sweep_folder, enum table table, uint64_t bytes_max, struct err *err);
-int shard_part_add(struct shard_part *part, struct span row, struct err *err);
+/* The row is `head` and `rest`, one after the other. */
+int shard_part_add(struct shard_part *part, struct span head, struct span rest, struct err *err);
 /* Closes the last part and syncs the folder. `files` are the caller's to take. */
 int shard_part_end(struct shard_part *part, struct err *err);
 /* Also after a failure: removes the temporary file. */

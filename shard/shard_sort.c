@@ -12,11 +12,20 @@
 /* A run is read 16-fold when merged: small frames keep those buffers small. */
 #define RUN_FRAME_BYTES (64 * LIMIT_KIB)
 
-/* A row in memory: its sort key, then the row, so that one comparison of bytes decides all. */
+/* A row in memory: its sort key, then the row, so that one comparison of bytes decides all. Of a block the key is its
+ * first row's, and what follows are its counts and packed rows. */
 struct record {
     uint32_t key_size;
     uint32_t row_size;
+    bool is_block;
     uint8_t body[];
+};
+
+/* A record's bytes, wherever they are. */
+struct item {
+    struct span body;
+    uint32_t key_size;
+    bool is_block;
 };
 
 struct entry {
@@ -33,8 +42,7 @@ struct run {
 struct run_source {
     struct frame_reader *frames;
     struct reader records; /* of the present frame */
-    struct span body;
-    uint32_t key_size;
+    struct item item;
 };
 
 struct merge {
@@ -42,9 +50,9 @@ struct merge {
     struct run_source **heap; /* the smallest body first */
     size_t source_count;
     size_t heap_count;
-    bool advance;    /* the first of the heap has been handed out */
-    struct buf last; /* the body handed out last, to see duplicates */
-    bool last_is_set;
+    bool advance;         /* the first of the heap has been handed out */
+    struct buf last_body; /* what was handed out last, to see duplicates */
+    struct item last;
 };
 
 struct shard_sort {
@@ -78,7 +86,7 @@ static void merge_release(struct merge *merge) {
         frame_reader_free(merge->sources[i].frames);
     mem_free(merge->sources);
     mem_free(merge->heap);
-    buf_release(&merge->last);
+    buf_release(&merge->last_body);
     *merge = (struct merge){0};
 }
 
@@ -119,6 +127,36 @@ static uint64_t key_prefix(struct span key) {
 
 static struct span record_body(const struct record *record) {
     return span_make(record->body, (size_t)record->key_size + record->row_size);
+}
+
+static struct item record_item(const struct record *record) {
+    return (struct item){record_body(record), record->key_size, record->is_block};
+}
+
+/* Blocks of one key are the same however they were packed. */
+static bool items_are_equal(const struct item *a, const struct item *b) {
+    if (a->is_block && b->is_block)
+        return span_equal(span_slice(a->body, 0, a->key_size), span_slice(b->body, 0, b->key_size));
+    return a->is_block == b->is_block && span_equal(a->body, b->body);
+}
+
+#define BLOCK_HEAD_BYTES (2 * sizeof(uint32_t))
+
+/* False when it is none. */
+static bool item_block(const struct item *item, struct row_block *ret_block) {
+    struct reader reader = reader_init(span_from(item->body, item->key_size));
+    *ret_block = (struct row_block){.table = (enum table)item->body.data[0],
+                                    .row_count = read_le32(&reader),
+                                    .unpacked_size = read_le32(&reader),
+                                    .key = span_slice(item->body, 0, item->key_size),
+                                    .packed = read_bytes(&reader, reader_left(&reader))};
+    return !reader.failed;
+}
+
+static void duplicate_count(struct shard_sort *sort, const struct item *item) {
+    struct row_block block = {.row_count = 1};
+    (void)(item->is_block && item_block(item, &block)); /* what comes out of here was looked at when it went in */
+    sort->duplicates += block.row_count;
 }
 
 static bool entry_is_after(const struct entry *a, const struct entry *b) {
@@ -192,13 +230,15 @@ static int run_flush(struct run_writer *writer, struct err *err) {
     return folder_write_all(writer->fd, buf_span(&writer->frame), "run", err);
 }
 
-static int run_add(struct run_writer *writer, struct span body, uint32_t key_size, struct err *err) {
-    if (writer->records.size > 0 && body.size > RUN_FRAME_BYTES - size_min(RUN_FRAME_BYTES, writer->records.size) &&
+static int run_add(struct run_writer *writer, const struct item *item, struct err *err) {
+    if (writer->records.size > 0 &&
+        item->body.size > RUN_FRAME_BYTES - size_min(RUN_FRAME_BYTES, writer->records.size) &&
         run_flush(writer, err) < 0)
         return -1;
-    buf_le32(&writer->records, key_size);
-    buf_le32(&writer->records, (uint32_t)(body.size - key_size));
-    buf_add(&writer->records, body);
+    buf_le32(&writer->records, item->key_size);
+    buf_le32(&writer->records, (uint32_t)(item->body.size - item->key_size));
+    buf_byte(&writer->records, item->is_block);
+    buf_add(&writer->records, item->body);
     return 0;
 }
 
@@ -239,11 +279,11 @@ static int source_advance(struct run_source *source, bool *ret_more, struct err 
     }
     uint32_t key_size = read_le32(&source->records);
     uint32_t row_size = read_le32(&source->records);
+    bool is_block = read_u8(&source->records) != 0;
     size_t size = 0;
     if (!size_add(key_size, row_size, &size))
         size = SIZE_MAX;
-    source->body = read_bytes(&source->records, size);
-    source->key_size = key_size;
+    source->item = (struct item){read_bytes(&source->records, size), key_size, is_block};
     if (source->records.failed || key_size == 0 || row_size == 0)
         return err_set(err, ERR_FORMAT, 0, "sort: a spilled run changed on disk");
     *ret_more = true;
@@ -255,7 +295,7 @@ static void heap_sift(struct merge *merge, size_t at) {
     for (;;) {
         size_t least = at;
         for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < merge->heap_count; child++) {
-            if (span_compare(merge->heap[child]->body, merge->heap[least]->body) < 0)
+            if (span_compare(merge->heap[child]->item.body, merge->heap[least]->item.body) < 0)
                 least = child;
         }
         if (least == at)
@@ -293,9 +333,8 @@ static int merge_begin(struct merge *merge, const struct shard_sort *sort, size_
     return 0;
 }
 
-/* 1 and the next body that is not the one before again; valid until the next call. */
-static int merge_next(struct merge *merge, uint64_t *duplicates, struct span *ret_body, uint32_t *ret_key_size,
-                      struct err *err) {
+/* 1 and the next that is not the one before again; valid until the next call. */
+static int merge_next(struct shard_sort *sort, struct merge *merge, struct item *ret_item, struct err *err) {
     for (;;) {
         if (merge->advance) {
             bool more;
@@ -309,18 +348,18 @@ static int merge_next(struct merge *merge, uint64_t *duplicates, struct span *re
         if (merge->heap_count == 0)
             return 0;
         merge->advance = true;
-        struct span body = merge->heap[0]->body;
-        if (merge->last_is_set && span_equal(buf_span(&merge->last), body)) {
-            ++*duplicates;
+        const struct item *item = &merge->heap[0]->item;
+        if (merge->last.key_size > 0 && items_are_equal(&merge->last, item)) {
+            duplicate_count(sort, item);
             continue;
         }
-        buf_reset(&merge->last);
-        buf_add(&merge->last, body);
-        if (merge->last.failed)
+        buf_reset(&merge->last_body);
+        buf_add(&merge->last_body, item->body);
+        if (merge->last_body.failed)
             return err_set(err, ERR_NOMEM, 0, "merge: out of memory");
-        merge->last_is_set = true;
-        *ret_body = buf_span(&merge->last);
-        *ret_key_size = merge->heap[0]->key_size;
+        merge->last = *item;
+        merge->last.body = buf_span(&merge->last_body);
+        *ret_item = merge->last;
         return 1;
     }
 }
@@ -331,14 +370,13 @@ static int runs_merge_into(struct shard_sort *sort, struct merge *merge, size_t 
     if (merge_begin(merge, sort, count, err) < 0 || run_begin(sort, &writer, err) < 0)
         return -1;
     for (;;) {
-        struct span body;
-        uint32_t key_size;
-        int got = merge_next(merge, &sort->duplicates, &body, &key_size, err);
+        struct item item;
+        int got = merge_next(sort, merge, &item, err);
         if (got < 0)
             return -1;
         if (got == 0)
             break;
-        if (run_add(&writer, body, key_size, err) < 0)
+        if (run_add(&writer, &item, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < count; i++)
@@ -361,16 +399,16 @@ static int spill(struct shard_sort *sort, struct err *err) {
     AUTO_RUN_WRITER struct run_writer writer = {.fd = -1};
     if (entries_sort(sort, err) < 0 || run_begin(sort, &writer, err) < 0)
         return -1;
-    const struct record *last = NULL;
+    struct item last = {.key_size = 0};
     for (size_t i = 0; i < sort->entries.count; i++) {
-        const struct record *record = sort->entries.data[i].record;
-        if (last != NULL && span_equal(record_body(last), record_body(record))) {
-            sort->duplicates++;
+        struct item item = record_item(sort->entries.data[i].record);
+        if (last.key_size > 0 && items_are_equal(&last, &item)) {
+            duplicate_count(sort, &item);
             continue;
         }
-        if (run_add(&writer, record_body(record), record->key_size, err) < 0)
+        if (run_add(&writer, &item, err) < 0)
             return -1;
-        last = record;
+        last = item;
     }
     if (run_end(sort, &writer, 0, err) < 0)
         return -1;
@@ -387,27 +425,51 @@ static int spill(struct shard_sort *sort, struct err *err) {
     return 0;
 }
 
-int shard_sort_add(struct shard_sort *sort, const struct row_view *view, struct err *err) {
+/* Room for a record, with its key; NULL and the error set when it failed. */
+static struct record *record_add(struct shard_sort *sort, struct span key, size_t row_size, struct err *err) {
     assert(!sort->finished);
+    size_t size = sizeof(struct record) + key.size + row_size;
+    /* Entries count twice: sorting needs as many again. */
+    size_t used = sort->arena.reserved + 2 * sort->entries.capacity * sizeof(struct entry);
+    if (sort->entries.count > 0 && used + size > sort->memory_bytes && spill(sort, err) < 0)
+        return NULL;
+    struct record *record = arena_alloc(&sort->arena, size);
+    struct entry entry = {.prefix = key_prefix(key), .record = record};
+    if (record == NULL || !vec_push(&sort->entries, entry)) {
+        (void)err_set(err, ERR_NOMEM, 0, "sort: out of memory");
+        return NULL;
+    }
+    record->key_size = (uint32_t)key.size;
+    record->row_size = (uint32_t)row_size;
+    record->is_block = false;
+    memcpy(record->body, key.data, key.size);
+    return record;
+}
+
+int shard_sort_add(struct shard_sort *sort, const struct row_view *view, struct err *err) {
     buf_reset(&sort->key);
     sort_key_add(&sort->key, view);
     if (sort->key.failed)
         return err_set(err, ERR_NOMEM, 0, "sort: out of memory");
-    size_t size = sizeof(struct record) + sort->key.size + view->bytes.size;
-    /* Entries count twice: sorting needs as many again. */
-    size_t used = sort->arena.reserved + 2 * sort->entries.capacity * sizeof(struct entry);
-    if (sort->entries.count > 0 && used + size > sort->memory_bytes && spill(sort, err) < 0)
-        return -1;
-    struct record *record = arena_alloc(&sort->arena, size);
+    struct record *record = record_add(sort, buf_span(&sort->key), view->bytes.size, err);
     if (record == NULL)
-        return err_set(err, ERR_NOMEM, 0, "sort: out of memory");
-    record->key_size = (uint32_t)sort->key.size;
-    record->row_size = (uint32_t)view->bytes.size;
-    memcpy(record->body, sort->key.data, sort->key.size);
-    memcpy(record->body + sort->key.size, view->bytes.data, view->bytes.size);
-    struct entry entry = {.prefix = key_prefix(buf_span(&sort->key)), .record = record};
-    if (!vec_push(&sort->entries, entry))
-        return err_set(err, ERR_NOMEM, 0, "sort: out of memory");
+        return -1;
+    memcpy(record->body + record->key_size, view->bytes.data, view->bytes.size);
+    return 0;
+}
+
+int shard_sort_add_block(struct shard_sort *sort, const struct row_block *block, struct err *err) {
+    struct record *record = record_add(sort, block->key, BLOCK_HEAD_BYTES + block->packed.size, err);
+    if (record == NULL)
+        return -1;
+    record->is_block = true;
+    uint8_t *to = record->body + record->key_size;
+    for (size_t i = 0; i < sizeof(uint32_t); i++) {
+        to[i] = (uint8_t)(block->row_count >> 8 * i);
+        to[sizeof(uint32_t) + i] = (uint8_t)(block->unpacked_size >> 8 * i);
+    }
+    if (block->packed.size > 0)
+        memcpy(to + BLOCK_HEAD_BYTES, block->packed.data, block->packed.size);
     return 0;
 }
 
@@ -425,31 +487,31 @@ int shard_sort_finish(struct shard_sort *sort, struct err *err) {
     return merge_begin(&sort->merge, sort, sort->runs.count, err);
 }
 
-int shard_sort_next(struct shard_sort *sort, enum table *ret_table, struct span *ret_row, struct err *err) {
+int shard_sort_next(struct shard_sort *sort, struct shard_sorted *ret_sorted, struct err *err) {
     assert(sort->finished);
-    struct span body = {NULL, 0};
-    uint32_t key_size = 0;
+    struct item item = {.key_size = 0};
     if (sort->runs.count > 0) {
-        int got = merge_next(&sort->merge, &sort->duplicates, &body, &key_size, err);
+        int got = merge_next(sort, &sort->merge, &item, err);
         if (got <= 0)
             return got;
     } else {
         for (; sort->next < sort->entries.count; sort->next++) {
-            const struct record *record = sort->entries.data[sort->next].record;
-            body = record_body(record);
-            key_size = record->key_size;
-            if (sort->next == 0 || !span_equal(record_body(sort->entries.data[sort->next - 1].record), body))
+            item = record_item(sort->entries.data[sort->next].record);
+            struct item before = {.key_size = 0};
+            if (sort->next > 0)
+                before = record_item(sort->entries.data[sort->next - 1].record);
+            if (sort->next == 0 || !items_are_equal(&before, &item))
                 break;
-            sort->duplicates++;
+            duplicate_count(sort, &item);
         }
         if (sort->next == sort->entries.count)
             return 0;
         sort->next++;
     }
-    if (body.data[0] >= TABLE_COUNT)
+    *ret_sorted = (struct shard_sorted){
+        .table = (enum table)item.body.data[0], .is_block = item.is_block, .row = span_from(item.body, item.key_size)};
+    if (ret_sorted->table >= TABLE_COUNT || (item.is_block && !item_block(&item, &ret_sorted->block)))
         return err_set(err, ERR_FORMAT, 0, "sort: a spilled run changed on disk");
-    *ret_table = (enum table)body.data[0];
-    *ret_row = span_from(body, key_size);
     return 1;
 }
 

@@ -19,6 +19,8 @@ struct shard_set {
     bool finished;
     uint64_t part_bytes_max;
     struct shard_sort *sort;
+    struct buf sweep_id;        /* of the blocks' rows, encoded */
+    struct buf rows;            /* of one block */
     struct shard_totals totals; /* its lists of files are this set's */
 };
 
@@ -134,6 +136,18 @@ int shard_add(struct shard_set *set, const struct row *row, struct err *err) {
     return shard_add_view(set, &view, err);
 }
 
+int shard_add_block(struct shard_set *set, struct span sweep_id, const struct row_block *block, struct err *err) {
+    if (set->sweep_id.size == 0) {
+        AUTO(row_release) struct row row;
+        row_init(&row);
+        row_begin(&row, block->table, sweep_id);
+        buf_add(&set->sweep_id, buf_span(&row.bytes));
+        if (row.bytes.failed || set->sweep_id.failed)
+            return err_set(err, ERR_NOMEM, 0, "block: out of memory");
+    }
+    return shard_sort_add_block(set->sort, block, err);
+}
+
 static int table_end(struct shard_set *set, struct shard_part *part, struct err *err) {
     if (shard_part_end(part, err) < 0)
         return -1;
@@ -152,20 +166,34 @@ static int table_end(struct shard_set *set, struct shard_part *part, struct err 
     return 0;
 }
 
+static int block_write(struct shard_set *set, struct shard_part *part, const struct row_block *block, struct err *err) {
+    if (row_block_unpack(block, &set->rows, err) < 0)
+        return -1;
+    struct reader reader = reader_init(buf_span(&set->rows));
+    for (struct span columns; row_block_row(&reader, &columns);) {
+        if (shard_part_add(part, buf_span(&set->sweep_id), columns, err) < 0)
+            return -1;
+    }
+    if (reader.failed)
+        return err_set(err, ERR_FORMAT, 0, "block of table %s: cut off", table_info(block->table)->name);
+    return 0;
+}
+
 static int parts_write(struct shard_set *set, struct shard_part *part, struct err *err) {
     for (;;) {
-        enum table table;
-        struct span row;
-        int got = shard_sort_next(set->sort, &table, &row, err);
+        static const struct span nothing = {NULL, 0};
+        struct shard_sorted next;
+        int got = shard_sort_next(set->sort, &next, err);
         if (got < 0)
             return -1;
-        if (part->table != TABLE_COUNT && (got == 0 || table != part->table) && table_end(set, part, err) < 0)
+        if (part->table != TABLE_COUNT && (got == 0 || next.table != part->table) && table_end(set, part, err) < 0)
             return -1;
         if (got == 0)
             return 0;
-        if (part->table == TABLE_COUNT && shard_part_begin(part, set->folder, table, set->part_bytes_max, err) < 0)
+        if (part->table == TABLE_COUNT && shard_part_begin(part, set->folder, next.table, set->part_bytes_max, err) < 0)
             return -1;
-        if (shard_part_add(part, row, err) < 0)
+        if (next.is_block ? block_write(set, part, &next.block, err) < 0
+                          : shard_part_add(part, next.row, nothing, err) < 0)
             return -1;
     }
 }
@@ -207,6 +235,8 @@ void shard_set_free(struct shard_set *set) {
     if (set == NULL)
         return;
     shard_sort_free(set->sort);
+    buf_release(&set->sweep_id);
+    buf_release(&set->rows);
     struct err ignored;
     if (!set->finished)
         (void)layout_clear(set->folder, &ignored); /* what stays is cleared by the next shard_set_open() */

@@ -43,6 +43,10 @@ int shard_add(struct shard_set *set, const struct row *row, struct err *err);
 /* The same for rows that come out of a reader. */
 struct row_view;
 int shard_add_view(struct shard_set *set, const struct row_view *view, struct err *err);
+/* The same for a block of rows, which `sweep_id` completes: the same id in every call. A block whose first key was
+ * there already is dropped. What is wrong with it shows when it is unpacked, in shard_set_finish(): FORMAT. */
+struct row_block;
+int shard_add_block(struct shard_set *set, struct span sweep_id, const struct row_block *block, struct err *err);
 
 /* Writes all parts and the DDL. Once per set. `ret_totals` borrows from the set. IO, NOMEM. */
 int shard_set_finish(struct shard_set *set, struct shard_totals *ret_totals, struct err *err);

@@ -27,18 +27,8 @@ static void add_text_head(struct buf *buf, size_t size) {
     }
 }
 
-static void add_text(struct buf *buf, struct span text) {
-    size_t bad = 0;
-    for (struct span rest = text_is_utf8(text) ? (struct span){NULL, 0} : text; rest.size > 0;) {
-        size_t length = text_utf8_length(rest);
-        bad += length == 0;
-        rest = span_from(rest, length == 0 ? 1 : length);
-    }
-    add_text_head(buf, text.size + 3 * bad);
-    if (bad == 0) {
-        buf_add(buf, text);
-        return;
-    }
+/* Bytes that are no UTF-8 are escaped one by one. */
+static void add_escaped(struct buf *buf, struct span text) {
     while (text.size > 0) {
         size_t length = text_utf8_length(text);
         if (length == 0)
@@ -47,6 +37,28 @@ static void add_text(struct buf *buf, struct span text) {
             buf_add(buf, span_slice(text, 0, length));
         text = span_from(text, length == 0 ? 1 : length);
     }
+}
+
+static void add_text(struct buf *buf, struct span text) {
+    size_t bad = 0;
+    for (struct span rest = text_is_utf8(text) ? (struct span){NULL, 0} : text; rest.size > 0;) {
+        size_t length = text_utf8_length(rest);
+        bad += length == 0;
+        rest = span_from(rest, length == 0 ? 1 : length);
+    }
+    add_text_head(buf, text.size + 3 * bad);
+    if (bad == 0)
+        buf_add(buf, text);
+    else
+        add_escaped(buf, text);
+}
+
+struct span row_text_valid(struct arena *arena, struct span text) {
+    if (text_is_utf8(text))
+        return text.data == NULL ? span_make("", 0) : text;
+    AUTO_BUF struct buf valid = {0};
+    add_escaped(&valid, text);
+    return valid.failed ? (struct span){NULL, 0} : arena_copy(arena, buf_span(&valid));
 }
 
 static void add_u64(struct buf *buf, uint64_t value) {

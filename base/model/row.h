@@ -13,6 +13,7 @@
 #ifndef TRAWL_ROW_H
 #define TRAWL_ROW_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/model/table.h"
@@ -29,6 +30,9 @@ void row_release(struct row *row);
 
 void row_begin(struct row *row, enum table table, struct span sweep_id);
 void row_text(struct row *row, struct span text);
+/* The text as a row has it: itself, or a copy in the arena with what is no UTF-8 escaped. No data when memory is short.
+ */
+struct span row_text_valid(struct arena *arena, struct span text);
 void row_text_or_nil(struct row *row, struct span text); /* nil when `text.data` is NULL or the text is empty */
 void row_nil(struct row *row);
 void row_u64(struct row *row, uint64_t value);

@@ -12,6 +12,10 @@
 
 static int shard_put(void *context, const struct row *row, struct err *err) { return shard_add(context, row, err); }
 
+static int shard_put_block(void *context, struct span sweep_id, const struct row_block *block, struct err *err) {
+    return shard_add_block(context, sweep_id, block, err);
+}
+
 /* "20240501T120000Z-3f9c21ab": sorts by time, and two sweeps of one second differ. */
 static const char *sweep_id_make(struct scan *scan) {
     uint32_t random = 0;
@@ -201,7 +205,7 @@ static int sweep_to_folder(struct scan *scan, struct err *err) {
     scan->is_unfinished = true;
     scan->sweep.save = plan_keep;
     scan->sweep.save_context = &run;
-    struct row_sink sink = {shard_put, set};
+    struct row_sink sink = {shard_put, shard_put_block, set};
     if (scan_run(scan, &sink, err) < 0 || shard_set_finish(set, &shards, err) < 0 ||
         manifest_finish(scan, &shards, err) < 0)
         return -1;

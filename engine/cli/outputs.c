@@ -123,14 +123,13 @@ int outputs_row(struct outputs *outputs, const struct row_view *view, struct err
 }
 
 static int sorted_spread(struct outputs *outputs, struct err *err) {
-    enum table table;
-    struct span row;
+    struct shard_sorted next; /* never a block: none goes in */
     struct row_view view;
     int got;
     if (shard_sort_finish(outputs->sort, err) < 0)
         return -1;
-    while ((got = shard_sort_next(outputs->sort, &table, &row, err)) > 0) {
-        if (row_view_parse(table, row, &view, err) < 0 || row_spread(outputs, &view, true, err) < 0)
+    while ((got = shard_sort_next(outputs->sort, &next, err)) > 0) {
+        if (row_view_parse(next.table, next.row, &view, err) < 0 || row_spread(outputs, &view, true, err) < 0)
             return -1;
     }
     return got;

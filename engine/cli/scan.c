@@ -511,7 +511,7 @@ int scan_to_terminal(struct scan *scan) {
         outputs_close(&outputs);
         return command_fail(scan->kind->command, &err);
     }
-    struct row_sink sink = {row_export, &outputs};
+    struct row_sink sink = {.add = row_export, .context = &outputs};
     int result = scan_run(scan, &sink, &err);
     if (result == 0)
         result = outputs_finish(&outputs, &err);

@@ -19,6 +19,8 @@ struct emit_run {
     struct image_secrets *config_secrets;
     struct cache_reader *reader;
     struct image_rows rows;                          /* of the image at hand, to be kept */
+    struct row_block_writer layer_rows;              /* of the image at hand */
+    struct buf blocks;                               /* they, packed */
     struct arena scratch;                            /* one image's configuration */
     const struct layer_result *layers[LIMIT_LAYERS]; /* of the image at hand */
 };
@@ -27,6 +29,33 @@ static const struct span nothing = {NULL, 0};
 
 static struct span digest_span(const struct digest *digest, char text[DIGEST_TEXT_SIZE]) {
     return digest->algorithm == DIGEST_NONE ? nothing : span_text(digest_text(digest, text));
+}
+
+static int block_rows_put(const struct row_sink *sink, struct row *row, struct span sweep_id,
+                          const struct row_block *block, struct err *err) {
+    AUTO_BUF struct buf rows = {0};
+    if (row_block_unpack(block, &rows, err) < 0)
+        return -1;
+    struct reader reader = reader_init(buf_span(&rows));
+    for (struct span columns; row_block_row(&reader, &columns);) {
+        row_begin(row, block->table, sweep_id);
+        row_encoded(row, columns, table_info(block->table)->column_count - 1);
+        if (row_put(sink, row, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int blocks_put(const struct row_sink *sink, struct row *row, struct span sweep_id, struct span blocks,
+               uint64_t *ret_rows, struct err *err) {
+    *ret_rows = 0;
+    for (struct row_block block; row_block_next(&blocks, &block);) {
+        *ret_rows += block.row_count;
+        if (sink->add_block != NULL ? sink->add_block(sink->context, sweep_id, &block, err) < 0
+                                    : block_rows_put(sink, row, sweep_id, &block, err) < 0)
+            return -1;
+    }
+    return blocks.size == 0 ? 0 : err_set(err, ERR_FORMAT, 0, "rows: expected a block, found none");
 }
 
 /* ---- errors ---- */
@@ -248,6 +277,7 @@ struct image_view {
 static int image_layers_emit(struct emit_run *run, const struct image_view *view, struct err *err) {
     struct row *row = &run->row;
     size_t history = 0, ordinal = 0;
+    buf_reset(&run->blocks);
     struct digest none = {.algorithm = DIGEST_NONE};
     const struct image_facts *facts = view->facts;
     const struct image_config *config = &view->config;
@@ -267,12 +297,20 @@ static int image_layers_emit(struct emit_run *run, const struct image_view *view
         row_text(row, digest_span(diff_id, text));
         row_text(row, step == NULL ? nothing : step->created_by);
         row_bool(row, empty);
-        if (image_row_put(run, row, err) < 0)
+        if (row_end(row, err) < 0)
             return -1;
+        row_block_add(&run->layer_rows, row);
+        if (row_block_is_full(&run->layer_rows))
+            row_block_end(&run->layer_rows, &run->blocks);
         i += !empty;
         history++;
     }
-    return 0;
+    row_block_end(&run->layer_rows, &run->blocks);
+    if (run->blocks.failed)
+        return err_set(err, ERR_NOMEM, 0, "image: out of memory");
+    image_rows_blocks(&run->rows, buf_span(&run->blocks));
+    uint64_t rows;
+    return blocks_put(run->sink, row, run->options->sweep_id, buf_span(&run->blocks), &rows, err);
 }
 
 /* What the layers make of the image's own status: once for all references that share it. */
@@ -527,7 +565,13 @@ static int rows_write(struct emit_run *run, struct image_view *view, struct imag
     struct row *row = &run->row;
     struct image_rows_item item;
     while (image_rows_next(rows, &item)) {
-        if (item.is_secret) {
+        uint64_t count;
+        if (item.kind == IMAGE_ROWS_BLOCKS) {
+            if (blocks_put(run->sink, row, run->options->sweep_id, item.blocks, &count, err) < 0)
+                return -1;
+            continue;
+        }
+        if (item.kind == IMAGE_ROWS_SECRET) {
             view->secret_count += item.secret.confidence >= TOTALS_CONFIDENCE;
             if (item.is_row)
                 secret_count(run->totals, &item.secret);
@@ -616,6 +660,28 @@ static int image_emit(struct emit_run *run, const struct planned_image *image, s
     return result < 0 ? -1 : 0;
 }
 
+static int digest_order(const void *left, const void *right, void *context) {
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    const struct planned_image *images = context;
+    int order = digest_compare(&images[a].facts->digest, &images[b].facts->digest);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+/* A sink that takes blocks sorts what it gets: images may come as what is kept of them lies in the cache, so that what
+ * is read next is at hand. NULL when memory is short. */
+static uint32_t *order_by_digest(const struct plan *plan) {
+    size_t count = plan->images.count;
+    uint32_t *order = mem_array(size_max(count, 1), sizeof *order);
+    for (size_t i = 0; order != NULL && i < count; i++)
+        order[i] = (uint32_t)i;
+    if (order != NULL)
+        qsort_r(order, count, sizeof *order, digest_order, plan->images.data);
+    return order;
+}
+
+static void order_free(uint32_t **order) { mem_free(*order); }
+#define AUTO_ORDER AUTO(order_free)
+
 static int plan_emit(struct emit_run *run, struct err *err) {
     struct plan *plan = run->plan;
     const struct err *damage = run->options->db_damage;
@@ -642,10 +708,13 @@ static int plan_emit(struct emit_run *run, struct err *err) {
         if (layer_emit(run, i, err) < 0)
             return -1;
     }
+    AUTO_ORDER uint32_t *order = NULL;
+    if (run->sink->add_block != NULL && (order = order_by_digest(plan)) == NULL)
+        return err_set(err, ERR_NOMEM, 0, "images: out of memory");
     for (size_t i = 0; i < plan->images.count; i++) {
         if (run->options->stop != NULL && run->options->stop(run->options->stop_context))
             return err_set(err, ERR_CANCELED, 0, "canceled");
-        if (image_emit(run, &plan->images.data[i], err) < 0)
+        if (image_emit(run, &plan->images.data[order == NULL ? i : order[i]], err) < 0)
             return -1;
     }
     return 0;
@@ -653,14 +722,14 @@ static int plan_emit(struct emit_run *run, struct err *err) {
 
 int emit(struct plan *plan, const struct emit_options *options, const struct row_sink *sink, struct totals *ret_totals,
          struct err *err) {
-    struct totals totals = {0};
-    struct emit_run run = {.plan = plan, .options = options, .sink = sink, .totals = &totals};
+    struct emit_run run = {.plan = plan, .options = options, .sink = sink, .totals = ret_totals};
+    *ret_totals = (struct totals){0};
     row_init(&run.row);
     arena_init(&run.scratch, 0, 0);
     buf_init(&run.rows.bytes, LIMIT_KEPT_ROWS_BYTES);
     int result = cache_reader_new(options->cache, &run.reader, err);
     if (result == 0)
-        result = package_sets_new(options, sink, &totals, &plan->arena, &run.sets, err);
+        result = package_sets_new(options, sink, ret_totals, &plan->arena, &run.sets, err);
     if (result == 0 && options->secrets)
         result =
             image_secrets_new(options->secret_engine, options->show_secrets, &run.scratch, &run.config_secrets, err);
@@ -671,8 +740,8 @@ int emit(struct plan *plan, const struct emit_options *options, const struct row
     cache_reader_free(run.reader);
     arena_release(&run.scratch);
     buf_release(&run.rows.bytes);
+    buf_release(&run.blocks);
+    row_block_writer_release(&run.layer_rows);
     row_release(&run.row);
-    if (result == 0)
-        *ret_totals = totals;
     return result;
 }

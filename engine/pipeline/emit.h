@@ -10,9 +10,12 @@
 #include "engine/pipeline/totals.h"
 #include "matchers/secret/secret_engine.h"
 #include "matchers/vuln/vuln_match.h"
+#include "shard/row_block.h"
 
 struct row_sink {
     int (*add)(void *context, const struct row *row, struct err *err);
+    /* NULL: blocks come row by row. */
+    int (*add_block)(void *context, struct span sweep_id, const struct row_block *block, struct err *err);
     void *context;
 };
 
@@ -20,6 +23,11 @@ struct row_sink {
 static inline int row_put(const struct row_sink *sink, struct row *row, struct err *err) {
     return row_end(row, err) < 0 ? -1 : sink->add(sink->context, row, err);
 }
+
+/* Hands over the blocks that `blocks` holds one after the other; `row` is scratch. FORMAT (no blocks), and what the
+ * sink returns. `*ret_rows`: how many rows they are. */
+int blocks_put(const struct row_sink *sink, struct row *row, struct span sweep_id, struct span blocks,
+               uint64_t *ret_rows, struct err *err);
 
 struct emit_options {
     struct span sweep_id;
@@ -42,7 +50,8 @@ struct emit_options {
     void *stop_context;
 };
 
-/* CANCELED, NOMEM, or the sink's error. Texts in `*ret_totals` live as long as the plan. */
+/* CANCELED, NOMEM, or the sink's error. Texts in `*ret_totals` live as long as the plan; after an error it
+ * holds what was counted until then. */
 int emit(struct plan *plan, const struct emit_options *options, const struct row_sink *sink, struct totals *ret_totals,
          struct err *err);
 

@@ -1,7 +1,5 @@
 #include "engine/pipeline/image_rows.h"
 
-enum { ITEM_ROW, ITEM_SECRET };
-
 void image_rows_columns(size_t *ret_first, size_t *ret_count) {
     *ret_first = table_column(TABLE_IMAGE, span_text("media_type"));
     *ret_count = table_column(TABLE_IMAGE, span_text("labels")) - *ret_first + 1;
@@ -18,9 +16,17 @@ void image_rows_begin(struct image_rows *rows, struct span package_set) {
 void image_rows_add(struct image_rows *rows, const struct row *row) {
     if (!rows->open)
         return;
-    buf_byte(&rows->bytes, ITEM_ROW);
+    buf_byte(&rows->bytes, IMAGE_ROWS_ROW);
     buf_byte(&rows->bytes, (uint8_t)row->table);
     text_pack(row_columns(row, 1, row->column - 1), &rows->bytes);
+}
+
+void image_rows_blocks(struct image_rows *rows, struct span blocks) {
+    if (!rows->open)
+        return;
+    buf_byte(&rows->bytes, IMAGE_ROWS_BLOCKS);
+    buf_byte(&rows->bytes, 0);
+    text_pack(blocks, &rows->bytes);
 }
 
 void image_rows_secret(struct image_rows *rows, const struct layer_secret *secret, struct span location,
@@ -33,7 +39,7 @@ void image_rows_secret(struct image_rows *rows, const struct layer_secret *secre
                                 .fingerprint = secret->fingerprint,
                                 .severity = secret->severity,
                                 .confidence = secret->confidence};
-    buf_byte(&rows->bytes, ITEM_SECRET);
+    buf_byte(&rows->bytes, IMAGE_ROWS_SECRET);
     buf_byte(&rows->bytes, is_row);
     text_pack(span_text(state), &rows->bytes);
     secret_pack(&kept, &rows->bytes);
@@ -69,13 +75,15 @@ bool image_rows_next(struct image_rows_reader *rows, struct image_rows_item *ret
     if (reader_left(reader) == 0)
         return false;
     uint8_t kind = read_u8(reader), detail = read_u8(reader);
-    *ret_item = (struct image_rows_item){.is_secret = kind == ITEM_SECRET};
-    if (ret_item->is_secret) {
+    *ret_item = (struct image_rows_item){.kind = (enum image_rows_kind)kind};
+    if (kind == IMAGE_ROWS_BLOCKS) {
+        ret_item->blocks = text_unpack(reader);
+    } else if (kind == IMAGE_ROWS_SECRET) {
         ret_item->is_row = detail != 0;
         ret_item->state = text_unpack(reader);
         if (!secret_unpack(reader, &ret_item->secret))
             reader->failed = true;
-    } else if (detail < TABLE_COUNT) {
+    } else if (kind == IMAGE_ROWS_ROW && detail < TABLE_COUNT) {
         ret_item->table = (enum table)detail;
         ret_item->columns = text_unpack(reader);
     } else {

@@ -10,23 +10,26 @@
 #include "base/model/row.h"
 #include "engine/image/layer_pack.h"
 
-/* Writing: begin, any number of rows and secrets, end. `bytes.failed` says when memory was short. */
+/* Writing: begin, any number of rows, blocks of rows and secrets, end. `bytes.failed` says when memory was short. */
 struct image_rows {
     struct buf bytes;
     bool open;
 };
 void image_rows_begin(struct image_rows *rows, struct span package_set);
 void image_rows_add(struct image_rows *rows, const struct row *row);
+void image_rows_blocks(struct image_rows *rows, struct span blocks); /* shard/row_block.h, one after the other */
 /* What the totals and the summary need of a secret; `is_row` says that a row of the secret table stands for it. */
 void image_rows_secret(struct image_rows *rows, const struct layer_secret *secret, struct span location,
                        const char *state, bool is_row);
 void image_rows_end(struct image_rows *rows, const struct row *image_row);
 
 /* Reading. Everything borrows the bytes. */
+enum image_rows_kind { IMAGE_ROWS_ROW, IMAGE_ROWS_BLOCKS, IMAGE_ROWS_SECRET };
 struct image_rows_item {
-    bool is_secret;
+    enum image_rows_kind kind;
     enum table table; /* of a row */
     struct span columns;
+    struct span blocks;
     struct layer_secret secret; /* rule, redacted, fingerprint, severity, confidence and path: the location */
     struct span state;
     bool is_row;

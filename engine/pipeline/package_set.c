@@ -10,6 +10,7 @@
 
 struct member {
     struct span purl;
+    struct span path; /* the package's, as a row has it */
     const struct package *package;
     const struct digest *layer;
 };
@@ -39,6 +40,8 @@ struct package_sets {
     struct findings *findings; /* NULL without a database */
     struct cache_reader *reader;
     struct buf packed; /* a set on its way to the cache */
+    struct row_block_writer rows;
+    struct buf blocks; /* a set's rows */
 };
 
 int package_sets_new(const struct emit_options *options, const struct row_sink *sink, struct totals *totals,
@@ -51,6 +54,7 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     map_init(&sets->known, 0);
     row_init(&sets->row);
     buf_init(&sets->packed, LIMIT_KEPT_ROWS_BYTES);
+    buf_init(&sets->blocks, 0);
     struct finding_options finding = {
         .db = options->db, .old = options->old_db, .filter = options->filter, .memo_bytes = options->memo_bytes};
     if (cache_reader_new(options->cache, &sets->reader, err) < 0 ||
@@ -71,6 +75,8 @@ void package_sets_free(struct package_sets *sets) {
     vec_release(&sets->members);
     findings_free(sets->findings);
     buf_release(&sets->packed);
+    buf_release(&sets->blocks);
+    row_block_writer_release(&sets->rows);
     cache_reader_free(sets->reader);
     mem_free(sets);
 }
@@ -159,7 +165,7 @@ static int distro_match(struct package_sets *sets, struct known_set *set, const 
                               .version = release->distro.version_id,
                               .path = release->path};
     purl_make(&package, NULL, &purl);
-    struct member member = {buf_span(&purl), &package, &release->layer};
+    struct member member = {.purl = buf_span(&purl), .package = &package, .layer = &release->layer};
     if (purl.failed)
         return memory_short(err);
     for (size_t i = 0; i < count; i++) {
@@ -171,8 +177,7 @@ static int distro_match(struct package_sets *sets, struct known_set *set, const 
 
 /* ---- packages ---- */
 
-static int package_emit(struct package_sets *sets, const struct known_set *set, const struct member *member,
-                        struct err *err) {
+static int package_row(struct package_sets *sets, struct span id, const struct member *member, struct err *err) {
     const struct package *package = member->package;
     struct row *row = &sets->row;
     struct span licenses[LICENSES_MAX];
@@ -181,7 +186,7 @@ static int package_emit(struct package_sets *sets, const struct known_set *set, 
     for (struct span rest = package->licenses; rest.size > 0 && license_count < LICENSES_MAX;)
         licenses[license_count++] = text_cut(&rest, '\n');
     row_begin(row, TABLE_PACKAGE, sets->options->sweep_id);
-    row_text(row, set->id);
+    row_text(row, id);
     row_text(row, member->purl);
     row_text(row, span_text(package_type_name(package->type)));
     row_text(row, package->name);
@@ -195,15 +200,28 @@ static int package_emit(struct package_sets *sets, const struct known_set *set, 
     row_text(row, span_text(digest_text(member->layer, text)));
     row_nil(row);
     row_bool(row, false);
-    sets->totals->packages++;
-    return row_put(sets->sink, row, err);
+    return row_end(row, err);
+}
+
+/* The members' rows, as blocks. */
+static int blocks_make(struct package_sets *sets, struct span id, struct err *err) {
+    buf_reset(&sets->blocks);
+    for (size_t i = 0; i < sets->members.count; i++) {
+        if (package_row(sets, id, &sets->members.data[i], err) < 0)
+            return -1;
+        row_block_add(&sets->rows, &sets->row);
+        if (row_block_is_full(&sets->rows))
+            row_block_end(&sets->rows, &sets->blocks);
+    }
+    row_block_end(&sets->rows, &sets->blocks);
+    return sets->blocks.failed ? memory_short(err) : 0;
 }
 
 static int member_order(const void *left, const void *right) {
     const struct member *a = left, *b = right;
     int order = span_compare(a->purl, b->purl);
     if (order == 0)
-        order = span_compare(a->package->path, b->package->path);
+        order = span_compare(a->path, b->path);
     return order != 0 ? order : digest_compare(a->layer, b->layer);
 }
 
@@ -221,7 +239,8 @@ static int members_collect(struct package_sets *sets, const struct composition *
                                     purl.failed ? (struct span){NULL, 0} : arena_copy(&sets->scratch, buf_span(&purl)),
                                 .package = composed->package,
                                 .layer = &layers[composed->layer_index]->digest};
-        if (member.purl.data == NULL || !vec_push(&sets->members, member))
+        member.path = row_text_valid(&sets->scratch, composed->package->path);
+        if (member.purl.data == NULL || member.path.data == NULL || !vec_push(&sets->members, member))
             return memory_short(err);
     }
     qsort(sets->members.data, sets->members.count, sizeof *sets->members.data, member_order);
@@ -229,8 +248,7 @@ static int members_collect(struct package_sets *sets, const struct composition *
     size_t kept = 0;
     for (size_t i = 0; i < sets->members.count; i++) {
         const struct member *member = &sets->members.data[i];
-        if (kept > 0 && span_equal(member->purl, member[-1].purl) &&
-            span_equal(member->package->path, member[-1].package->path))
+        if (kept > 0 && span_equal(member->purl, member[-1].purl) && span_equal(member->path, member[-1].path))
             continue;
         sets->members.data[kept++] = *member;
     }
@@ -269,16 +287,12 @@ static int set_id(struct package_sets *sets, const struct set_release *release, 
     return 0;
 }
 
-static int set_emit(struct package_sets *sets, struct known_set *set, const struct set_release *release,
-                    struct err *err) {
-    sets->totals->package_sets++;
-    if (sets->options->db != NULL && distro_match(sets, set, release, err) < 0)
+static int members_match(struct package_sets *sets, struct known_set *set, const struct set_release *release,
+                         struct err *err) {
+    if (distro_match(sets, set, release, err) < 0)
         return -1;
     for (size_t i = 0; i < sets->members.count; i++) {
-        const struct member *member = &sets->members.data[i];
-        if (package_emit(sets, set, member, err) < 0)
-            return -1;
-        if (sets->options->db != NULL && member_match(sets, set, member, &release->distro, err) < 0)
+        if (member_match(sets, set, &sets->members.data[i], &release->distro, err) < 0)
             return -1;
     }
     return 0;
@@ -315,6 +329,8 @@ static void members_keep(struct package_sets *sets, struct span id, const struct
     }
     if (!packed->failed)
         cache_put(sets->options->cache, CACHE_SET, span_make(&key, sizeof key), buf_span(packed));
+    if (!packed->failed && sets->blocks.size <= LIMIT_KEPT_ROWS_BYTES)
+        cache_put(sets->options->cache, CACHE_SET_ROWS, span_make(&key, sizeof key), buf_span(&sets->blocks));
 }
 
 /* Fills the members; texts borrow `value`. False when it is no set, or memory is short. */
@@ -339,8 +355,8 @@ static bool members_load(struct package_sets *sets, struct span value, struct se
 
 /* ---- the interface ---- */
 
-/* Writes the set that the members are. */
-static int set_begin(struct package_sets *sets, struct span id, const struct set_release *release,
+/* Writes the set whose rows `blocks` are; the members only matter where there is a database to match them with. */
+static int set_begin(struct package_sets *sets, struct span id, struct span blocks, const struct set_release *release,
                      struct known_set **ret_set, struct err *err) {
     struct known_set *set = arena_zalloc(sets->arena, sizeof *set);
     struct span kept = arena_copy(sets->arena, id);
@@ -349,7 +365,12 @@ static int set_begin(struct package_sets *sets, struct span id, const struct set
         return memory_short(err);
     set->id = kept;
     *place = *ret_set = set;
-    return set_emit(sets, set, release, err);
+    uint64_t rows;
+    if (blocks_put(sets->sink, &sets->row, sets->options->sweep_id, blocks, &rows, err) < 0)
+        return -1;
+    sets->totals->package_sets++;
+    sets->totals->packages += rows;
+    return sets->options->db == NULL ? 0 : members_match(sets, set, release, err);
 }
 
 static struct package_set_outcome outcome_of(const struct known_set *set) {
@@ -366,14 +387,28 @@ int package_sets_emit(struct package_sets *sets, struct composition *composition
     if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &release, id, err) < 0)
         return -1;
     struct known_set *set = map_get(&sets->known, span_text(id));
-    if (set == NULL && set_begin(sets, span_text(id), &release, &set, err) < 0)
-        return -1;
+    bool is_new = set == NULL;
     /* The first image that has it may be one of which nothing is kept. */
+    if ((is_new || (keeps && !set->is_kept)) && blocks_make(sets, span_text(id), err) < 0)
+        return -1;
+    if (is_new && set_begin(sets, span_text(id), buf_span(&sets->blocks), &release, &set, err) < 0)
+        return -1;
     if (keeps && !set->is_kept)
         members_keep(sets, span_text(id), &release);
     set->is_kept = set->is_kept || keeps;
     *ret_outcome = outcome_of(set);
     return 0;
+}
+
+/* A value of the cache, put again where it would soon be pruned. */
+static bool value_recall(struct package_sets *sets, enum cache_table table, const struct set_key *key,
+                         struct span *ret_value) {
+    struct span bytes = span_make(key, sizeof *key);
+    if (!cache_get(sets->reader, table, bytes, ret_value))
+        return false;
+    if (cache_is_stale(*ret_value))
+        cache_put(sets->options->cache, table, bytes, *ret_value);
+    return true;
 }
 
 int package_sets_recall(struct package_sets *sets, struct span id, struct package_set_outcome *ret_outcome,
@@ -384,13 +419,12 @@ int package_sets_recall(struct package_sets *sets, struct span id, struct packag
     int result = 1;
     if (set == NULL) {
         struct set_key key = key_of(sets, id);
-        struct set_release release;
-        struct span value;
-        result = cache_get(sets->reader, CACHE_SET, span_make(&key, sizeof key), &value) &&
-                 members_load(sets, value, &release);
-        if (result > 0 && cache_is_stale(value))
-            cache_put(sets->options->cache, CACHE_SET, span_make(&key, sizeof key), value);
-        if (result > 0 && set_begin(sets, id, &release, &set, err) < 0)
+        struct set_release release = {0};
+        struct span members, blocks;
+        result = value_recall(sets, CACHE_SET_ROWS, &key, &blocks) &&
+                 (sets->options->db == NULL ||
+                  (value_recall(sets, CACHE_SET, &key, &members) && members_load(sets, members, &release)));
+        if (result > 0 && set_begin(sets, id, blocks, &release, &set, err) < 0)
             result = -1;
         if (result > 0)
             set->is_kept = true;

@@ -24,7 +24,6 @@ struct task {
     bool from_index;
     struct descriptor descriptor; /* from_index; texts are interned */
     size_t depth;                 /* indexes above it */
-    struct digest known;          /* what the tag led to last; DIGEST_NONE: not known */
     struct arena arena;           /* what is being parsed */
     struct image_facts *facts;    /* once the manifest turned out to be an image */
     struct manifest manifest;
@@ -50,7 +49,9 @@ struct resolve {
     size_t waiting;
     size_t in_flight;
     size_t found, read;
-    struct map indexes;   /* that were opened: a hash of reference and digest */
+    struct map indexes;        /* that were opened: a hash of reference and digest */
+    struct hash128 repository; /* that was looked up last: references come one repository after the other */
+    bool repository_is_known;
     struct arena scratch; /* of one call */
     struct buf packed;    /* likewise */
     bool stepping;        /* resolve_step() is on the stack: callbacks that answer at once must not enter it again */
@@ -238,33 +239,24 @@ static void keep(struct resolve *resolve, enum cache_table table, const struct d
     cache_put(resolve->cache, table, profile_key_span(&key), value);
 }
 
-/* A tag's name has no bound of its own, a key has: its hash, under the cache's own secret. */
-static struct hash128 tag_key(const struct resolve *resolve, const struct source_reference *reference) {
-    return body_hash_once(cache_secret(resolve->cache), reference->text);
-}
-
-static void tag_recall(struct task *task) {
-    struct resolve *resolve = task->resolve;
-    struct hash128 key = tag_key(resolve, &task->reference);
-    struct span value;
-    if (!cache_get(resolve->reader, CACHE_TAG, span_make(&key, sizeof key), &value))
-        return;
-    struct reader reader = reader_init(value);
-    if (!digest_unpack(&reader, &task->known))
-        task->known.algorithm = DIGEST_NONE;
-    else if (cache_is_stale(value))
-        cache_put(resolve->cache, CACHE_TAG, span_make(&key, sizeof key), value);
-}
-
-static void tag_remember(struct task *task, const struct digest *digest) {
-    struct resolve *resolve = task->resolve;
-    if (task->source->ops->head == NULL || task->from_index || task->reference.has_digest ||
-        digest_equal(digest, &task->known))
-        return;
-    struct hash128 key = tag_key(resolve, &task->reference);
-    buf_reset(&resolve->packed);
-    digest_pack(digest, &resolve->packed);
-    cache_put(resolve->cache, CACHE_TAG, span_make(&key, sizeof key), buf_span(&resolve->packed));
+/* Whether an earlier run asked for the repository: then most of its tags lead to what is in the cache. From now on one
+ * did. A name has no bound of its own, a key has: its hash, under the cache's own secret. */
+static bool repository_is_known(struct resolve *resolve, const struct source_reference *reference) {
+    static const struct span nothing = {NULL, 0};
+    arena_reset(&resolve->scratch);
+    const char *name = arena_format(&resolve->scratch, "%.*s/%.*s", SPAN_FORMAT(reference->registry),
+                                    SPAN_FORMAT(reference->repository));
+    if (name == NULL)
+        return false;
+    struct hash128 key = body_hash_once(cache_secret(resolve->cache), span_text(name));
+    struct span key_span = span_make(&key, sizeof key), value;
+    if (memcmp(&key, &resolve->repository, sizeof key) != 0) {
+        resolve->repository = key;
+        resolve->repository_is_known = cache_get(resolve->reader, CACHE_REPOSITORY, key_span, &value);
+        if (!resolve->repository_is_known || cache_is_stale(value))
+            cache_put(resolve->cache, CACHE_REPOSITORY, key_span, nothing);
+    }
+    return resolve->repository_is_known;
 }
 
 static int record_use(struct task *task, struct span value, struct err *err) {
@@ -496,7 +488,6 @@ static bool manifest_read(struct task *task, struct span bytes, const struct dig
     struct resolve *resolve = task->resolve;
     struct err err = {0};
     const char *reason;
-    tag_remember(task, digest);
     /* A tag that is new, and leads to what another has led to: the configuration need not be asked for. */
     if (digest_recall(task, digest))
         return false;
@@ -552,7 +543,6 @@ static void on_head(void *context, const struct digest *digest, const struct err
     resolve->in_flight--;
     /* A server that does not answer a HEAD may still have the manifest: whatever is wrong shows then. */
     if (failure == NULL && digest->algorithm != DIGEST_NONE && digest_recall(task, digest)) {
-        tag_remember(task, digest);
         task_free(task);
     } else {
         manifest_ask(task);
@@ -561,18 +551,17 @@ static void on_head(void *context, const struct digest *digest, const struct err
     resolve_step(resolve);
 }
 
-/* A tag that led somewhere before most likely still leads there: its digest is asked for, which costs less. */
+/* A tag that led somewhere before most likely still leads there: its digest is asked for, which costs less. Which tags
+ * did is not kept: a look-up for each costs more than a request too many for those that are new. */
 static void task_start(struct task *task) {
     struct resolve *resolve = task->resolve;
     const struct digest *digest = task->from_index             ? &task->descriptor.digest
                                   : task->reference.has_digest ? &task->reference.digest
                                                                : NULL;
     bool done = digest != NULL && digest_recall(task, digest);
-    if (digest == NULL && task->source->ops->head != NULL)
-        tag_recall(task);
     if (done) {
         task_free(task);
-    } else if (task->known.algorithm != DIGEST_NONE) {
+    } else if (digest == NULL && task->source->ops->head != NULL && repository_is_known(resolve, &task->reference)) {
         resolve->in_flight++;
         task->source->ops->head(task->source, &task->reference, on_head, task);
     } else {

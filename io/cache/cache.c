@@ -39,7 +39,7 @@
 #define MAP_BYTES_LEAST LIMIT_GIB
 #define READERS_MAX 4096U /* over all processes */
 #define STALE_S ((int64_t)7 * 86400)
-#define PROBE_MS ((uint64_t)2000)       /* of a huge cache only as much is looked at before it is opened */
+#define PROBE_MS ((uint64_t)250)        /* of a huge cache only as much is looked at before it is opened */
 #define LOOK_BYTES (128 * LIMIT_KIB)    /* of neighbours that come into memory with a page of the map, about */
 #define RESIDENT_BYTES (16 * LIMIT_MIB) /* of the map, before pages are given back to the page cache */
 
@@ -51,8 +51,8 @@
 #define PACK_BYTES_MIN ((size_t)512) /* smaller ones gain nothing */
 #define PACK_BYTES_MAX (((size_t)1 << 24) - 1)
 
-static const char *const table_names[CACHE_TABLE_COUNT] = {"tag",  "index",       "image", "layer",
-                                                           "body", "composition", "set"};
+static const char *const table_names[CACHE_TABLE_COUNT] = {"repository", "index",       "image", "layer",
+                                                           "body",       "composition", "set",   "set_rows"};
 
 const char *cache_table_name(enum cache_table table) { return table_names[table]; }
 

@@ -14,13 +14,14 @@
 #include "base/hash/xxh.h"
 
 enum cache_table {
-    CACHE_TAG,         /* a reference → the digest that it had last */
+    CACHE_REPOSITORY,  /* a repository → nothing: it was asked for before */
     CACHE_INDEX,       /* digest → an index' bytes */
     CACHE_IMAGE,       /* digest → manifest and configuration, packed */
     CACHE_LAYER,       /* digest and profile → what a scan found */
     CACHE_BODY,        /* keyed hash → what a search found */
     CACHE_COMPOSITION, /* digest and profile → an image's rows */
     CACHE_SET,         /* id and profile → a package set */
+    CACHE_SET_ROWS,    /* id and profile → its rows */
     CACHE_TABLE_COUNT
 };
 const char *cache_table_name(enum cache_table table);

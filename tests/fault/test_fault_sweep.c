@@ -190,7 +190,7 @@ static int run(const struct fixture *fixture, const char *cache_name, uint64_t n
                                     .signal_fd = -1};
     assert_int_equal(sweep_budget_of(0, 1, 0, &options.budget, err), 0);
     struct counted counted = {0};
-    struct row_sink sink = {row_count, &counted};
+    struct row_sink sink = {.add = row_count, .context = &counted};
     mem_fail_after(n, forever);
     int result = sweep_run(&options, &sink, &totals, err);
     mem_fail_after(0, false);

@@ -36,7 +36,7 @@ static void same_row(const struct image_rows_item *item, enum table table, uint6
     struct row expected, found;
     row_init(&expected);
     row_init(&found);
-    assert_false(item->is_secret);
+    assert_int_equal(item->kind, IMAGE_ROWS_ROW);
     assert_int_equal(item->table, table);
     support_row(&expected, table, number, 100);
     row_begin(&found, table, span_text("another sweep"));
@@ -64,7 +64,8 @@ static void round_trip(void **state) {
     assert_true(image_rows_next(&reader, &item));
     same_row(&item, TABLE_SECRET, 2);
     assert_true(image_rows_next(&reader, &item));
-    assert_true(item.is_secret && item.is_row && span_is(item.state, "env") && span_is(item.secret.path, "env:KEY"));
+    assert_true(item.kind == IMAGE_ROWS_SECRET && item.is_row && span_is(item.state, "env") &&
+                span_is(item.secret.path, "env:KEY"));
     assert_true(span_is(item.secret.rule, "rule") && span_is(item.secret.fingerprint, "f00d") &&
                 item.secret.severity == SEVERITY_HIGH && item.secret.confidence == 0.25);
     assert_true(image_rows_next(&reader, &item));

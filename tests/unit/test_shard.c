@@ -211,10 +211,9 @@ static void test_spills_and_levels(void **state) {
     assert_int_equal(shard_sort_finish(sort, &err), 0);
     assert_true(shard_sort_spills(sort) > SHARD_MERGE_WAYS * SHARD_MERGE_WAYS); /* three levels */
     uint64_t count = 0;
-    enum table table;
-    struct span bytes;
+    struct shard_sorted next;
     int got;
-    while ((got = shard_sort_next(sort, &table, &bytes, &err)) > 0)
+    while ((got = shard_sort_next(sort, &next, &err)) > 0)
         count++;
     assert_int_equal(got, 0);
     assert_int_equal(count, ROWS);
@@ -470,6 +469,133 @@ static void test_memory_failures(void **state) {
     }
 }
 
+/* ---- blocks ---- */
+
+struct numbered {
+    uint64_t number;
+    struct buf key;
+};
+
+static int numbered_order(const void *left, const void *right) {
+    const struct numbered *a = left, *b = right;
+    return span_compare(buf_span(&a->key), buf_span(&b->key));
+}
+
+enum { BLOCK_ROWS = 600, BLOCK_GROUP = 25 };
+
+/* Rows of one table, each with a key of its own, in the order of their keys. */
+static struct numbered *rows_order(void) {
+    struct numbered *rows = mem_array(BLOCK_ROWS, sizeof *rows);
+    AUTO(row_release) struct row row;
+    row_init(&row);
+    assert_non_null(rows);
+    for (uint64_t i = 0; i < BLOCK_ROWS; i++) {
+        rows[i] = (struct numbered){.number = i};
+        support_row(&row, TABLE_PACKAGE, i, UINT64_MAX);
+        struct row_view view = row_view_of(&row);
+        sort_key_add(&rows[i].key, &view);
+    }
+    qsort(rows, BLOCK_ROWS, sizeof *rows, numbered_order);
+    return rows;
+}
+
+static void rows_free(struct numbered *rows) {
+    for (size_t i = 0; i < BLOCK_ROWS; i++)
+        buf_release(&rows[i].key);
+    mem_free(rows);
+}
+
+/* The rows from `first` on as one block. */
+static void block_make(const struct numbered *rows, size_t first, size_t count, struct buf *out) {
+    AUTO(row_release) struct row row;
+    AUTO(row_block_writer_release) struct row_block_writer writer = {0};
+    row_init(&row);
+    for (size_t i = first; i < first + count; i++) {
+        support_row(&row, TABLE_PACKAGE, rows[i].number, UINT64_MAX);
+        row_block_add(&writer, &row);
+    }
+    row_block_end(&writer, out);
+    assert_false(out->failed);
+}
+
+/* `blocks`: groups of rows as blocks, all but every third. Twice over, and not in order. */
+static uint64_t rows_write(const char *folder, size_t memory_bytes, const struct numbered *rows, bool blocks,
+                           uint64_t *ret_xxh64) {
+    struct err err = {0};
+    AUTO_SHARD_SET struct shard_set *set = NULL;
+    AUTO(row_release) struct row row;
+    const struct shard_options options = {.memory_bytes = memory_bytes};
+    row_init(&row);
+    assert_int_equal(shard_set_open(folder, &options, &set, &err), 0);
+    for (size_t step = 0; step < 2 * BLOCK_ROWS / BLOCK_GROUP; step++) {
+        size_t group = step * 7 % (BLOCK_ROWS / BLOCK_GROUP);
+        AUTO_BUF struct buf bytes = {0};
+        if (blocks && group % 3 != 0)
+            block_make(rows, group * BLOCK_GROUP, BLOCK_GROUP, &bytes);
+        struct span rest = buf_span(&bytes);
+        for (struct row_block block; row_block_next(&rest, &block);)
+            assert_int_equal(shard_add_block(set, span_text("2024-05-01"), &block, &err), 0);
+        for (size_t i = 0; bytes.size == 0 && i < BLOCK_GROUP; i++) {
+            support_row(&row, TABLE_PACKAGE, rows[group * BLOCK_GROUP + i].number, UINT64_MAX);
+            assert_int_equal(shard_add(set, &row, &err), 0);
+        }
+    }
+    struct shard_totals totals;
+    if (shard_set_finish(set, &totals, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(totals.rows, BLOCK_ROWS);
+    assert_int_equal(totals.tables[TABLE_PACKAGE].count, 1);
+    *ret_xxh64 = totals.tables[TABLE_PACKAGE].files[0].xxh64;
+    return totals.duplicates;
+}
+
+static void test_blocks_are_their_rows(void **state) {
+    struct place *place = *state;
+    struct numbered *rows = rows_order();
+    uint64_t plain, found;
+    char folder[80];
+    (void)snprintf(folder, sizeof folder, "%s/plain", place->folder);
+    assert_int_equal(rows_write(folder, 0, rows, false, &plain), BLOCK_ROWS);
+    static const size_t memories[] = {0, 4096}; /* without and with runs on disk */
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(folder, sizeof folder, "%s/blocks-%zu", place->folder, i);
+        assert_int_equal(rows_write(folder, memories[i], rows, true, &found), BLOCK_ROWS);
+        assert_true(found == plain);
+    }
+    rows_free(rows);
+}
+
+/* Whatever becomes of a block's bytes: it is refused, or unpacks to something bounded. */
+static void test_block_of_garbage(void **state) {
+    (void)state;
+    struct numbered *rows = rows_order();
+    AUTO_BUF struct buf bytes = {0}, unpacked = {0};
+    struct row_block block;
+    struct err err;
+    block_make(rows, 0, 20, &bytes);
+    for (size_t size = 0; size < bytes.size; size++) {
+        struct span rest = span_make(bytes.data, size);
+        assert_false(row_block_next(&rest, &block));
+        assert_int_equal(rest.size, size);
+    }
+    uint64_t refused = 0, accepted = 0;
+    for (size_t bit = 0; bit < 8 * bytes.size; bit++) {
+        bytes.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        struct span rest = buf_span(&bytes), columns;
+        bool is_block = row_block_next(&rest, &block);
+        if (is_block && row_block_unpack(&block, &unpacked, &err) == 0) {
+            struct reader reader = reader_init(buf_span(&unpacked));
+            while (row_block_row(&reader, &columns))
+                accepted++;
+        } else {
+            refused++;
+        }
+        bytes.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    assert_true(refused > 64 && accepted > 0);
+    rows_free(rows);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, place_make, place_remove),
@@ -481,6 +607,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_row_limit, place_make, place_remove),
         cmocka_unit_test_setup_teardown(test_folder_states, place_make, place_remove),
         cmocka_unit_test_setup_teardown(test_memory_failures, place_make, place_remove),
+        cmocka_unit_test_setup_teardown(test_blocks_are_their_rows, place_make, place_remove),
+        cmocka_unit_test(test_block_of_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
