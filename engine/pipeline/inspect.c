@@ -27,8 +27,9 @@ struct inspect {
     enum body_mode mode;
     bool is_program; /* the body begins as an ELF file does */
     struct classify_set wants;
-    uint64_t window_offset;   /* BODY_WINDOW: of body.data[0] in the file */
-    uint64_t window_reported; /* what begins before this offset has been reported */
+    struct classify_set wants_head; /* who gets the first window and no more */
+    uint64_t window_offset;         /* BODY_WINDOW: of body.data[0] in the file */
+    uint64_t window_reported;       /* what begins before this offset has been reported */
     uint64_t window_line, window_column;
 };
 
@@ -201,6 +202,31 @@ static void window_search(struct inspect *inspect, bool last) {
     inspect->window_offset += drop;
 }
 
+static int package_keep(void *context, const struct package *package, struct err *err) {
+    struct layer_result *result = context;
+    struct package copy;
+    /* Of a folder whose every file names the same package, once is enough: its files stand together. */
+    const struct package *last =
+        result->packages.count == 0 ? NULL : &result->packages.data[result->packages.count - 1];
+    if (last != NULL && last->evidence == package->evidence && layer_package_compare(last, package) == 0)
+        return 0;
+    if (!package_copy(&result->arena, package, &copy) || !vec_push(&result->packages, copy))
+        return err_set(err, ERR_NOMEM, 0, "packages: out of memory after %zu", result->packages.count);
+    return 0;
+}
+
+static void catalogue_run(struct inspect *inspect, struct classify_set wants, struct span body) {
+    enum cataloguer_id id;
+    struct catalogue_input input = {.path = inspect->path, .body = body};
+    while (classify_set_take(&wants, &id)) {
+        struct err err = {0};
+        arena_reset(&inspect->arena);
+        if (catalogue_file(id, &input, &inspect->arena, package_keep, inspect->result, &err) < 0)
+            fail(inspect, STAGE_PACKAGE, &err);
+    }
+    arena_reset(&inspect->arena);
+}
+
 /* Whether a body that began as a window is to be collected whole after all: it is a program, which its cataloguers look
  * at in one piece, and there is room for it. Asked once, with the first window full, so that the answer does not depend
  * on the pieces in which the body comes. */
@@ -239,6 +265,10 @@ static void window_add(struct inspect *inspect, struct span bytes) {
         bytes = span_from(bytes, piece.size);
         if (inspect->body.size < inspect->options->body_bytes_max)
             continue;
+        if (!classify_set_is_empty(&inspect->wants_head)) {
+            catalogue_run(inspect, inspect->wants_head, buf_span(&inspect->body));
+            inspect->wants_head = (struct classify_set){0};
+        }
         if (program_keep(inspect)) {
             inspect->mode = BODY_WHOLE;
             buf_add(&inspect->body, bytes);
@@ -253,19 +283,6 @@ static void window_add(struct inspect *inspect, struct span bytes) {
 }
 
 /* ---- packages ---- */
-
-static int package_keep(void *context, const struct package *package, struct err *err) {
-    struct layer_result *result = context;
-    struct package copy;
-    /* Of a folder whose every file names the same package, once is enough: its files stand together. */
-    const struct package *last =
-        result->packages.count == 0 ? NULL : &result->packages.data[result->packages.count - 1];
-    if (last != NULL && last->evidence == package->evidence && layer_package_compare(last, package) == 0)
-        return 0;
-    if (!package_copy(&result->arena, package, &copy) || !vec_push(&result->packages, copy))
-        return err_set(err, ERR_NOMEM, 0, "packages: out of memory after %zu", result->packages.count);
-    return 0;
-}
 
 static void release_read(struct inspect *inspect, struct span body) {
     struct err err = {0};
@@ -282,18 +299,6 @@ static void release_read(struct inspect *inspect, struct span body) {
         (void)err_set(&err, ERR_NOMEM, 0, "release file: out of memory");
         fail(inspect, STAGE_PACKAGE, &err);
     }
-}
-
-static void catalogue_run(struct inspect *inspect, struct classify_set wants, struct span body) {
-    enum cataloguer_id id;
-    struct catalogue_input input = {.path = inspect->path, .body = body};
-    while (classify_set_take(&wants, &id)) {
-        struct err err = {0};
-        arena_reset(&inspect->arena);
-        if (catalogue_file(id, &input, &inspect->arena, package_keep, inspect->result, &err) < 0)
-            fail(inspect, STAGE_PACKAGE, &err);
-    }
-    arena_reset(&inspect->arena);
 }
 
 static void packages_read(struct inspect *inspect, struct span body) {
@@ -321,12 +326,15 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
     inspect->wants =
         inspect->options->packages ? classify_path(inspect->options->classify, path) : (struct classify_set){0};
     buf_reset(&inspect->body);
+    inspect->wants_head = (struct classify_set){0};
     const struct classify *classify = inspect->options->classify;
     if (!classify_set_is_empty(&inspect->wants)) {
         struct classify_set by_path = classify_set_split(&inspect->wants, &classify->by_path);
         catalogue_run(inspect, by_path, (struct span){NULL, 0});
-        if (size > inspect->options->body_bytes_max)
+        if (size > inspect->options->body_bytes_max) {
             (void)classify_set_split(&inspect->wants, &classify->by_content);
+            inspect->wants_head = classify_set_split(&inspect->wants, &classify->by_head);
+        }
     }
     if (!classify_set_is_empty(&inspect->wants) && size > inspect->options->catalogue_bytes_max) {
         struct err err = {0};

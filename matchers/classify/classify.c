@@ -83,6 +83,8 @@ void classify_init(struct classify *classify) {
             classify_set_add(&classify->programs, id);
         if (cataloguer_get(id)->by_path)
             classify_set_add(&classify->by_path, id);
+        if (cataloguer_get(id)->by_head)
+            classify_set_add(&classify->by_head, id);
         if (cataloguer_get(id)->by_content)
             classify_set_add(&classify->by_content, id);
     }

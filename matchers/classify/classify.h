@@ -94,6 +94,7 @@ struct classify {
     size_t excluded_count;
     struct classify_set programs;   /* those who want every program */
     struct classify_set by_path;    /* those who need no body */
+    struct classify_set by_head;    /* those who need no more than its begin */
     struct classify_set by_content; /* those who may well not want it once they see it */
 };
 

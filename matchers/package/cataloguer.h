@@ -55,6 +55,8 @@ struct cataloguer {
     bool of_programs;
     /* The path says it all: called once for each entry there, with an empty body, whatever the file's size. */
     bool by_path;
+    /* The begin of a file is enough: of one that is too large to be looked at in one piece it gets as much as is. */
+    bool by_head;
     /* Most files of these paths are not its own, which their first bytes tell: one that is too large to be looked at in
      * one piece is no loss, and no error row. */
     bool by_content;

@@ -384,10 +384,44 @@ static void seen_across_sweeps(void **state) {
     cache_drop(cache, folder);
 }
 
+/* Packages that a path tells, that a begin tells, and files that may be anything: none of them needs to be read whole,
+ * and none is an error for being large. */
+static void parts_of_files(void **state) {
+    static const char gguf[] =
+        "GGUF\3\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\14\0\0\0\0\0\0\0general.name\10\0\0\0\4\0\0\0\0"
+        "\0\0\0Tiny\17\0\0\0\0\0\0\0general.version\10\0\0\0\1\0\0\0\0\0\0\0"
+        "2";
+    static const char *const stored[] = {"nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-hello-2.12/bin/a",
+                                         "nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-hello-2.12/bin/b"};
+    struct buf body = body_make(4 * WINDOW, NULL, 0);
+    struct inspect *inspect = inspect_make(&fixture.options);
+    (void)state;
+    static const size_t pieces[] = {1000, 65536, 100000000};
+    for (size_t i = 0; i < ARRAY_COUNT(pieces); i++) {
+        struct layer_result *layer = layer_begin(inspect);
+        memset(body.data, ' ', sizeof gguf);
+        for (size_t k = 0; k < ARRAY_COUNT(stored); k++)
+            file_add(inspect, stored[k], buf_span(&body), pieces[i]);
+        file_add(inspect, "srv/large.json", buf_span(&body), pieces[i]);
+        memcpy(body.data, gguf, sizeof gguf - 1);
+        file_add(inspect, "m/t.gguf", buf_span(&body), pieces[i]);
+        inspect_layer_end(inspect);
+        layer_result_seal(layer);
+        assert_int_equal(layer->errors.count, 0);
+        assert_int_equal(layer->packages.count, 2);
+        assert_true(span_is(layer->packages.data[0].name, "Tiny"));
+        assert_true(span_is(layer->packages.data[0].version, "2"));
+        assert_true(span_is(layer->packages.data[1].name, "hello"));
+        layer_result_free(layer);
+    }
+    inspect_free(inspect);
+    buf_release(&body);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows),  cmocka_unit_test(seen_bodies),
                                        cmocka_unit_test(packages_and_limits), cmocka_unit_test(keys_in_programs),
                                        cmocka_unit_test(programs_in_windows), cmocka_unit_test(seen_from_two_threads),
-                                       cmocka_unit_test(seen_across_sweeps)};
+                                       cmocka_unit_test(seen_across_sweeps),  cmocka_unit_test(parts_of_files)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
 }
