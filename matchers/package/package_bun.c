@@ -24,6 +24,20 @@ static int add_entry(struct catalogue *run, struct span id, struct err *err) {
     return catalogue_declare(run, PACKAGE_NPM, name, version, err);
 }
 
+/* "https://deno.land/std@0.140.0/path/mod.ts": of a host that has versions in its addresses. */
+static int add_remote(struct catalogue *run, struct span url, struct err *err) {
+    size_t scheme = span_find(url, span_text("://"), 0);
+    struct span name = span_from(url, scheme == SIZE_MAX ? url.size : scheme + 3);
+    size_t at = span_index(name, '@', 1);
+    struct span version = span_from(name, at == SIZE_MAX ? name.size : at + 1);
+    version = text_cut(&version, '/');
+    if (span_starts(version, "v"))
+        version = span_from(version, 1);
+    if (version.size == 0 || !text_is_digit(version.data[0]))
+        return 0;
+    return catalogue_declare(run, PACKAGE_GENERIC, span_slice(name, 0, at), version, err);
+}
+
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     if (jsonc_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
@@ -45,6 +59,10 @@ static int parse(struct catalogue *run, struct err *err) {
             if (add_entry(run, item->key, err) < 0)
                 return -1;
         }
+    }
+    for (const struct doc *item = doc_first(doc_get(root, "remote")); item != NULL; item = item->next) {
+        if (add_remote(run, item->key, err) < 0)
+            return -1;
     }
     return 0;
 }

@@ -48,6 +48,11 @@ static int parse_lock(struct catalogue *run, struct err *err) {
 /* Lines of sections: the references that a recipe asks for, or that a binary was built with. */
 static int parse_sections(struct catalogue *run, struct err *err) {
     bool is_info = catalogue_path_is(run, "conaninfo.txt"), wanted = false;
+    /* In the cache it lies under name/version/user/channel/package/<id>: that is the package itself. */
+    if (is_info && span_is(catalogue_folder(run->path, 2), "package") &&
+        catalogue_add_installed(run, PACKAGE_CONAN, catalogue_folder(run->path, 6), catalogue_folder(run->path, 5),
+                                err) < 0)
+        return -1;
     struct reader r = reader_init(run->body);
     struct span line;
     while (read_line(&r, &line)) {
@@ -67,5 +72,20 @@ static int parse_sections(struct catalogue *run, struct err *err) {
 static int parse(struct catalogue *run, struct err *err) {
     return span_ends(run->path, ".lock") ? parse_lock(run, err) : parse_sections(run, err);
 }
+
+/* Locks are written for one purpose each, and called by it: "release.lock". */
+static const char *const lock_paths[] = {"**/*.lock", "!**/conan.lock", NULL};
+
+static int parse_other_lock(struct catalogue *run, struct err *err) {
+    struct span head = span_slice(run->body, 0, 65536);
+    bool is_lock =
+        span_starts(text_trim(head), "{") && (span_find(head, span_text("\"graph_lock\""), 0) != SIZE_MAX ||
+                                              (span_find(head, span_text("\"build_requires\""), 0) != SIZE_MAX &&
+                                               span_find(head, span_text("\"requires\""), 0) != SIZE_MAX));
+    return is_lock ? parse_lock(run, err) : 0;
+}
+
+const struct cataloguer cataloguer_conan_lock = {
+    .name = "conan", .type = PACKAGE_CONAN, .paths = lock_paths, .by_content = true, .parse = parse_other_lock};
 
 const struct cataloguer cataloguer_conan = {.name = "conan", .type = PACKAGE_CONAN, .paths = paths, .parse = parse};

@@ -101,6 +101,10 @@ void rpm_source_split(struct span file, struct package *package) {
 }
 
 int rpm_header_add(struct catalogue *run, struct span bytes, struct err *err) {
+    return rpm_header_package(run, bytes, EVIDENCE_INSTALLED, err);
+}
+
+int rpm_header_package(struct catalogue *run, struct span bytes, enum package_evidence evidence, struct err *err) {
     struct header header = {.epoch = 0};
     if (!header_read(bytes, &header)) {
         catalogue_fault(run, ERR_FORMAT, "a header of %zu bytes is damaged, after %zu packages", bytes.size,
@@ -115,7 +119,7 @@ int rpm_header_add(struct catalogue *run, struct span bytes, struct err *err) {
         (void)snprintf(epoch, sizeof epoch, "%" PRIu32 ":", header.epoch);
     size_t epoch_size = strlen(epoch);
     struct package package = {.type = PACKAGE_RPM,
-                              .evidence = EVIDENCE_INSTALLED,
+                              .evidence = evidence,
                               .name = header.name,
                               .architecture = header.arch,
                               .licenses = header.license};

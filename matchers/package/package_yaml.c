@@ -1,5 +1,6 @@
 /* Locks and manifests in YAML: Dart's pubspec.lock, CocoaPods' Podfile.lock, Conda's environment.yml, Stack's
- * stack.yaml.lock, Helm's Chart.lock, Ubuntu's lists of what a snap was built from, and the workflows of GitHub.
+ * stack.yaml.lock, Helm's Chart.lock, Ubuntu's lists of what a snap was built from, snaps, CPAN's META.yml, Drupal's
+ * modules, and the workflows of GitHub.
  * Spec: the documentation of each tool. */
 #include "base/limits.h"
 #include "base/text.h"
@@ -15,6 +16,10 @@ static const char *const paths[] = {
     "**/stack.yaml.lock",
     "**/stack.yaml",
     "usr/share/snappy/dpkg.yaml",
+    "**/META.yml",
+    "**/MYMETA.yml",
+    "**/meta/snap.yaml",
+    "**/*.info.yml",
     "**/snap/manifest.yaml",
     "snap/manifest.yaml",
     "**/.github/workflows/*.yml",
@@ -165,6 +170,36 @@ static int add_snap(struct catalogue *run, const struct doc *root, struct err *e
     return 0;
 }
 
+/* snap/<name>/<revision>/meta/snap.yaml */
+static int add_snap_package(struct catalogue *run, const struct doc *root, struct err *err) {
+    return catalogue_add_installed(run, PACKAGE_SNAP, doc_text(doc_get(root, "name")),
+                                   doc_scalar(doc_get(root, "version")), err);
+}
+
+/* CPAN's META.yml, before its META.json. Other tools have files of that name. */
+static int add_cpan(struct catalogue *run, const struct doc *root, struct err *err) {
+    struct span version = doc_scalar(doc_get(root, "version"));
+    if (doc_get(root, "meta-spec") == NULL && doc_get(root, "generated_by") == NULL)
+        return 0;
+    return catalogue_add_installed(run, PACKAGE_CPAN, doc_text(doc_get(root, "name")), version, err);
+}
+
+/* A module, theme or profile of Drupal, called as Composer calls it. What drupal.org packages carries "project" and a
+ * version, which before Drupal 10 may begin with the core's: "8.x-1.5" is 1.5. Of core's own modules "system" stands
+ * for all. */
+static int add_drupal(struct catalogue *run, const struct doc *root, struct err *err) {
+    struct span name = doc_text(doc_get(root, "project")), version = doc_scalar(doc_get(root, "version"));
+    bool is_core = span_is(name, "drupal");
+    size_t core = span_find(version, span_text(".x-"), 0);
+    if (core != SIZE_MAX && core <= 2)
+        version = span_from(version, core + 3);
+    if (name.size == 0 || (is_core && !catalogue_path_is(run, "system.info.yml")))
+        return 0;
+    if (catalogue_pair(run, span_text("drupal"), "/", is_core ? span_text("core") : name, &name, err) < 0)
+        return -1;
+    return catalogue_add_installed(run, PACKAGE_COMPOSER, name, version, err);
+}
+
 /* A commit is pinned with its release as a comment, "@<sha> # v1.2.3", which YAML drops: it is looked up in the text.
  */
 static struct span commented_version(const struct catalogue *run, struct span uses) {
@@ -176,7 +211,10 @@ static struct span commented_version(const struct catalogue *run, struct span us
     line = text_cut(&line, '\n');
     (void)text_cut(&line, '#');
     line = text_trim(line);
-    return text_only(line, ".-+") && span_starts(line, "v") ? line : (struct span){NULL, 0};
+    if (span_starts(line, "v ")) /* "v 11" */
+        line = text_trim(span_from(line, 2));
+    bool is_version = line.size > 0 && (text_is_digit(line.data[0]) || (line.data[0] == 'v' && line.size > 1));
+    return is_version && text_only(line, ".-+") ? line : (struct span){NULL, 0};
 }
 
 /* "owner/name@ref" or "owner/name/folder@ref"; folders of the repository itself and images are no packages. */
@@ -217,11 +255,19 @@ static const struct {
     const char *name; /* the end of the path */
     int (*add)(struct catalogue *run, const struct doc *root, struct err *err);
 } kinds[] = {
-    {"pubspec.lock", add_pub},        {"Chart.lock", add_helm},
-    {"Podfile.lock", add_pods},       {"environment.yml", add_conda},
-    {"environment.yaml", add_conda},  {"stack.yaml.lock", add_stack},
-    {"stack.yaml", add_stack},        {"dpkg.yaml", add_snappy},
-    {"snap/manifest.yaml", add_snap}, {"", add_actions},
+    {"pubspec.lock", add_pub},
+    {"Chart.lock", add_helm},
+    {"Podfile.lock", add_pods},
+    {"environment.yml", add_conda},
+    {"environment.yaml", add_conda},
+    {"stack.yaml.lock", add_stack},
+    {"stack.yaml", add_stack},
+    {"dpkg.yaml", add_snappy},
+    {"META.yml", add_cpan},
+    {"meta/snap.yaml", add_snap_package},
+    {".info.yml", add_drupal},
+    {"snap/manifest.yaml", add_snap},
+    {"", add_actions},
 };
 
 static int parse(struct catalogue *run, struct err *err) {

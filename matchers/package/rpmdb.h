@@ -6,6 +6,9 @@
 
 /* Reads one header, without the eight bytes that files have before it, and adds its package. What is damaged is a
  * fault of the run. Spec: "Header format" and "Tags" of rpm's manual. */
+int rpm_header_package(struct catalogue *run, struct span header, enum package_evidence evidence, struct err *err);
+
+/* The same of a package that a database says is installed. */
 int rpm_header_add(struct catalogue *run, struct span header, struct err *err);
 
 /* The source package's name and version out of "bash-4.4-19.6.1.src.rpm"; empty where it is none. */

@@ -151,6 +151,78 @@ static const struct catalogue_case json[] = {
     {"cut off", "caaadbdomjkkjkaonfhkkikfgjllcleb/1/manifest.json", "{", "! FORMAT json"},
 };
 
+static const struct catalogue_case bazel[] = {
+    {"of Maven", "MODULE.bazel",
+     "bazel_dep(name = \"rules_java\", version = \"8\")\nm = use_extension(\"@rules_jvm_external//:extensions.bzl\", "
+     "\"maven\")\nv = \":1\" # a comment\nmore = [\"g:c:jar:3\"] + [\"g:d\" + v]\nm.install(artifacts = [\n\"g:a\" + v,\n"
+     "\"g:b\",\n] + more, repositories = [\"https://h:1:2\"])\nm.artifact(group = \"g\", artifact = \"e\", version = '5')\n",
+     "maven g:a 1 declared\nmaven g:c 3 declared\nmaven g:d 1 declared\nmaven g:e 5 declared\n"},
+    {"of a workspace", "WORKSPACE",
+     "load(\"@rules_jvm_external//:defs.bzl\", mi = \"maven_install\")\nmi(artifacts = [\"g:a:1\", x(\"g:no:1\"), \"g:b:2\"])\n",
+     "maven g:a 1 declared\nmaven g:b 2 declared\n"},
+    {"of other rules", "WORKSPACE",
+     "load(\"@other//:defs.bzl\", \"maven_install\")\nmaven_install(artifacts = [\"g:a:1\"])\n", ""},
+    {"not closed", "MODULE.bazel",
+     "m = use_extension(\"@rules_jvm_external//:e.bzl\", \"maven\")\nm.install(artifacts = [\"g:a:1\"]",
+     "maven g:a 1 declared\n! FORMAT not closed"},
+    {"a text without its end", "MODULE.bazel", "x = \"a\\", ""},
+    {"brackets that do not open", "BUILD", "]]))}} = [[[(((", ""},
+    {"a lock", "maven_install.json",
+     "{\"version\":\"2\",\"artifacts\":{\"g:a\":{\"version\":\"1\"},\"g:b:aar\":{\"version\":\"2\"},\"c\":7}}",
+     "maven g:a 1 declared\nmaven g:b 2 declared\n"},
+    {"a lock of before", "maven_install.json",
+     "{\"dependency_tree\":{\"dependencies\":[{\"coord\":\"g:a:jar:sources:1\"},{\"coord\":\"g\"},7]}}",
+     "maven g:a 1 declared\n"},
+    {"a lock, cut off", "maven_install.json", "{\"artifacts\"", "! FORMAT json"},
+};
+
+static const struct catalogue_case vcpkg[] = {
+    {"a manifest", "vcpkg.json",
+     "{\"dependencies\":[\"a\",{\"name\":\"b\",\"version>=\":\"1.2#3\"},{\"name\":\"c\",\"version>=\":\"1\"}],"
+     "\"overrides\":[{\"name\":\"c\",\"version-date\":\"2024-01-01\"},{\"version\":\"9\"}]}",
+     "vcpkg c 2024-01-01 declared\nvcpkg b 1.2 declared\n"},
+    {"wrong kinds", "vcpkg.json", "{\"dependencies\":{\"a\":1},\"overrides\":7}", ""},
+    {"cut off", "vcpkg.json", "{", "! FORMAT json"},
+};
+
+static const struct catalogue_case yaml[] = {
+    {"CPAN", "x/META.yml", "generated_by: m\nname: A-B\nversion: 1.10\n", "cpan A-B 1.10\n"},
+    {"another META.yml", "x/META.yml", "name: A\nversion: 1\n", ""},
+    {"a snap", "snap/core/1/meta/snap.yaml", "name: core\nversion: '16-2'\n", "snap core 16-2\n"},
+    {"a module of Drupal", "modules/contrib/token/token.info.yml", "name: T\nproject: token\nversion: '8.x-1.5'\n",
+     "composer drupal/token 1.5\n"},
+    {"Drupal itself", "core/modules/system/system.info.yml", "project: drupal\nversion: '10.1.5'\n",
+     "composer drupal/core 10.1.5\n"},
+    {"a part of Drupal", "core/modules/node/node.info.yml", "project: drupal\nversion: '10.1.5'\n", ""},
+    {"a module from a checkout", "modules/x/x.info.yml", "name: X\ntype: module\n", ""},
+    {"versions in comments", ".github/workflows/a.yml",
+     "jobs:\n  j:\n    steps:\n    - uses: o/a@0c0990399270277832fbb5b91a1fa118e6f63dba # v 11\n"
+     "    - uses: o/b@1c0990399270277832fbb5b91a1fa118e6f63dba # 2.1\n"
+     "    - uses: o/c@2c0990399270277832fbb5b91a1fa118e6f63dba # ratchet\n",
+     "github o/a 11 declared\ngithub o/b 2.1 declared\ngithub o/c 2c0990399270277832fbb5b91a1fa118e6f63dba declared\n"},
+};
+
+static const struct catalogue_case conan[] = {
+    {"in the cache", "home/.conan/data/mfast/1.2.2/u/c/package/9d1f/conaninfo.txt",
+     "[full_requires]\n  boost/1.75.0:dc\n", "conan mfast 1.2.2\nconan boost 1.75.0 declared\n"},
+};
+
+static const struct catalogue_case conan_lock[] = {
+    {"a lock of another name", "release.lock",
+     "{\"version\":\"0.5\",\"requires\":[\"zlib/1.3.1#f52%1.4\"],\"build_requires\":[]}",
+     "conan zlib 1.3.1 declared\n"},
+    {"another tool's", "x.lock", "{\"requires\":[\"zlib/1.3.1\"]}", ""},
+    {"no JSON", "x.lock", "graph_lock", ""},
+    {"cut off", "x.lock", "{\"graph_lock\"", "! FORMAT json"},
+};
+
+static const struct catalogue_case deno[] = {
+    {"modules of hosts", "deno.lock",
+     "{\"remote\":{\"https://deno.land/std@0.140.0/a.ts\":\"x\",\"https://deno.land/x/oak@v12.1/m.ts\":\"x\","
+     "\"https://h/m.ts\":\"x\",\"https://h/@s/m.ts\":\"x\"}}",
+     "generic deno.land/std 0.140.0 declared\ngeneric deno.land/x/oak 12.1 declared\n"},
+};
+
 #define CASES(id, table)                                                                                               \
     static void test_##table(void **state) {                                                                           \
         (void)state;                                                                                                   \
@@ -164,6 +236,12 @@ CASES(XML, xml)
 CASES(SBOM_TEXT, sbom_text)
 CASES(JSON_CONTENT, json_content)
 CASES(JSON, json)
+CASES(BAZEL, bazel)
+CASES(VCPKG, vcpkg)
+CASES(YAML, yaml)
+CASES(CONAN, conan)
+CASES(CONAN_LOCK, conan_lock)
+CASES(BUN, deno)
 
 /* A binary property list: three texts after each pair of references, a wide one among them. */
 static void binary_list(struct buf *file, uint8_t version_marker, uint8_t top, uint8_t offset_bytes) {
@@ -218,7 +296,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),        cmocka_unit_test(test_lines), cmocka_unit_test(test_plist),
         cmocka_unit_test(test_plist_binary), cmocka_unit_test(test_xml),   cmocka_unit_test(test_sbom_text),
-        cmocka_unit_test(test_json_content), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_content), cmocka_unit_test(test_json),  cmocka_unit_test(test_bazel),
+        cmocka_unit_test(test_vcpkg),        cmocka_unit_test(test_yaml),  cmocka_unit_test(test_conan),
+        cmocka_unit_test(test_conan_lock),   cmocka_unit_test(test_deno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
