@@ -81,6 +81,9 @@
 #define LIMIT_WINDOW_OVERLAP (64 * LIMIT_KIB)  /* the longest secret with its context that no boundary may cut */
 #define LIMIT_FINDINGS_PER_FILE ((size_t)1000) /* a file with more is one error row and the first thousand */
 #define LIMIT_PACKAGES_PER_FILE ((size_t)200000)
+/* Files that one database says are its packages': the whole of TeX Live has 300,000. What a layer keeps of them (those
+ * that may carry packages themselves, some tens of thousands) are eight bytes each. */
+#define LIMIT_OWNED_FILES ((size_t)1000000)
 #define LIMIT_LINK_DEPTH ((size_t)40) /* Linux' own MAXSYMLINKS */
 
 /* Archives inside of layers: jars, wheels. The largest fat jars have some 200,000 members; a war in an ear holds jars

@@ -181,7 +181,7 @@ static void step_packages(struct layers *layers) {
     for (size_t i = 0; i < layers->bodies.count; i++) {
         struct classify_set wants = classify_path(layers->classify, layers->bodies.data[i].path);
         enum cataloguer_id id;
-        struct catalogue_input input = {layers->bodies.data[i].path, layers->bodies.data[i].bytes};
+        struct catalogue_input input = {.path = layers->bodies.data[i].path, .body = layers->bodies.data[i].bytes};
         while (classify_set_take(&wants, &id)) {
             arena_reset(&scratch);
             (void)catalogue_file(id, &input, &scratch, on_package, layers, &layers->err);

@@ -69,13 +69,239 @@ static int packages_compose(const struct layer_result *const *layers, size_t lay
             if (!visible || (package->evidence == EVIDENCE_DECLARED && !with_declared) ||
                 (i > 0 && layer_package_compare(&package[-1], package) == 0))
                 continue;
-            struct composed_package composed = {package, layer_of_origin(layers, index, package)};
+            struct composed_package composed = {.package = package,
+                                                .layer_index = layer_of_origin(layers, index, package)};
             if (!vec_push(&composition->packages, composed))
                 return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu packages",
                                composition->packages.count);
         }
     }
     return 0;
+}
+
+/* ---- owners ---- */
+
+static bool is_system(enum package_type type) {
+    return type == PACKAGE_DEB || type == PACKAGE_RPM || type == PACKAGE_APK || type == PACKAGE_ALPM ||
+           type == PACKAGE_OPKG;
+}
+
+/* A package of the system that the image shows, and whether it is another's than the distribution's. */
+struct system_package {
+    const struct composed_package *composed;
+    bool is_foreign;
+};
+
+/* The fingerprint of a file that says of a package, and which package that is. */
+struct evidence {
+    uint64_t fingerprint;
+    struct composed_package *composed;
+};
+
+struct ownership {
+    VEC(struct system_package) systems; /* sorted by type, name */
+    VEC(struct evidence) evidence;      /* sorted by fingerprint */
+};
+
+static int name_order(const struct system_package *item, enum package_type type, struct span name) {
+    const struct package *package = item->composed->package;
+    int order = (package->type > type) - (package->type < type);
+    return order != 0 ? order : span_compare(package->name, name);
+}
+
+static int system_order(const void *left, const void *right) {
+    const struct package *b = ((const struct system_package *)right)->composed->package;
+    int order = name_order(left, b->type, b->name);
+    return order != 0 ? order : layer_package_compare(((const struct system_package *)left)->composed->package, b);
+}
+
+static int evidence_order(const void *left, const void *right) {
+    const struct evidence *a = left, *b = right;
+    return (a->fingerprint > b->fingerprint) - (a->fingerprint < b->fingerprint);
+}
+
+/* The file on the disk: what lies in an archive, "a.jar!/b.jar", is its archive's. */
+static struct span file_of(struct span path) {
+    size_t mark = span_find(path, span_text("!/"), 0);
+    return mark == SIZE_MAX ? path : span_slice(path, 0, mark);
+}
+
+static bool ownership_init(struct ownership *ownership, struct composition *composition) {
+    for (size_t i = 0; i < composition->packages.count; i++) {
+        struct composed_package *composed = &composition->packages.data[i];
+        struct span file = file_of(composed->package->path);
+        uint64_t both[] = {path_fingerprint(file), path_fingerprint_twin(file)};
+        if (is_system(composed->package->type)) {
+            if (!vec_push(&ownership->systems, ((struct system_package){composed, false})))
+                return false;
+        } else if (!vec_push(&ownership->evidence, ((struct evidence){both[0], composed})) ||
+                   (both[1] != both[0] && !vec_push(&ownership->evidence, ((struct evidence){both[1], composed})))) {
+            return false;
+        }
+    }
+    if (ownership->systems.count > 0)
+        qsort(ownership->systems.data, ownership->systems.count, sizeof *ownership->systems.data, system_order);
+    if (ownership->evidence.count > 0)
+        qsort(ownership->evidence.data, ownership->evidence.count, sizeof *ownership->evidence.data, evidence_order);
+    return true;
+}
+
+/* The first of the packages of this type and name, of the owner's architecture where it says one. */
+static struct system_package *system_find(struct ownership *ownership, const struct layer_owner *owner) {
+    size_t low = 0, high = ownership->systems.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (name_order(&ownership->systems.data[middle], owner->type, owner->name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < ownership->systems.count; low++) {
+        struct system_package *item = &ownership->systems.data[low];
+        if (name_order(item, owner->type, owner->name) != 0)
+            return NULL;
+        if (owner->architecture.size == 0 || span_equal(item->composed->package->architecture, owner->architecture))
+            return item;
+    }
+    return NULL;
+}
+
+/* No distribution puts its files into these: who does is another, whatever its records say. Spec: Filesystem Hierarchy
+ * Standard 3.0, 3.13 and 4.9. */
+static bool is_local_path(struct span path) {
+    return span_starts(path, "opt/") || span_starts(path, "usr/local/") || span_starts(path, "srv/") ||
+           span_starts(path, "home/") || span_starts(path, "root/");
+}
+
+static void owner_give(struct ownership *ownership, const struct layer_result *layer, const struct layer_owner *owner,
+                       const struct system_package *item) {
+    size_t count = ownership->evidence.count;
+    for (size_t i = 0; i < owner->count && count > 0; i++) {
+        struct evidence key = {layer->owned.data[owner->first + i], NULL};
+        struct evidence *found = bsearch(&key, ownership->evidence.data, count, sizeof key, evidence_order);
+        if (found == NULL)
+            continue;
+        while (found > ownership->evidence.data && found[-1].fingerprint == key.fingerprint)
+            found--;
+        for (; found < ownership->evidence.data + count && found->fingerprint == key.fingerprint; found++) {
+            /* A file that came after its owner's record was put in its place by somebody else. */
+            if (found->composed->layer_index > item->composed->layer_index)
+                continue;
+            found->composed->owner = item->composed->package;
+            found->composed->is_foreign =
+                owner->foreign || item->is_foreign || is_local_path(found->composed->package->path);
+        }
+    }
+}
+
+/* First who is foreign, then whose files are whose: the two may stand in different files. */
+static void owners_walk(struct ownership *ownership, const struct layer_result *const *layers, size_t layer_count,
+                        bool gives) {
+    for (size_t index = 0; index < layer_count; index++) {
+        const struct layer_result *layer = layers[index];
+        struct span path = {NULL, 0};
+        bool visible = false;
+        for (size_t i = 0; layer != NULL && i < layer->owners.count; i++) {
+            const struct layer_owner *owner = &layer->owners.data[i];
+            if (gives ? owner->count == 0 : !owner->foreign)
+                continue;
+            if (path.data == NULL || !span_equal(path, owner->path)) {
+                path = owner->path;
+                visible = cover_above(layers, layer_count, index, path) == COVER_NONE;
+            }
+            struct system_package *item = visible ? system_find(ownership, owner) : NULL;
+            if (item == NULL)
+                continue;
+            if (gives)
+                owner_give(ownership, layer, owner, item);
+            else
+                item->is_foreign = true;
+        }
+    }
+}
+
+/* Whether the image shows a file at this path. */
+static bool file_is_there(const struct layer_result *const *layers, size_t layer_count, struct span path) {
+    uint64_t fingerprint = path_fingerprint(path);
+    for (size_t index = layer_count; index-- > 0;) {
+        if (layers[index] != NULL && layer_result_has(layers[index], fingerprint))
+            return cover_above(layers, layer_count, index, path) == COVER_NONE;
+    }
+    return false;
+}
+
+/* Whether some layer has one of the owner's files. */
+static bool has_any_file(const struct layer_result *const *layers, size_t layer_count, const uint64_t *owned,
+                         size_t count) {
+    for (size_t index = 0; index < layer_count; index++) {
+        for (size_t i = 0; layers[index] != NULL && i < count; i++) {
+            if (layer_result_has(layers[index], owned[i]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The layer's list of files at a path, or NULL. */
+static const struct layer_owner *owner_at(const struct layer_result *layer, struct span path) {
+    size_t low = 0, high = layer->owners.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (span_compare(layer->owners.data[middle].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < layer->owners.count && span_equal(layer->owners.data[low].path, path) ? &layer->owners.data[low]
+                                                                                       : NULL;
+}
+
+/* Whether the list beside a package of status.d names files, and none of them is in any layer. */
+static bool is_proven_absent(const struct layer_result *const *layers, size_t layer_count, struct span stanza) {
+    char text[PATH_MAX];
+    int size = snprintf(text, sizeof text, "%.*s.md5sums", SPAN_FORMAT(stanza));
+    bool listed = false;
+    for (size_t index = 0; index < layer_count && size > 0 && (size_t)size < sizeof text; index++) {
+        const struct layer_owner *owner =
+            layers[index] == NULL ? NULL : owner_at(layers[index], span_make(text, (size_t)size));
+        if (owner == NULL || owner->count == 0)
+            continue;
+        if (has_any_file(layers, layer_count, &layers[index]->owned.data[owner->first], owner->count))
+            return false;
+        listed = true;
+    }
+    return listed;
+}
+
+/* Beside dpkg's own database, which does not know it, a package of status.d is there only when a file of it is. */
+static void strays_drop(const struct layer_result *const *layers, size_t layer_count, struct composition *composition) {
+    size_t kept = 0;
+    for (size_t i = 0; i < composition->packages.count; i++) {
+        const struct composed_package *composed = &composition->packages.data[i];
+        struct span path = composed->package->path;
+        size_t at = composed->package->type == PACKAGE_DEB ? span_find(path, span_text("/status.d/"), 0) : SIZE_MAX;
+        if (at != SIZE_MAX && file_is_there(layers, layer_count, span_slice(path, 0, at + 7)) &&
+            is_proven_absent(layers, layer_count, path))
+            continue;
+        composition->packages.data[kept++] = *composed;
+    }
+    composition->packages.count = kept;
+}
+
+static int owners_compose(const struct layer_result *const *layers, size_t layer_count, struct composition *composition,
+                          struct err *err) {
+    struct ownership ownership = {0};
+    strays_drop(layers, layer_count, composition);
+    bool made = ownership_init(&ownership, composition);
+    if (made && ownership.systems.count > 0 && ownership.evidence.count > 0) {
+        owners_walk(&ownership, layers, layer_count, false);
+        owners_walk(&ownership, layers, layer_count, true);
+    }
+    vec_release(&ownership.systems);
+    vec_release(&ownership.evidence);
+    return made ? 0
+                : err_set(err, ERR_NOMEM, 0, "compose: out of memory over the owners of %zu packages",
+                          composition->packages.count);
 }
 
 static int secrets_compose(const struct layer_result *const *layers, size_t layer_count,
@@ -268,6 +494,7 @@ int compose(const struct layer_result *const *layers, size_t layer_count, bool w
             struct composition *ret_composition, struct err *err) {
     struct composition composition = {0};
     if (packages_compose(layers, layer_count, with_declared, &composition, err) < 0 ||
+        owners_compose(layers, layer_count, &composition, err) < 0 ||
         secrets_compose(layers, layer_count, &composition, err) < 0) {
         composition_release(&composition);
         return -1;

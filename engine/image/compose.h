@@ -9,6 +9,8 @@
 struct composed_package {
     const struct package *package; /* borrowed from its layer */
     size_t layer_index;            /* the layer where this record came in or last changed */
+    const struct package *owner;   /* the system's package that its file belongs to; borrowed, NULL: none */
+    bool is_foreign;               /* the owner is not of the distribution, or put the file where none may */
 };
 
 enum secret_state { SECRET_EFFECTIVE, SECRET_OVERWRITTEN, SECRET_DELETED };

@@ -144,6 +144,16 @@ static void numbers_pack(const uint64_t *numbers, size_t count, struct buf *buf)
         buf_le64(buf, numbers[i]);
 }
 
+static void owner_pack(const struct layer_owner *owner, struct buf *buf) {
+    buf_byte(buf, (uint8_t)owner->type);
+    buf_byte(buf, (uint8_t)((owner->foreign ? 1 : 0) | (owner->proves ? 2 : 0)));
+    buf_le32(buf, (uint32_t)owner->first);
+    buf_le32(buf, (uint32_t)owner->count);
+    text_pack(owner->path, buf);
+    text_pack(owner->name, buf);
+    text_pack(owner->architecture, buf);
+}
+
 void layer_pack(const struct layer_result *result, struct buf *buf) {
     digest_pack(&result->digest, buf);
     digest_pack(&result->diff_id, buf);
@@ -182,9 +192,29 @@ void layer_pack(const struct layer_result *result, struct buf *buf) {
         text_pack(result->releases.data[i].path, buf);
         distro_pack(&result->releases.data[i].distro, buf);
     }
+    buf_le32(buf, (uint32_t)result->owners.count);
+    for (size_t i = 0; i < result->owners.count; i++)
+        owner_pack(&result->owners.data[i], buf);
+    numbers_pack(result->owned.data, result->owned.count, buf);
     numbers_pack(result->paths.data, result->paths.count, buf);
     numbers_pack(result->whiteouts.data, result->whiteouts.count, buf);
     numbers_pack(result->opaques.data, result->opaques.count, buf);
+}
+
+/* An owner whose files are not all among those that are owned is no owner: see contents_unpack(). */
+static bool owner_unpack(struct reader *reader, struct layer_owner *ret_owner) {
+    uint8_t type = read_u8(reader), flags = read_u8(reader);
+    struct layer_owner owner = {.foreign = (flags & 1) != 0, .proves = (flags & 2) != 0};
+    owner.first = read_le32(reader);
+    owner.count = read_le32(reader);
+    owner.path = text_unpack(reader);
+    owner.name = text_unpack(reader);
+    owner.architecture = text_unpack(reader);
+    if (reader->failed || type >= PACKAGE_TYPE_COUNT || flags > 3)
+        return false;
+    owner.type = (enum package_type)type;
+    *ret_owner = owner;
+    return true;
 }
 
 /* A count of things of at least `item_bytes` each that the bytes left can hold; fails the reader where they cannot. */
@@ -240,6 +270,7 @@ static bool contents_unpack(struct reader *reader, struct layer_result *result) 
     struct layer_error error = {0};
     struct layer_link link = {0};
     struct layer_release release = {0};
+    struct layer_owner owner = {.first = 0};
     UNPACK_ALL(reader, &result->errors, 19, error, error_unpack(reader, &error));
     UNPACK_ALL(reader, &result->packages, 30, package, package_unpack(reader, &package));
     UNPACK_ALL(reader, &result->secrets, 73, secret, secret_unpack(reader, &secret));
@@ -248,6 +279,13 @@ static bool contents_unpack(struct reader *reader, struct layer_result *result) 
                 !reader->failed));
     UNPACK_ALL(reader, &result->releases, 24, release,
                (release.path = text_unpack(reader), distro_unpack(reader, &release.distro), !reader->failed));
+    UNPACK_ALL(reader, &result->owners, 22, owner, owner_unpack(reader, &owner));
+    U64_ALL(reader, &result->owned);
+    for (size_t i = 0; i < result->owners.count; i++) {
+        const struct layer_owner *each = &result->owners.data[i];
+        if (each->first > result->owned.count || each->count > result->owned.count - each->first)
+            reader->failed = true;
+    }
     U64_ALL(reader, &result->paths);
     U64_ALL(reader, &result->whiteouts);
     U64_ALL(reader, &result->opaques);

@@ -31,6 +31,8 @@ void layer_result_discard(struct layer_result *result) {
     vec_release(&result->secrets);
     vec_release(&result->links);
     vec_release(&result->releases);
+    vec_release(&result->owners);
+    vec_release(&result->owned);
     vec_release(&result->paths);
     vec_release(&result->whiteouts);
     vec_release(&result->opaques);
@@ -106,6 +108,18 @@ static int release_order(const void *left, const void *right) {
     return span_compare(a->path, b->path);
 }
 
+static int owner_order(const void *left, const void *right) {
+    const struct layer_owner *a = left, *b = right;
+    int order = span_compare(a->path, b->path);
+    if (order == 0)
+        order = (a->type > b->type) - (a->type < b->type);
+    if (order == 0)
+        order = span_compare(a->name, b->name);
+    if (order == 0)
+        order = span_compare(a->architecture, b->architecture);
+    return order != 0 ? order : (a->first > b->first) - (a->first < b->first);
+}
+
 #define SORT(vec, order) qsort((vec).data, (vec).count, sizeof *(vec).data, order)
 
 void layer_result_seal(struct layer_result *result) {
@@ -117,6 +131,8 @@ void layer_result_seal(struct layer_result *result) {
         SORT(result->links, link_order);
     if (result->releases.count > 0)
         SORT(result->releases, release_order);
+    if (result->owners.count > 0)
+        SORT(result->owners, owner_order);
     if (result->paths.count > 0)
         SORT(result->paths, u64_order);
     if (result->whiteouts.count > 0)
@@ -127,8 +143,31 @@ void layer_result_seal(struct layer_result *result) {
 
 uint64_t path_fingerprint(struct span path) { return xxh64_seeded(path, 0x7472617770617468U) & ~(uint64_t)1; }
 
+uint64_t path_fingerprint_twin(struct span path) {
+    static const char *const merged[] = {"bin/", "sbin/", "lib/", "lib64/", "lib32/", "libx32/"};
+    bool under_usr = span_starts(path, "usr/");
+    struct span rest = under_usr ? span_from(path, 4) : path;
+    for (size_t i = 0; i < ARRAY_COUNT(merged); i++) {
+        if (!span_starts(rest, merged[i]))
+            continue;
+        if (under_usr)
+            return path_fingerprint(rest);
+        uint8_t twin[PATH_MAX + 4];
+        if (path.size > PATH_MAX)
+            break;
+        memcpy(twin, "usr/", 4);
+        memcpy(twin + 4, path.data, path.size);
+        return path_fingerprint(span_make(twin, path.size + 4));
+    }
+    return path_fingerprint(path);
+}
+
 static bool holds(const uint64_t *data, size_t count, uint64_t value) {
     return count > 0 && bsearch(&value, data, count, sizeof value, u64_order) != NULL;
+}
+
+bool layer_result_has(const struct layer_result *layer, uint64_t fingerprint) {
+    return holds(layer->paths.data, layer->paths.count, fingerprint);
 }
 
 enum cover layer_result_cover(const struct layer_result *upper, struct span path) {

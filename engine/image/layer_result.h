@@ -62,6 +62,16 @@ struct layer_release {
     struct distro distro;
 };
 
+/* A package of the system and the files that are its own: `count` places in `owned` from `first` on. */
+struct layer_owner {
+    struct span path; /* of the file that says so */
+    enum package_type type;
+    struct span name, architecture; /* as the package's; architecture empty: any */
+    bool foreign;                   /* not of the distribution */
+    bool proves;                    /* all its files are here, in both spellings: without any, it is not there */
+    size_t first, count;
+};
+
 struct layer_result {
     struct arena arena;
     struct digest digest;
@@ -78,6 +88,8 @@ struct layer_result {
     VEC(struct layer_error) errors;     /* in the order they happened */
     VEC(struct layer_link) links;       /* sorted by path */
     VEC(struct layer_release) releases; /* sorted by path */
+    VEC(struct layer_owner) owners;     /* sorted by path, type, name, architecture */
+    VEC(uint64_t) owned;                /* path_fingerprint() of owned files that may carry packages, by owner */
     VEC(uint64_t) paths;                /* path_fingerprint() of every entry, sorted; bit 0 says directory */
     VEC(uint64_t) whiteouts;            /* of the removed paths, sorted */
     VEC(uint64_t) opaques;              /* of the opaque directories, sorted */
@@ -101,6 +113,13 @@ void layer_result_seal(struct layer_result *result);
 
 /* A path's fingerprint with bit 0 clear. */
 uint64_t path_fingerprint(struct span path);
+
+/* That of the same file as a system with the other sort of /usr has it: "lib/x" for "usr/lib/x" and the reverse, for
+ * package databases keep the paths that files were built with. The path's own where there is no other. */
+uint64_t path_fingerprint_twin(struct span path);
+
+/* Whether some entry of the layer has this path. */
+bool layer_result_has(const struct layer_result *layer, uint64_t fingerprint);
 
 enum cover { COVER_NONE, COVER_OVERWRITTEN, COVER_DELETED };
 

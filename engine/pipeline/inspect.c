@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/overflow.h"
+#include "base/text.h"
 #include "engine/pipeline/found_secret.h"
 #include "matchers/package/os_release.h"
 
@@ -215,9 +216,61 @@ static int package_keep(void *context, const struct package *package, struct err
     return 0;
 }
 
+/* Whether a file may be one that a cataloguer reads, so that a package found there has an owner: by its path, or as a
+ * program or library, which is told by its first bytes. Those stand nowhere under usr/share. */
+static bool may_carry(const struct inspect *inspect, struct span path) {
+    if (classify_wants(inspect->options->classify, path))
+        return true;
+    size_t slash = span_index_last(path, '/');
+    struct span name = span_from(path, slash == SIZE_MAX ? 0 : slash + 1);
+    bool is_program = span_index(name, '.', 0) == SIZE_MAX || text_glob(span_text("*bin/*"), path) ||
+                      span_find(name, span_text(".so"), 0) != SIZE_MAX || span_ends(name, ".exe") ||
+                      span_ends(name, ".dll");
+    return is_program && !span_starts(path, "usr/share/") && !span_starts(path, "etc/");
+}
+
+static bool owner_is(const struct layer_owner *last, struct span path, const struct package_owner *owner) {
+    return last->type == owner->type && last->foreign == owner->foreign && last->proves == owner->proves &&
+           span_equal(last->path, path) && span_equal(last->name, owner->name) &&
+           span_equal(last->architecture, owner->architecture);
+}
+
+static bool owner_begin(struct inspect *inspect, const struct package_owner *owner) {
+    struct layer_result *result = inspect->result;
+    struct layer_owner *last = result->owners.count == 0 ? NULL : &result->owners.data[result->owners.count - 1];
+    if (last != NULL && owner_is(last, inspect->path, owner))
+        return true;
+    bool same_file = last != NULL && span_equal(last->path, inspect->path);
+    struct layer_owner fresh = {.path = same_file ? last->path : arena_copy(&result->arena, inspect->path),
+                                .type = owner->type,
+                                .name = arena_copy(&result->arena, owner->name),
+                                .architecture = arena_copy(&result->arena, owner->architecture),
+                                .foreign = owner->foreign,
+                                .proves = owner->proves,
+                                .first = result->owned.count};
+    return fresh.path.data != NULL && fresh.name.data != NULL && fresh.architecture.data != NULL &&
+           vec_push(&result->owners, fresh);
+}
+
+/* Only the files of one database at a time are told, so an owner's places in `owned` are next to each other. */
+static int owned_keep(void *context, const struct package_owner *owner, struct span path, struct err *err) {
+    struct inspect *inspect = context;
+    struct layer_result *result = inspect->result;
+    bool keeps = path.size > 0 && (owner->proves || may_carry(inspect, path));
+    if (path.size > 0 && !keeps)
+        return 0;
+    bool kept = owner_begin(inspect, owner);
+    uint64_t both[] = {path_fingerprint(path), path_fingerprint_twin(path)};
+    for (size_t i = 0; kept && keeps && i < (owner->proves ? 2 : 1); i++) {
+        kept = result->owned.count < UINT32_MAX && vec_push(&result->owned, both[i]);
+        result->owners.data[result->owners.count - 1].count += kept;
+    }
+    return kept ? 0 : err_set(err, ERR_NOMEM, 0, "owned files: out of memory after %zu", result->owned.count);
+}
+
 static void catalogue_run(struct inspect *inspect, struct classify_set wants, struct span body) {
     enum cataloguer_id id;
-    struct catalogue_input input = {.path = inspect->path, .body = body};
+    struct catalogue_input input = {.path = inspect->path, .body = body, .own = owned_keep, .own_context = inspect};
     while (classify_set_take(&wants, &id)) {
         struct err err = {0};
         arena_reset(&inspect->arena);

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/model/purl.h"
 #include "base/text.h"
+#include "matchers/vuln/vuln_ecosystem.h"
 #include "engine/pipeline/finding.h"
 
 #define LICENSES_MAX ((size_t)64) /* of one package; more are cut off */
@@ -13,6 +14,8 @@ struct member {
     struct span path; /* the package's, as a row has it */
     const struct package *package;
     const struct digest *layer;
+    struct span owner_purl; /* or empty */
+    bool is_covered;        /* the owner's advisories speak of it */
 };
 
 /* What the packages belong to, and where that is said. */
@@ -139,6 +142,9 @@ static int member_match(struct package_sets *sets, struct known_set *set, const 
                         const struct distro *distro, struct err *err) {
     const struct finding *list;
     size_t count;
+    /* What a distribution ships it mends without a new version of upstream: its advisories are the owner's. */
+    if (member->is_covered)
+        return 0;
     if (findings_of(sets->findings, distro, member->package, &list, &count, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
@@ -198,7 +204,10 @@ static int package_row(struct package_sets *sets, struct span id, const struct m
     row_text(row, span_text(package_evidence_name(package->evidence)));
     row_text(row, package->path);
     row_text(row, span_text(digest_text(member->layer, text)));
-    row_nil(row);
+    if (member->owner_purl.size > 0)
+        row_text(row, member->owner_purl);
+    else
+        row_nil(row);
     row_bool(row, false);
     return row_end(row, err);
 }
@@ -225,22 +234,37 @@ static int member_order(const void *left, const void *right) {
     return order != 0 ? order : digest_compare(a->layer, b->layer);
 }
 
-static int members_collect(struct package_sets *sets, const struct composition *composition,
-                           const struct layer_result *const *layers, struct err *err) {
+static int purl_keep(struct package_sets *sets, const struct package *package, const struct distro *distro,
+                     struct span *ret_purl, struct err *err) {
     AUTO_BUF struct buf purl;
     buf_init(&purl, 0);
+    purl_make(package, distro, &purl);
+    *ret_purl = purl.failed ? (struct span){NULL, 0} : arena_copy(&sets->scratch, buf_span(&purl));
+    return ret_purl->data != NULL ? 0 : memory_short(err);
+}
+
+/* Whether there is somebody to say what is wrong with the distribution's packages. */
+static bool has_advisories(const struct package *owner, const struct distro *distro) {
+    AUTO_BUF struct buf ecosystem;
+    buf_init(&ecosystem, 0);
+    vuln_ecosystem(distro, owner->type, &ecosystem);
+    return ecosystem.size > 0 && !ecosystem.failed;
+}
+
+static int members_collect(struct package_sets *sets, const struct composition *composition,
+                           const struct layer_result *const *layers, struct err *err) {
     sets->members.count = 0;
     arena_reset(&sets->scratch);
     for (size_t i = 0; i < composition->packages.count; i++) {
         const struct composed_package *composed = &composition->packages.data[i];
-        buf_reset(&purl);
-        purl_make(composed->package, &composition->distro, &purl);
-        struct member member = {.purl =
-                                    purl.failed ? (struct span){NULL, 0} : arena_copy(&sets->scratch, buf_span(&purl)),
-                                .package = composed->package,
-                                .layer = &layers[composed->layer_index]->digest};
+        const struct package *owner = composed->owner;
+        struct member member = {.package = composed->package, .layer = &layers[composed->layer_index]->digest};
+        if (purl_keep(sets, composed->package, &composition->distro, &member.purl, err) < 0 ||
+            (owner != NULL && purl_keep(sets, owner, &composition->distro, &member.owner_purl, err) < 0))
+            return -1;
+        member.is_covered = owner != NULL && !composed->is_foreign && has_advisories(owner, &composition->distro);
         member.path = row_text_valid(&sets->scratch, composed->package->path);
-        if (member.purl.data == NULL || member.path.data == NULL || !vec_push(&sets->members, member))
+        if (member.path.data == NULL || !vec_push(&sets->members, member))
             return memory_short(err);
     }
     qsort(sets->members.data, sets->members.count, sizeof *sets->members.data, member_order);
@@ -277,6 +301,8 @@ static int set_id(struct package_sets *sets, const struct set_release *release, 
         digest_stream_add(stream, member->package->path);
         digest_stream_add(stream, separator);
         digest_stream_add(stream, span_make(member->layer->bytes, sizeof member->layer->bytes));
+        digest_stream_add(stream, member->owner_purl);
+        digest_stream_add(stream, member->is_covered ? span_text("+") : separator);
     }
     struct digest digest = digest_stream_end(stream);
     char text[DIGEST_TEXT_SIZE];
@@ -325,6 +351,8 @@ static void members_keep(struct package_sets *sets, struct span id, const struct
         const struct member *member = &sets->members.data[i];
         text_pack(member->purl, packed);
         digest_pack(member->layer, packed);
+        text_pack(member->owner_purl, packed);
+        buf_byte(packed, member->is_covered);
         package_pack(member->package, packed);
     }
     if (!packed->failed)
@@ -346,8 +374,11 @@ static bool members_load(struct package_sets *sets, struct span value, struct se
         struct package *package = arena_alloc(&sets->scratch, sizeof *package);
         struct digest *layer = arena_alloc(&sets->scratch, sizeof *layer);
         struct member member = {.purl = text_unpack(&reader), .package = package, .layer = layer};
-        if (package == NULL || layer == NULL || !digest_unpack(&reader, layer) || !package_unpack(&reader, package) ||
-            !vec_push(&sets->members, member))
+        if (package == NULL || layer == NULL || !digest_unpack(&reader, layer))
+            return false;
+        member.owner_purl = text_unpack(&reader);
+        member.is_covered = read_u8(&reader) != 0;
+        if (!package_unpack(&reader, package) || !vec_push(&sets->members, member))
             return false;
     }
     return !reader.failed && reader_left(&reader) == 0;

@@ -14,7 +14,7 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
 void package_sets_free(struct package_sets *sets);
 
 struct package_set_outcome {
-    struct span id; /* 32 hex digits: of the distribution, and of every package's purl, path and layer */
+    struct span id; /* 32 hex digits: of the distribution, and of every package's purl, path, layer and owner */
     const uint64_t *vulnerabilities; /* by severity */
 };
 

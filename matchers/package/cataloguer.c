@@ -124,6 +124,46 @@ bool catalogue_split_version(struct span text, struct span *ret_name, struct spa
     return false;
 }
 
+/* Without "/" or "./" at its begin, and without a "/" at its end. */
+static struct span relative(struct span path) {
+    if (span_starts(path, "./"))
+        path = span_from(path, 1);
+    while (span_starts(path, "/"))
+        path = span_from(path, 1);
+    while (span_ends(path, "/"))
+        path.size--;
+    return span_is(path, ".") ? (struct span){NULL, 0} : path;
+}
+
+int catalogue_own(struct catalogue *run, const struct package_owner *owner, struct span folder, struct span name,
+                  struct err *err) {
+    uint8_t path[PATH_MAX];
+    if (run->own == NULL || owner->name.size == 0 || owner->name.size > LIMIT_FIELD_BYTES ||
+        owner->architecture.size > LIMIT_FIELD_BYTES)
+        return 0;
+    if (run->owned_count >= LIMIT_OWNED_FILES) {
+        if (run->owned_count == LIMIT_OWNED_FILES)
+            catalogue_fault(run, ERR_LIMIT, "more than %zu files of packages", LIMIT_OWNED_FILES);
+        run->owned_count = LIMIT_OWNED_FILES + 1;
+        return 0;
+    }
+    run->owned_count++;
+    folder = relative(folder);
+    name = folder.size == 0 ? relative(name) : name;
+    if (folder.size >= sizeof path || name.size >= sizeof path - folder.size)
+        return 0; /* no system has such a path */
+    if (name.size == 0 && !owner->foreign)
+        return 0; /* the root itself */
+    size_t size = folder.size;
+    if (size > 0) {
+        memcpy(path, folder.data, size);
+        path[size++] = '/';
+    }
+    if (name.size > 0)
+        memcpy(path + size, name.data, name.size);
+    return run->own(run->own_context, owner, span_make(path, size + name.size), err);
+}
+
 int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,
                    struct span *ret_pair, struct err *err) {
     *ret_pair = (struct span){NULL, 0};
@@ -191,8 +231,13 @@ int catalogue_licenses(struct catalogue *run, struct span *list, const struct do
 int catalogue_file(enum cataloguer_id id, const struct catalogue_input *input, struct arena *scratch,
                    catalogue_emit_fn emit, void *context, struct err *err) {
     const struct cataloguer *cataloguer = cataloguer_get(id);
-    struct catalogue run = {
-        .path = input->path, .body = input->body, .scratch = scratch, .emit = emit, .context = context};
+    struct catalogue run = {.path = input->path,
+                            .body = input->body,
+                            .scratch = scratch,
+                            .emit = emit,
+                            .context = context,
+                            .own = input->own,
+                            .own_context = input->own_context};
     if (input->body.size > LIMIT_CATALOGUE_BYTES)
         return err_set(err, ERR_LIMIT, 0, "%s: file of %zu bytes is beyond the limit of %zu", cataloguer->name,
                        input->body.size, LIMIT_CATALOGUE_BYTES);

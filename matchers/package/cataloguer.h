@@ -15,9 +15,24 @@ enum cataloguer_id {
     CATALOGUER_COUNT
 };
 
+/* A package of the system, as the one who says which files are its own names it. */
+struct package_owner {
+    enum package_type type;   /* PACKAGE_DEB, _OPKG, _RPM, _APK or _ALPM */
+    struct span name;         /* as that of the package */
+    struct span architecture; /* likewise, or empty: any */
+    bool foreign;             /* not of the distribution: its advisories do not speak of the package */
+    bool proves;              /* whether its files are there decides whether the package is */
+};
+
+/* Called for each file that a package owns; the path as in the layer, or empty: only to say what the owner is. A
+ * negative result ends the parse with that error. */
+typedef int (*catalogue_own_fn)(void *context, const struct package_owner *owner, struct span path, struct err *err);
+
 struct catalogue_input {
-    struct span path; /* in the layer, no leading slash; members of archives as "outer.egg!/EGG-INFO/PKG-INFO" */
-    struct span body; /* the whole file, at most LIMIT_CATALOGUE_BYTES */
+    struct span path;     /* in the layer, no leading slash; members of archives as "outer.egg!/EGG-INFO/PKG-INFO" */
+    struct span body;     /* the whole file, at most LIMIT_CATALOGUE_BYTES */
+    catalogue_own_fn own; /* NULL: nobody wants to know whose files are whose */
+    void *own_context;
 };
 
 /* Called for each package; its spans borrow the body, the path or the scratch arena and die with them. A negative
@@ -40,6 +55,9 @@ struct catalogue {
     struct arena *scratch;
     catalogue_emit_fn emit;
     void *context;
+    catalogue_own_fn own; /* or NULL: the lists of files need not be read */
+    void *own_context;
+    size_t owned_count;   /* told so far */
     size_t package_count; /* emitted so far */
     size_t fault_count;   /* things left out so far */
     struct err fault;     /* the first of them */
@@ -92,6 +110,12 @@ struct span catalogue_folder(struct span path, size_t n);
 
 /* Where "name-1.0" is cut: at the last '-' that a digit follows, a revision "-r1" counting as part of the version. */
 bool catalogue_split_version(struct span text, struct span *ret_name, struct span *ret_version);
+
+/* Says that the file `name` in `folder` (which may be empty) is the owner's; a leading "/" or "./" goes. Nothing where
+ * nobody wants to know, and for paths beyond PATH_MAX. More than LIMIT_OWNED_FILES are a fault. Negative when the parse
+ * has to end. */
+int catalogue_own(struct catalogue *run, const struct package_owner *owner, struct span folder, struct span name,
+                  struct err *err);
 
 /* "group:artifact" in scratch memory; empty when a part is. NOMEM. */
 int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,

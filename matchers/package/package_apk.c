@@ -12,6 +12,17 @@ static const char *const paths[] = {
     NULL,
 };
 
+/* The files of the package at hand: "F:" is a folder, "R:" a file in it. */
+static int own_line(struct catalogue *run, const struct package *package, struct span line, struct span *folder,
+                    struct err *err) {
+    if (span_starts(line, "F:"))
+        *folder = span_from(line, 2);
+    if (!span_starts(line, "R:"))
+        return 0;
+    const struct package_owner owner = {.type = PACKAGE_APK, .name = package->name};
+    return catalogue_own(run, &owner, *folder, span_from(line, 2), err);
+}
+
 /* Takes one line into the package; false when it is no field. Lines may be megabytes long ("p:" lists what is
  * provided). */
 static bool add_line(struct package *package, struct span line) {
@@ -56,12 +67,14 @@ static int parse(struct catalogue *run, struct err *err) {
     const struct package fresh = {.type = PACKAGE_APK, .evidence = EVIDENCE_INSTALLED};
     struct reader r = reader_init(run->body);
     struct package package = fresh;
-    struct span line, before = {NULL, 0};
+    struct span line, folder = {NULL, 0}, before = {NULL, 0};
     bool begun = false;
     for (;;) {
         bool more = read_line(&r, &line);
         if (more && line.size > 0) {
             begun = true;
+            if (own_line(run, &package, line, &folder, err) < 0)
+                return -1;
             if (!add_line(&package, line))
                 catalogue_fault(run, ERR_FORMAT, "a line near byte %zu is no field", r.offset);
             /* A field that identifies the package is only believed when its line is whole. */
@@ -78,6 +91,7 @@ static int parse(struct catalogue *run, struct err *err) {
         if (package.name.size > 0)
             before = package.name;
         package = fresh;
+        folder = (struct span){NULL, 0};
         begun = false;
     }
     /* apk ends every line: what would have followed is lost. */

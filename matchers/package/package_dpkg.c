@@ -19,6 +19,8 @@ struct stanza {
     struct package package;
     struct span source;
     struct span status;
+    struct span maintainer; /* and where there is one, who built it */
+    struct span vendor;
 };
 
 /* The words for "its files are on the disk". half-installed is not among them: an unpack that was broken off. */
@@ -55,14 +57,32 @@ static void add_field(struct stanza *stanza, const struct stanza_field *field) {
         {"Architecture", &stanza->package.architecture},
         {"Source", &stanza->source},
         {"Status", &stanza->status},
+        {"Maintainer", &stanza->maintainer},
+        {"Vendor", &stanza->vendor},
     };
     for (size_t i = 0; i < ARRAY_COUNT(wanted); i++) {
         if (!text_equal_nocase(field->key, span_text(wanted[i].key)))
             continue;
         *wanted[i].value = field->value;
-        stanza->cut |= field->cut;
+        stanza->cut |= field->cut && wanted[i].value != &stanza->maintainer && wanted[i].value != &stanza->vendor;
         stanza->has_status |= wanted[i].value == &stanza->status;
     }
+}
+
+/* Whether a distribution's advisories speak of the package. Its teams write from its own domains; a package whose
+ * maintainer gives a private address is taken for another's, so that nothing is hidden for want of an advisory. */
+static bool is_distribution(const struct stanza *stanza) {
+    static const char *const domains[] = {"debian.org",    "debian.net", "ubuntu.com",
+                                          "canonical.com", "kali.org",   "raspberrypi.com"};
+    struct span address = stanza->maintainer;
+    (void)text_cut(&address, '@');
+    address = text_cut(&address, '>');
+    for (size_t i = 0; i < ARRAY_COUNT(domains); i++) {
+        size_t size = strlen(domains[i]);
+        if (span_ends(address, domains[i]) && (address.size == size || address.data[address.size - size - 1] == '.'))
+            return stanza->vendor.size == 0 || span_is(stanza->vendor, "Debian") || span_is(stanza->vendor, "Ubuntu");
+    }
+    return false;
 }
 
 /* The stanza is over; `last`: by the end of the database. A stanza that was cut before its version is left out, one
@@ -82,6 +102,10 @@ static int end_stanza(struct catalogue *run, struct stanza *stanza, bool last, s
     if (!present)
         return 0;
     set_source(package, stanza->source);
+    const struct package_owner owner = {.type = package->type, .name = package->name, .foreign = true};
+    if (package->type == PACKAGE_DEB && !is_distribution(stanza) &&
+        catalogue_own(run, &owner, (struct span){NULL, 0}, (struct span){NULL, 0}, err) < 0)
+        return -1;
     return catalogue_add(run, *package, err);
 }
 

@@ -1,7 +1,10 @@
 /* rpm: the database of installed packages, in each of its three formats. Which one it is, its first bytes tell: the
  * names of the files have moved with the formats.
  * Spec: rpm's manual ("Package format", "Header format"); the formats of the databases stand in their own files. */
+#include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/overflow.h"
 #include "base/reader.h"
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
@@ -20,20 +23,32 @@ static const char *const paths[] = {
     NULL,
 };
 
+#define FILES_MAX ((size_t)1000000) /* of one package: glibc's locales have 10,000 */
 enum { ENTRY_BYTES = 16, TYPE_INT32 = 4, TYPE_STRING = 6, TYPE_STRING_ARRAY = 8, TYPE_I18N = 9 };
 enum {
     TAG_NAME = 1000,
     TAG_VERSION = 1001,
     TAG_RELEASE = 1002,
     TAG_EPOCH = 1003,
+    TAG_VENDOR = 1011,
     TAG_LICENSE = 1014,
     TAG_ARCH = 1022,
-    TAG_SOURCE = 1044
+    TAG_SOURCE = 1044,
+    TAG_DIRINDEXES = 1116,
+    TAG_BASENAMES = 1117,
+    TAG_DIRNAMES = 1118
+};
+
+/* Where a list stands in the store, and how many items it claims to have. */
+struct list {
+    size_t offset, count;
 };
 
 struct header {
-    struct span name, version, release, license, arch, source;
+    struct span name, version, release, license, arch, source, vendor;
     uint32_t epoch;
+    struct span store;
+    struct list dir_indexes, base_names, dir_names;
 };
 
 /* The text at that offset of the store, up to its NUL; empty where that is not near. Never without data, so that a
@@ -45,14 +60,21 @@ static struct span text_at(struct span store, uint32_t offset) {
 }
 
 static void header_field(struct header *header, struct reader *entry, struct span store) {
-    uint32_t tag = read_be32(entry), type = read_be32(entry), offset = read_be32(entry);
+    uint32_t tag = read_be32(entry), type = read_be32(entry), offset = read_be32(entry), count = read_be32(entry);
     struct span *text = tag == TAG_NAME      ? &header->name
                         : tag == TAG_VERSION ? &header->version
                         : tag == TAG_RELEASE ? &header->release
                         : tag == TAG_LICENSE ? &header->license
                         : tag == TAG_ARCH    ? &header->arch
                         : tag == TAG_SOURCE  ? &header->source
+                        : tag == TAG_VENDOR  ? &header->vendor
                                              : NULL;
+    struct list *list = tag == TAG_DIRINDEXES && type == TYPE_INT32         ? &header->dir_indexes
+                        : tag == TAG_BASENAMES && type == TYPE_STRING_ARRAY ? &header->base_names
+                        : tag == TAG_DIRNAMES && type == TYPE_STRING_ARRAY  ? &header->dir_names
+                                                                            : NULL;
+    if (list != NULL && list->count == 0)
+        *list = (struct list){offset, count};
     /* The first of each, as rpm reads it: looking for the ends of thousands would take as many passes. */
     if (text != NULL && text->data == NULL && (type == TYPE_STRING || type == TYPE_STRING_ARRAY || type == TYPE_I18N)) {
         *text = text_at(store, offset);
@@ -72,6 +94,7 @@ static bool header_read(struct span bytes, struct header *header) {
     struct span store = read_bytes(&r, store_size);
     if (r.failed)
         return false;
+    header->store = store;
     while (reader_left(&entries) > 0) {
         struct reader entry = reader_init(read_bytes(&entries, ENTRY_BYTES));
         header_field(header, &entry, store);
@@ -98,6 +121,65 @@ void rpm_source_split(struct span file, struct package *package) {
         package->source_name = name;
     if (!span_equal(source_version, own))
         package->source_version = source_version;
+}
+
+/* Whose packages a distribution's advisories speak of. Who builds for himself often names nobody. */
+static bool is_distribution(struct span vendor) {
+    static const char *const vendors[] = {
+        "Red Hat",  "Fedora",     "CentOS",  "AlmaLinux",   "Rocky",      "Oracle",     "Amazon",    "SUSE",
+        "openSUSE", "Microsoft",  "VMware",  "Photon",      "openEuler",  "EulerOS",    "Huawei",    "Alibaba",
+        "Anolis",   "OpenAnolis", "Tencent", "OpenCloudOS", "Mageia",     "CloudLinux", "Virtuozzo", "Scientific Linux",
+        "MIRACLE",  "NavyLinux",  "Circle",  "EuroLinux",   "Springdale", "Broadcom",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(vendors); i++) {
+        if (span_starts(vendor, vendors[i]))
+            return true;
+    }
+    return vendor.size == 0;
+}
+
+/* The folders' names, in their order; as many as there are. */
+static bool dirs_read(const struct header *header, struct span **ret_dirs, size_t *ret_count) {
+    struct reader r = reader_init(header->store);
+    size_t count = size_min(header->dir_names.count, FILES_MAX);
+    read_seek(&r, header->dir_names.offset);
+    struct span *dirs = mem_array(size_min(count, reader_left(&r)) + 1, sizeof *dirs);
+    if (dirs == NULL)
+        return false;
+    size_t read = 0;
+    while (read < count && reader_left(&r) > 0)
+        dirs[read++] = read_until(&r, 0);
+    *ret_dirs = dirs;
+    *ret_count = read;
+    return true;
+}
+
+/* The files of a package: their names in one list, for each the number of its folder in another, the folders in a
+ * third.
+ */
+static int files_add(struct catalogue *run, const struct header *header, struct err *err) {
+    const struct package_owner owner = {.type = PACKAGE_RPM,
+                                        .name = header->name,
+                                        .architecture = header->arch,
+                                        .foreign = !is_distribution(header->vendor)};
+    struct reader names = reader_init(header->store), indexes = reader_init(header->store);
+    AUTO_FREE struct span *dirs = NULL;
+    size_t dir_count = 0, count = size_min(header->base_names.count, FILES_MAX);
+    if (run->own == NULL || count == 0)
+        return 0;
+    if (!dirs_read(header, &dirs, &dir_count))
+        return err_set(err, ERR_NOMEM, 0, "out of memory");
+    read_seek(&names, header->base_names.offset);
+    read_seek(&indexes, header->dir_indexes.offset);
+    for (size_t i = 0; i < count && reader_left(&names) > 0; i++) {
+        struct span name = read_until(&names, 0);
+        size_t dir = i < header->dir_indexes.count ? read_be32(&indexes) : SIZE_MAX;
+        if (names.failed)
+            break; /* the last one is not ended */
+        if (!indexes.failed && dir < dir_count && catalogue_own(run, &owner, dirs[dir], name, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int rpm_header_add(struct catalogue *run, struct span bytes, struct err *err) {
@@ -139,7 +221,9 @@ int rpm_header_package(struct catalogue *run, struct span bytes, enum package_ev
         package.version = (struct span){version, size};
     }
     rpm_source_split(header.source, &package);
-    return catalogue_add(run, package, err);
+    if (catalogue_add(run, package, err) < 0)
+        return -1;
+    return files_add(run, &header, err);
 }
 
 static int parse(struct catalogue *run, struct err *err) {

@@ -33,6 +33,14 @@ static int check_package(void *context, const struct package *package, struct er
     return 0;
 }
 
+static int check_owned(void *context, const struct package_owner *owner, struct span path, struct err *err) {
+    (void)context;
+    (void)err;
+    require(owner->name.size > 0 && owner->name.size <= LIMIT_FIELD_BYTES);
+    require(path.size <= PATH_MAX && !span_starts(path, "/") && (path.size > 0 || owner->foreign));
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct classify classify; /* built again and again alike */
     struct span rest = {data, size};
@@ -45,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         classify_init(&classify);
     arena_init(&scratch, 0, 256 * LIMIT_MIB);
     struct span path = text_cut(&rest, '\n');
-    const struct catalogue_input input = {.path = path.size > 0 ? path : span_text("x"), .body = rest};
+    const struct catalogue_input input = {
+        .path = path.size > 0 ? path : span_text("x"), .body = rest, .own = check_owned};
     struct classify_set set = classify_path(&classify, path);
     const struct classify_set by_head = classify_head(&classify, rest);
     enum cataloguer_id id;

@@ -47,9 +47,16 @@ static bool lists_fill(struct layer_result *result) {
                                                .version_id = span_text("12"),
                                                .version_codename = span_text("bookworm"),
                                                .pretty_name = span_text("Debian GNU/Linux 12")}};
-    bool ok = vec_push(&result->packages, package) && vec_push(&result->secrets, secret) &&
-              vec_push(&result->errors, error) && vec_push(&result->links, link) &&
-              vec_push(&result->releases, release);
+    struct layer_owner owner = {.path = span_text("var/lib/dpkg/info/openssl.list"),
+                                .type = PACKAGE_DEB,
+                                .name = span_text("openssl"),
+                                .architecture = span_text("amd64"),
+                                .foreign = true,
+                                .first = 1,
+                                .count = 2};
+    bool ok = vec_push(&result->owners, owner) && vec_push(&result->packages, package) &&
+              vec_push(&result->secrets, secret) && vec_push(&result->errors, error) &&
+              vec_push(&result->links, link) && vec_push(&result->releases, release);
     package.name = span_text("zlib1g");
     package.licenses = span_text("");
     secret.byte_offset = 200;
@@ -65,8 +72,8 @@ struct layer_result *support_layer(void) {
     struct layer_result *result = layer_result_new(&digest);
     bool ok = result != NULL && lists_fill(result);
     for (uint64_t i = 0; ok && i < 5; i++)
-        ok = vec_push(&result->paths, i << 40 | i) && vec_push(&result->whiteouts, 100 + 2 * i) &&
-             vec_push(&result->opaques, 200 + 2 * i);
+        ok = vec_push(&result->paths, i << 40 | i) && vec_push(&result->owned, 300 + 2 * i) &&
+             vec_push(&result->whiteouts, 100 + 2 * i) && vec_push(&result->opaques, 200 + 2 * i);
     if (!ok)
         abort();
     result->diff_id = digest_made(7, DIGEST_SHA512);

@@ -198,6 +198,104 @@ static void declared_and_failed(void **state) {
     layers_free(layers, 1);
 }
 
+/* ---- owners ---- */
+
+static void add_module(struct layer_result *layer, const char *path, const char *name) {
+    add_package(layer, path, name, "1");
+    layer->packages.data[layer->packages.count - 1].type = PACKAGE_PYPI;
+}
+
+/* `owned` may be NULL: only to say what the owner is. */
+static void add_owner(struct layer_result *layer, const char *path, const char *name, const char *owned, bool foreign) {
+    struct layer_owner owner = {.path = span_text(path),
+                                .type = PACKAGE_DEB,
+                                .name = span_text(name),
+                                .architecture = span_text(""),
+                                .foreign = foreign,
+                                .first = layer->owned.count,
+                                .count = owned != NULL};
+    add_file(layer, path);
+    assert_true(vec_push(&layer->owners, owner));
+    assert_true(owned == NULL || vec_push(&layer->owned, path_fingerprint(span_text(owned))));
+}
+
+/* "owner" or "owner!" of another than the distribution, "-" for none, by name of the module. */
+static void expect_owner(const struct composition *composition, const char *module, const char *expected) {
+    for (size_t i = 0; i < composition->packages.count; i++) {
+        const struct composed_package *composed = &composition->packages.data[i];
+        char text[64] = "-";
+        if (!span_is(composed->package->name, module))
+            continue;
+        if (composed->owner != NULL)
+            (void)snprintf(text, sizeof text, "%.*s%s", SPAN_FORMAT(composed->owner->name),
+                           composed->is_foreign ? "!" : "");
+        assert_string_equal(text, expected);
+        return;
+    }
+    fail_msg("%s is not there", module);
+}
+
+static void owners(void **state) {
+    (void)state;
+    struct layer_result *layers[3] = {layer_new(), layer_new(), layer_new()};
+    const char *db = "var/lib/dpkg/status";
+    /* The modules came first, the database over them, as where an image is put together of parts. */
+    add_module(layers[0], "usr/lib/python3/a/METADATA", "a");
+    add_module(layers[0], "usr/lib/python3/b/METADATA", "b");
+    add_module(layers[0], "opt/c/METADATA", "c");
+    add_module(layers[0], "usr/lib/python3/d.jar!/x.jar", "d");
+    add_module(layers[0], "usr/lib/python3/e/METADATA", "e");
+    add_module(layers[0], "usr/lib/python3/f/METADATA", "f");
+    add_module(layers[0], "usr/lib/python3/g/METADATA", "g");
+    add_package(layers[1], db, "deb", "1");
+    add_package(layers[1], db, "other", "1");
+    add_owner(layers[1], "i/1.list", "deb", "lib/python3/a/METADATA", false); /* as before /usr was merged */
+    add_owner(layers[1], "i/2.list", "deb", "opt/c/METADATA", false);
+    add_owner(layers[1], "i/3.list", "deb", "usr/lib/python3/d.jar", false);
+    add_owner(layers[1], "i/4.list", "gone", "usr/lib/python3/e/METADATA", false); /* of a package that is removed */
+    add_owner(layers[1], "i/5.list", "deb", "usr/lib/python3/f/METADATA", false);  /* the list goes away above */
+    add_owner(layers[1], "i/6.list", "other", "usr/lib/python3/b/METADATA", false);
+    add_owner(layers[1], db, "other", NULL, true);
+    add_owner(layers[1], "i/7.list", "deb", "usr/lib/python3/g/METADATA", false);
+    add_whiteout(layers[2], "i/5.list");
+    /* Somebody put a file of his own in the place of one that a package brought. */
+    add_package(layers[2], "usr/lib/python3/g/METADATA", "g", "2");
+    layers[2]->packages.data[0].type = PACKAGE_PYPI;
+    struct composition composition = run(layers, 3);
+    expect_owner(&composition, "a", "deb");
+    expect_owner(&composition, "b", "other!");
+    expect_owner(&composition, "c", "deb!");
+    expect_owner(&composition, "d", "deb");
+    expect_owner(&composition, "e", "-");
+    expect_owner(&composition, "f", "-");
+    expect_owner(&composition, "g", "-");
+    expect_owner(&composition, "deb", "-");
+    composition_release(&composition);
+    layers_free(layers, 3);
+}
+
+/* Beside dpkg's database, a package of status.d needs a file. */
+static void strays(void **state) {
+    (void)state;
+    for (int with_database = 0; with_database < 2; with_database++) {
+        struct layer_result *layers[2] = {layer_new(), layer_new()};
+        add_package(layers[0], "var/lib/dpkg/status.d/here", "here", "1");
+        add_owner(layers[0], "var/lib/dpkg/status.d/here.md5sums", "here", "usr/lib/x", false);
+        add_file(layers[0], "usr/lib/x");
+        add_package(layers[0], "var/lib/dpkg/status.d/gone", "gone", "1");
+        add_owner(layers[0], "var/lib/dpkg/status.d/gone.md5sums", "gone", "usr/lib/y", false);
+        add_package(layers[0], "var/lib/dpkg/status.d/mute", "mute", "1");
+        if (with_database)
+            add_file(layers[1], "var/lib/dpkg/status");
+        struct composition composition = run(layers, 2);
+        assert_int_equal(composition.packages.count, with_database ? 2 : 3);
+        for (size_t i = 0; with_database && i < 2; i++)
+            assert_false(span_is(composition.packages.data[i].package->name, "gone"));
+        composition_release(&composition);
+        layers_free(layers, 2);
+    }
+}
+
 /* ---- secrets ---- */
 
 static void secret_states(void **state) {
@@ -290,6 +388,8 @@ int main(void) {
         cmocka_unit_test(reinstalled_after_removal),
         cmocka_unit_test(whiteouts_reach_down_only),
         cmocka_unit_test(declared_and_failed),
+        cmocka_unit_test(owners),
+        cmocka_unit_test(strays),
         cmocka_unit_test(secret_states),
         cmocka_unit_test(release_through_links),
         cmocka_unit_test(release_of_the_top),

@@ -45,6 +45,12 @@ static void round_trip(void **state) {
     assert_int_equal(back->errors.data[0].byte_offset, 512);
     assert_true(back->links.data[0].is_hard && !back->links.data[1].is_hard);
     same_text(back->releases.data[0].distro.pretty_name, span_text("Debian GNU/Linux 12"));
+    assert_int_equal(back->owners.count, 1);
+    same_text(back->owners.data[0].path, first->owners.data[0].path);
+    assert_true(back->owners.data[0].foreign && !back->owners.data[0].proves);
+    assert_int_equal(back->owners.data[0].first, 1);
+    assert_int_equal(back->owners.data[0].count, 2);
+    assert_int_equal(back->owned.data[4], 308);
     assert_int_equal(back->paths.count, 5);
     assert_int_equal(back->paths.data[4], first->paths.data[4]);
     assert_int_equal(back->whiteouts.data[1], 102);
