@@ -120,8 +120,11 @@
 #define LIMIT_FEED_DOCUMENT_BYTES                                                                                      \
     (64 * LIMIT_MIB) /* one document, or line of NDJSON; its tree is some ten times as large */
 #define LIMIT_FEED_BYTES (64 * (uint64_t)LIMIT_GIB) /* what one archive unpacks to */
-#define LIMIT_VULNDB_ROWS ((size_t)100000000)       /* ranges: 14 ecosystems have 250,000 */
-#define LIMIT_RANGE_EVENTS ((size_t)4096)           /* of one range; real ones have tens */
+#define LIMIT_MIRROR_INDEX_BYTES (256 * LIMIT_MIB)  /* modified_id.csv: npm has 220,000 lines of 40 bytes */
+#define LIMIT_MIRROR_SINGLES                                                                                           \
+    ((size_t)512) /* advisories fetched one by one; more are fetched as the ecosystem's archive */
+#define LIMIT_VULNDB_ROWS ((size_t)100000000) /* ranges: 14 ecosystems have 250,000 */
+#define LIMIT_RANGE_EVENTS ((size_t)4096)     /* of one range; real ones have tens */
 #define LIMIT_IGNORE_ENTRIES                                                                                           \
     ((size_t)10000) /* of an ignore file: each is held against each finding, and a person wrote each with a reason */
 #define LIMIT_IGNORE_FILE_BYTES (8 * LIMIT_MIB) /* some 800 bytes an entry */

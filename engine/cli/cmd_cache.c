@@ -11,24 +11,6 @@ struct cache_command {
     uint64_t bytes_max;
 };
 
-/* "30d", "12h", "90m" or "45s": seconds. */
-static bool duration_parse(struct span text, uint64_t *ret_seconds) {
-    static const struct {
-        char letter;
-        uint64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    uint64_t count;
-    if (text.size < 2 || !text_u64(span_slice(text, 0, text.size - 1), 10, 1000000000, &count))
-        return false;
-    for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
-        if (text.data[text.size - 1] == (uint8_t)units[i].letter) {
-            *ret_seconds = count * units[i].seconds;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int info(struct cache *cache, const char *folder, struct err *err) {
     struct cache_info info;
     char bytes[UNITS_SIZE];

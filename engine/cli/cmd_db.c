@@ -2,8 +2,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/cli/command.h"
-#include "engine/cli/options.h"
-#include "engine/vulndb/vulndb.h"
+#include "engine/cli/db_verbs.h"
 #include "io/file/file.h"
 #include "matchers/vuln/vuln_db.h"
 
@@ -18,7 +17,7 @@ static void count_print(const char *what, uint64_t count, bool always) {
         (void)printf("%-22s %" PRIu64 "\n", what, count);
 }
 
-static void summary_print(const char *path, const struct vulndb_summary *summary, size_t size) {
+void db_summary_print(const char *path, const struct vulndb_summary *summary, size_t size) {
     char date[CLOCK_TEXT_SIZE];
     (void)printf("%-22s %s\n%-22s %zu\n%-22s %s\n", "database", path, "bytes", size, "data date",
                  date_text(summary->data_time_utc_s, date));
@@ -40,11 +39,24 @@ static void summary_print(const char *path, const struct vulndb_summary *summary
         (void)printf("  %s\n", summary->problems[i]);
 }
 
-static int db_build(const struct text_list *feeds, const char *output, struct err *err) {
-    AUTO_VULNDB struct vulndb *build = NULL;
+int db_finish(struct vulndb *build, const char *output, size_t *ret_size, struct err *err) {
     AUTO_BUF
     struct buf bytes;
     buf_init(&bytes, 0);
+    if (vulndb_finish(build, &bytes, err) < 0)
+        return -1;
+    /* An empty database would call everything clean: the old file is better. */
+    if (vulndb_summary(build)->advisories == 0)
+        return err_set(err, ERR_FORMAT, 0,
+                       "no advisory found in %" PRIu64 " documents and %" PRIu64 " files of other kinds",
+                       vulndb_summary(build)->documents, vulndb_summary(build)->unrecognised);
+    *ret_size = bytes.size;
+    return file_replace(output, buf_span(&bytes), err);
+}
+
+static int db_build(const struct text_list *feeds, const char *output, struct err *err) {
+    AUTO_VULNDB struct vulndb *build = NULL;
+    size_t size = 0;
     if (output == NULL)
         return err_set(err, ERR_USAGE, 0, "db build: -o FILE is missing");
     if (feeds->count == 0)
@@ -55,16 +67,9 @@ static int db_build(const struct text_list *feeds, const char *output, struct er
         if (vulndb_add_path(build, feeds->data[i], err) < 0)
             return -1;
     }
-    if (vulndb_finish(build, &bytes, err) < 0)
-        return -1;
-    /* An empty database would call everything clean: the old file is better. */
-    if (vulndb_summary(build)->advisories == 0)
-        return err_set(err, ERR_FORMAT, 0,
-                       "db build: no advisory found in %" PRIu64 " documents and %" PRIu64 " files of other kinds",
-                       vulndb_summary(build)->documents, vulndb_summary(build)->unrecognised);
-    if (file_replace(output, buf_span(&bytes), err) < 0)
-        return -1;
-    summary_print(output, vulndb_summary(build), bytes.size);
+    if (db_finish(build, output, &size, err) < 0)
+        return err_wrap(err, "db build");
+    db_summary_print(output, vulndb_summary(build), size);
     return 0;
 }
 
@@ -101,14 +106,45 @@ static int db_info(const struct text_list *files, bool verify, struct err *err) 
     return result < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
+static int verb_run(const char *verb, const struct text_list *rest, const struct db_options *options, struct err *err) {
+    char quoted[64];
+    if (strcmp(verb, "build") == 0)
+        return db_build(rest, options->output, err);
+    if (strcmp(verb, "diff") == 0)
+        return db_diff(rest, options, err);
+    if (strcmp(verb, "export") == 0)
+        return db_export(rest, options, err);
+    if (strcmp(verb, "import") == 0)
+        return db_import(rest, options, err);
+    if (strcmp(verb, "info") == 0)
+        return db_info(rest, options->verify, err);
+    if (strcmp(verb, "keygen") == 0)
+        return db_keygen(rest, err);
+    if (strcmp(verb, "update") == 0)
+        return db_update(rest, options, err);
+    return err_set(err, ERR_USAGE, 0, "build, diff, export, import, info, keygen or update is expected, found '%s'",
+                   text_quote(span_text(verb), quoted, sizeof quoted));
+}
+
 static int db_run(struct arena *arena, int argc, char **argv, struct err *err) {
-    const char *output = NULL;
-    bool verify = false;
+    struct db_options db = {0};
     bool help = false;
     struct text_list operands = {0};
     const struct option options[] = {
-        {"output", 'o', OPTION_TEXT, &output},
-        {"verify", 0, OPTION_FLAG, &verify},
+        {"output", 'o', OPTION_TEXT, &db.output},
+        {"verify", 0, OPTION_FLAG, &db.verify},
+        {"scores", 0, OPTION_FLAG, &db.scores},
+        {"format", 'f', OPTION_TEXT, &db.format},
+        {"base", 0, OPTION_TEXT, &db.base},
+        {"folder", 0, OPTION_TEXT, &db.folder},
+        {"ecosystem", 'e', OPTION_LIST, &db.ecosystems},
+        {"also", 0, OPTION_LIST, &db.extra},
+        {"ca-file", 0, OPTION_TEXT, &db.ca_file},
+        {"cert-file", 0, OPTION_TEXT, &db.cert_file},
+        {"key-file", 0, OPTION_TEXT, &db.key_file},
+        {"insecure", 0, OPTION_FLAG, &db.insecure},
+        {"key", 0, OPTION_TEXT, &db.key},
+        {"public-key", 0, OPTION_TEXT, &db.public_key},
         OPTION_END,
     };
     if (options_parse(arena, "db", options, argc, argv, &operands, &help, err) < 0)
@@ -116,16 +152,9 @@ static int db_run(struct arena *arena, int argc, char **argv, struct err *err) {
     if (help)
         return 0;
     if (operands.count == 0)
-        return err_set(err, ERR_USAGE, 0, "build or info is expected");
-    const char *verb = operands.data[0];
+        return err_set(err, ERR_USAGE, 0, "build, diff, export, import, info, keygen or update is expected");
     struct text_list rest = {operands.data + 1, operands.count - 1, 0};
-    char quoted[64];
-    if (strcmp(verb, "build") == 0)
-        return db_build(&rest, output, err);
-    if (strcmp(verb, "info") == 0)
-        return db_info(&rest, verify, err);
-    return err_set(err, ERR_USAGE, 0, "build or info is expected, found '%s'",
-                   text_quote(span_text(verb), quoted, sizeof quoted));
+    return verb_run(operands.data[0], &rest, &db, err);
 }
 
 int cmd_db(int argc, char **argv) {

@@ -13,6 +13,7 @@
 #include "engine/cli/retry.h"
 #include "engine/cli/rules_cache.h"
 #include "engine/cli/rules_folder.h"
+#include "engine/cli/units.h"
 #include "engine/pipeline/profile.h"
 #include "io/source/discover.h"
 #include "io/source/reference.h"
@@ -29,6 +30,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"format", 'f', scan->kind->is_resumable ? OPTION_TYPED : OPTION_TEXTS, &scan->formats},
         {"template", 0, OPTION_TEXT, &scan->template_path},
         {"db", 0, OPTION_TEXT, &scan->db_path},
+        {"max-age", 0, OPTION_TEXT, &scan->db_max_age},
         {"rules", 0, OPTION_LIST, &scan->rules},
         {"platform", 0, OPTION_LIST, &scan->platforms},
         FINDING_OPTIONS(scan->finding_flags),
@@ -199,6 +201,26 @@ static int password_read(struct scan *scan, struct err *err) {
     return result;
 }
 
+/* What --max-age refuses: a database whose newest record is older. The file's own time says nothing: it may be a copy.
+ */
+static int database_age_check(const struct scan *scan, struct err *err) {
+    uint64_t most_s = 0;
+    int64_t data_s = scan->db.data_time_utc_s;
+    char date[CLOCK_TEXT_SIZE];
+    char quoted[48];
+    if (scan->db_max_age == NULL)
+        return 0;
+    if (!duration_parse(span_text(scan->db_max_age), &most_s))
+        return err_set(err, ERR_USAGE, 0, "option --max-age: expected a duration such as 7d, found '%s'",
+                       text_quote(span_text(scan->db_max_age), quoted, sizeof quoted));
+    int64_t age_s = scan->started_at - data_s;
+    if (data_s != 0 && age_s <= (int64_t)most_s)
+        return 0;
+    return err_set(err, ERR_LIMIT, 0,
+                   "database %s: its newest record is of %s, older than --max-age %s allows: run trawl db update",
+                   scan->db_path, data_s == 0 ? "an unknown time" : clock_text(data_s, date), scan->db_max_age);
+}
+
 /* A file that is not there is a mistake on the command line. One that is damaged, or another program's, came about at
  * night: the sweep goes on without matching, and a row and the exit status say so. */
 static int database_open(struct scan *scan, enum cpu_level level, struct err *err) {
@@ -212,7 +234,7 @@ static int database_open(struct scan *scan, enum cpu_level level, struct err *er
     }
     if (vuln_db_open(scan->db_map.bytes, level, &scan->db, &damage) == 0) {
         scan->sweep.db = &scan->db;
-        return 0;
+        return database_age_check(scan, err);
     }
     scan->db_damage = damage;
     (void)err_wrap(&scan->db_damage, "vulnerabilities were not looked for: database %s", scan->db_path);

@@ -28,7 +28,7 @@ struct scan {
     /* Options, as given. */
     struct text_list scanners, platforms, rules, discover;
     struct text_list formats, files; /* of the rows; a sweep's folder is `output` */
-    const char *output, *template_path, *db_path, *io, *simd, *fail_on, *ca_file, *username, *sweep_id,
+    const char *output, *template_path, *db_path, *db_max_age, *io, *simd, *fail_on, *ca_file, *username, *sweep_id,
         *fingerprint_key, *cache_folder, *resume;
     bool password_stdin, insecure, plain_http, no_dedup, verify_diff_id, show_secrets, quiet, no_progress, no_cache;
     struct text_list mirrors;

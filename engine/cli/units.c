@@ -1,5 +1,7 @@
 #include "engine/cli/units.h"
 
+#include "base/text.h"
+
 const char *units_bytes(uint64_t bytes, char *out) {
     static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     double value = (double)bytes;
@@ -36,4 +38,21 @@ const char *units_duration(uint64_t milliseconds, char *out) {
     else
         (void)snprintf(out, UNITS_SIZE, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600, seconds % 3600 / 60);
     return out;
+}
+
+bool duration_parse(struct span text, uint64_t *ret_seconds) {
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    uint64_t count;
+    if (text.size < 2 || !text_u64(span_slice(text, 0, text.size - 1), 10, 1000000000, &count))
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
+        if (text.data[text.size - 1] == (uint8_t)units[i].letter) {
+            *ret_seconds = count * units[i].seconds;
+            return true;
+        }
+    }
+    return false;
 }

@@ -65,10 +65,12 @@ struct http_result {
     const char *link;           /* Link, the first one: the next page of a listing */
     const char *location;       /* Location of the last response */
     const char *authenticate;   /* WWW-Authenticate, all of them with commas between: what a 401 asks for */
-    uint64_t content_size;      /* of the whole object, from Content-Length or Content-Range; UINT64_MAX when unknown */
-    uint64_t body_bytes;        /* delivered to `body`, and `offset` with them */
-    unsigned attempts;          /* 1 when all went well; those that met a gate's challenge do not count */
-    unsigned resumes;           /* attempts that continued a body */
+    const char *etag; /* ETag and Last-Modified: what a conditional request names the next time. Its 304 is an */
+    const char *last_modified; /* error here too (UNSUPPORTED), told by `status` */
+    uint64_t content_size;     /* of the whole object, from Content-Length or Content-Range; UINT64_MAX when unknown */
+    uint64_t body_bytes;       /* delivered to `body`, and `offset` with them */
+    unsigned attempts;         /* 1 when all went well; those that met a gate's challenge do not count */
+    unsigned resumes;          /* attempts that continued a body */
 };
 
 /* The next bytes of a 2xx body, valid during the call. Must not block. May be NULL: the body is thrown away. */

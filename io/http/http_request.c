@@ -27,8 +27,8 @@ bool request_is_still(const struct http_request *request, uint64_t now_ns) {
 
 /* ---- headers ---- */
 
-static const char *const value_names[HEADER_VALUE_COUNT] = {"Content-Type", "Docker-Content-Digest", "Link", "Location",
-                                                            "WWW-Authenticate"};
+static const char *const value_names[HEADER_VALUE_COUNT] = {
+    "Content-Type", "Docker-Content-Digest", "Link", "Location", "WWW-Authenticate", "ETag", "Last-Modified"};
 
 /* Only the first of its name counts, but of challenges each: a server may ask for Basic in one line and for Bearer in
  * the next (RFC 9110 §11.6.1: a comma joins them). A value that is too long fails the request: half a Link would end a
@@ -538,6 +538,8 @@ void request_finish(struct http_request *request, const struct err *err) {
                                  .link = value_text(request, HEADER_LINK),
                                  .location = value_text(request, HEADER_LOCATION),
                                  .authenticate = value_text(request, HEADER_AUTHENTICATE),
+                                 .etag = value_text(request, HEADER_ETAG),
+                                 .last_modified = value_text(request, HEADER_LAST_MODIFIED),
                                  .content_size =
                                      request->object_size != UINT64_MAX ? request->object_size : total_of(request),
                                  .body_bytes = request->delivered,
