@@ -115,6 +115,12 @@
                    * less than 0.1, a file of nothing but settings 5. One rule may take half of it */
 #define LIMIT_SECRET_WORK_FLOOR ((uint64_t)256 * LIMIT_KIB) /* allowed to every body, however small */
 
+/* Encodings and archives inside bodies. A jar in a war in an ear in a tar in a gzip is 5, a manifest of base64 in it 6.
+ */
+#define LIMIT_SECRET_DECODE_DEPTH 32u
+#define LIMIT_SECRET_DECODE_DEPTH_DEFAULT 6u
+#define LIMIT_SECRET_DECODE_BYTES (256 * (uint64_t)LIMIT_MIB) /* of one body in all: a second's work */
+
 /* Vulnerability feeds. The largest archive of one ecosystem seen holds 21,000 records and unpacks to 130 MiB. */
 #define LIMIT_FEED_MEMBERS ((size_t)4000000) /* members of one archive */
 #define LIMIT_FEED_DOCUMENT_BYTES                                                                                      \

@@ -26,6 +26,7 @@ static inline int u64_order(const void *left, const void *right) {
     return (*a > *b) - (*a < *b);
 }
 
+static inline uint64_t u64_max(uint64_t a, uint64_t b) { return a > b ? a : b; }
 static inline size_t size_max(size_t a, size_t b) { return a > b ? a : b; }
 
 #endif

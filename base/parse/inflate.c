@@ -37,6 +37,11 @@ static int inflate_step(struct inflate_state *state, struct buf *out, struct err
 }
 
 int inflate_bytes(struct span packed, enum inflate_form form, struct buf *out, struct err *err) {
+    size_t used;
+    return inflate_used(packed, form, out, &used, err);
+}
+
+int inflate_used(struct span packed, enum inflate_form form, struct buf *out, size_t *ret_used, struct err *err) {
     assert(out->size_max > 0 && out->size <= out->size_max);
     if (packed.size > UINT32_MAX)
         return err_set(err, ERR_LIMIT, 0, "deflate data of %zu bytes: expected less than 4 GiB", packed.size);
@@ -52,5 +57,10 @@ int inflate_bytes(struct span packed, enum inflate_form form, struct buf *out, s
     int result = 0;
     while (result == 0)
         result = inflate_step(state, out, err);
-    return result < 0 ? -1 : 0;
+    if (result < 0)
+        return -1;
+    /* Whole bytes in the library's own buffer were read and not used. */
+    size_t unused = state->avail_in + (state->read_in_length > 0 ? (size_t)state->read_in_length / 8 : 0);
+    *ret_used = packed.size - size_min(unused, packed.size);
+    return 0;
 }

@@ -15,6 +15,8 @@ enum inflate_form {
  * came out before a failure stays there. LIMIT: the data goes on beyond the ceiling. FORMAT: damaged or cut off.
  * NOMEM. Bytes after the end of the data are ignored. */
 int inflate_bytes(struct span packed, enum inflate_form form, struct buf *out, struct err *err);
+/* The same; `*ret_used` is how many of the bytes the data took, with its Adler-32. */
+int inflate_used(struct span packed, enum inflate_form form, struct buf *out, size_t *ret_used, struct err *err);
 
 /* The CRC-32 of ZIP and gzip. */
 uint32_t inflate_crc32(struct span bytes);

@@ -42,6 +42,8 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"simd", 0, OPTION_TEXT, &scan->simd},
         {"no-dedup", 0, OPTION_FLAG, &scan->no_dedup},
         {"verify-diff-id", 0, OPTION_FLAG, &scan->verify_diff_id},
+        {"decode-depth", 0, OPTION_COUNT, &scan->decode_depth},
+        {"decode-bytes", 0, OPTION_SIZE, &scan->decode_bytes},
         {"show-secrets", 0, OPTION_FLAG, &scan->show_secrets},
         {"min-confidence", 0, OPTION_TEXT, &scan->policy.confidence_min},
         {"ignorefile", 0, OPTION_TEXT, &scan->policy.ignore_file},
@@ -292,7 +294,9 @@ static void profile_make(struct scan *scan) {
         .unpacked_bytes_max = sweep->codec_limits.unpacked_bytes_max,
         .ratio_max = sweep->codec_limits.ratio_max,
         .catalogue_bytes_max = sweep->budget.catalogue_bytes_max,
-        .body_bytes_max = sweep->budget.body_bytes_max});
+        .body_bytes_max = sweep->budget.body_bytes_max,
+        .decode_depth = sweep->decode_depth,
+        .decode_bytes_max = sweep->decode_bytes_max});
 }
 
 /* A sweep that goes on must end with the rows that it would have had: what else decides them. */
@@ -426,6 +430,10 @@ static int settings_read(struct scan *scan, struct err *err) {
     sweep->verify_diff_id = scan->verify_diff_id || scan->kind->verifies_diff_id;
     sweep->with_declared = scan->kind->is_of_folders;
     sweep->show_secrets = scan->show_secrets;
+    if (scan->decode_depth > LIMIT_SECRET_DECODE_DEPTH)
+        return err_set(err, ERR_USAGE, 0, "option --decode-depth: expected at most %u", LIMIT_SECRET_DECODE_DEPTH);
+    sweep->decode_depth = (unsigned)scan->decode_depth;
+    sweep->decode_bytes_max = scan->decode_bytes;
     sweep->plain_http = scan->plain_http;
     sweep->tls = scan->insecure || scan->ca_file != NULL;
     sweep->credentials = (struct credentials_options){.username = scan->username, .password = scan->password};
@@ -456,7 +464,11 @@ static int settings_read(struct scan *scan, struct err *err) {
 
 bool scan_open(struct scan *scan, const struct scan_kind *kind, int argc, char **argv, int *ret_status) {
     struct err err = {0};
-    *scan = (struct scan){.kind = kind, .exit_code = EXIT_FINDINGS, .sweep = {.signal_fd = -1}};
+    *scan = (struct scan){.kind = kind,
+                          .exit_code = EXIT_FINDINGS,
+                          .decode_depth = LIMIT_SECRET_DECODE_DEPTH_DEFAULT,
+                          .decode_bytes = LIMIT_SECRET_DECODE_BYTES,
+                          .sweep = {.signal_fd = -1}};
     arena_init(&scan->arena, 0, 0);
     *ret_status = EXIT_DONE;
     if (options_read(scan, argc, argv, &err) == 0) {

@@ -40,6 +40,7 @@ struct scan {
     struct finding_flags finding_flags;
     const char *since, *listing_api, *retry_failed;
     uint64_t newest;
+    uint64_t decode_depth, decode_bytes;
 
     /* What they lead to. */
     struct sweep_options sweep;

@@ -27,7 +27,7 @@ bool found_secret_make(struct arena *arena, const struct secret_hit *hit, bool s
         .validated = span_text(hit->validated),
         .redacted = show ? hit->secret : span_text(hit->redacted),
         .fingerprint = span_text(hit->fingerprint),
-        .encoding = span_text("plain"),
+        .encoding = span_text(hit->encoding),
         .evidence = span_text(hit->evidence),
     };
     return found_secret_copy(arena, &borrowed, ret_secret);

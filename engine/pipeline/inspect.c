@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engine/pipeline/found_secret.h"
 #include "matchers/package/os_release.h"
+#include "matchers/secret/secret_archive.h"
 
 enum body_mode {
     BODY_SKIP,   /* nobody wants it, or it has no bytes */
@@ -16,7 +17,7 @@ enum body_mode {
 
 struct inspect {
     const struct inspect_options *options;
-    struct secret_scratch *scratch;
+    struct secret_dig *dig;
     struct arena arena; /* one file's parse: reset per file */
     struct buf body;
     struct layer_result *result;
@@ -26,7 +27,8 @@ struct inspect {
     struct span path;
     uint64_t size, layer_offset;
     enum body_mode mode;
-    bool is_program; /* the body begins as an ELF file does */
+    bool inside_told; /* that more is inside of the body than was looked into */
+    bool is_program;  /* the body begins as an ELF file does */
     struct classify_set wants;
     struct classify_set wants_head; /* who gets the first window and no more */
     uint64_t window_offset;         /* BODY_WINDOW: of body.data[0] in the file */
@@ -41,7 +43,10 @@ int inspect_new(const struct inspect_options *options, struct inspect **ret_insp
     inspect->options = options;
     arena_init(&inspect->arena, 0, 4 * options->catalogue_bytes_max);
     buf_init(&inspect->body, size_max(options->body_bytes_max, options->catalogue_bytes_max));
-    if (options->secrets && secret_scratch_new(options->secret_engine, &inspect->scratch, err) < 0) {
+    struct secret_dig_options dig = {.depth = options->decode_depth,
+                                     .bytes_max = options->decode_bytes_max,
+                                     .memory_max = options->catalogue_bytes_max / 2};
+    if (options->secrets && secret_dig_new(options->secret_engine, &dig, &inspect->dig, err) < 0) {
         inspect_free(inspect);
         return -1;
     }
@@ -52,7 +57,7 @@ int inspect_new(const struct inspect_options *options, struct inspect **ret_insp
 void inspect_free(struct inspect *inspect) {
     if (inspect == NULL)
         return;
-    secret_scratch_free(inspect->scratch);
+    secret_dig_free(inspect->dig);
     arena_release(&inspect->arena);
     buf_release(&inspect->body);
     vec_release(&inspect->bodies);
@@ -100,19 +105,37 @@ static int hit_keep(void *context, const struct secret_hit *hit) {
     return kept ? 0 : 1;
 }
 
-static void search(struct inspect *inspect, const struct secret_input *input) {
+/* Once for a file, however many windows it has. */
+static void inside_missed(struct inspect *inspect) {
+    struct err err = {0};
+    if (inspect->inside_told)
+        return;
+    inspect->inside_told = true;
+    (void)err_set(&err, ERR_LIMIT, 0,
+                  "secret: more is packed or encoded in this file than is looked into; raise --decode-depth (%u), "
+                  "--decode-bytes (%" PRIu64 ") or --memory",
+                  inspect->options->decode_depth, inspect->options->decode_bytes_max);
+    fail(inspect, STAGE_SECRET, &err);
+}
+
+static void search(struct inspect *inspect, const struct secret_input *input, bool is_whole) {
     struct err err = {0};
     if (input->offset == 0)
         inspect->is_program = span_starts(input->body, "\177ELF");
     struct secret_outcome outcome = {0};
-    if (secret_scan(inspect->options->secret_engine, inspect->scratch, input, hit_keep, inspect, &outcome, &err) < 0) {
+    if (secret_dig(inspect->dig, input, is_whole, hit_keep, inspect, &outcome, &err) < 0) {
         fail(inspect, STAGE_SECRET, &err);
-    } else if (outcome.truncated) {
-        (void)err_set(&err, ERR_LIMIT, 0,
-                      "secret: more than %zu findings or too much work in this file, the rest is missing",
-                      LIMIT_FINDINGS_PER_FILE);
+        return;
+    }
+    if (outcome.truncated) {
+        struct span rule = outcome.truncated_rule == NULL ? span_text("") : outcome.truncated_rule->id;
+        (void)err_set(&err, ERR_LIMIT, 0, "secret: %s%.*s: the rest of this file's findings is missing",
+                      rule.size > 0 ? "too much work for the rule " : "more than 1000 findings or too much work",
+                      SPAN_FORMAT(rule));
         fail(inspect, STAGE_SECRET, &err);
     }
+    if (outcome.inside_limited)
+        inside_missed(inspect);
 }
 
 /* Gives the findings their path and the result. Those of the seen set are copied: a result owns its texts. */
@@ -138,6 +161,7 @@ static struct hash128 body_identity(const struct inspect *inspect, struct span b
     const struct hash_key *key = inspect->options->seen == NULL ? &fixed : seen_key(inspect->options->seen);
     struct hash128 hash = body_hash_once(key, body);
     hash.high ^= (uint64_t)secret_path_is_test(inspect->path) * 0x9e3779b97f4a7c15U;
+    hash.high ^= (uint64_t)secret_path_is_document(inspect->path) * 0xc2b2ae3d27d4eb4fU;
     return hash;
 }
 
@@ -160,7 +184,7 @@ static void secrets_search(struct inspect *inspect, struct span body) {
     size_t errors = inspect->result->errors.count;
     struct secret_input input = {.body = body, .path = inspect->path, .line = 1, .column = 1};
     inspect->found.count = 0;
-    search(inspect, &input);
+    search(inspect, &input, true);
     secrets_add(inspect, inspect->found.data, inspect->found.count, false);
     /* A search that did not end well is not remembered: its error belongs to every place where the body stands. */
     if (seen != NULL && errors == inspect->result->errors.count)
@@ -190,7 +214,7 @@ static void window_search(struct inspect *inspect, bool last) {
                                  .report_from = report_from,
                                  .report_to = report_to};
     inspect->found.count = 0;
-    search(inspect, &input);
+    search(inspect, &input, false);
     secrets_add(inspect, inspect->found.data, inspect->found.count, false);
     inspect->window_reported = inspect->window_offset + report_to;
     size_t drop = report_to - size_min(LIMIT_WINDOW_OVERLAP, report_to);
@@ -303,6 +327,17 @@ static bool program_keep(struct inspect *inspect) {
     return false;
 }
 
+/* The same of an archive, whose members can only be looked at where it is whole. */
+static bool archive_keep(struct inspect *inspect) {
+    if (!inspect->options->secrets || inspect->options->decode_depth == 0 || inspect->window_offset != 0 ||
+        inspect->window_reported != 0 || !secret_archive_is(buf_span(&inspect->body)))
+        return false;
+    if (inspect->size <= inspect->options->catalogue_bytes_max)
+        return true;
+    inside_missed(inspect);
+    return false;
+}
+
 static void window_add(struct inspect *inspect, struct span bytes) {
     while (bytes.size > 0) {
         size_t room = inspect->options->body_bytes_max - inspect->body.size;
@@ -322,7 +357,7 @@ static void window_add(struct inspect *inspect, struct span bytes) {
             catalogue_run(inspect, inspect->wants_head, buf_span(&inspect->body));
             inspect->wants_head = (struct classify_set){0};
         }
-        if (program_keep(inspect)) {
+        if (program_keep(inspect) || archive_keep(inspect)) {
             inspect->mode = BODY_WHOLE;
             buf_add(&inspect->body, bytes);
             return;
@@ -405,6 +440,7 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
                                                                               : BODY_SKIP;
     inspect->window_offset = inspect->window_reported = 0;
     inspect->window_line = inspect->window_column = 1;
+    inspect->inside_told = false;
 }
 
 void inspect_data(struct inspect *inspect, struct span bytes) {

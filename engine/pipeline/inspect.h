@@ -9,13 +9,15 @@
 #include "engine/image/layer_result.h"
 #include "engine/pipeline/seen.h"
 #include "matchers/classify/classify.h"
-#include "matchers/secret/secret_engine.h"
+#include "matchers/secret/secret_dig.h"
 
 /* What is asked for, and the ceilings: one for all threads, constant during the sweep. */
 struct inspect_options {
     bool packages;
     bool secrets;
     bool show_secrets;          /* clear text in place of the redacted one */
+    unsigned decode_depth;      /* encodings and archives inside each other that are looked into; 0: none */
+    uint64_t decode_bytes_max;  /* decoded and unpacked of one file */
     size_t body_bytes_max;      /* looked at whole up to here, in windows of this size beyond */
     size_t catalogue_bytes_max; /* the largest file that a cataloguer gets */
     const struct classify *classify;

@@ -9,10 +9,10 @@ struct hash128 profile_of(const struct profile_parts *parts) {
     struct hash128 hash = {0, 0};
     buf_init(&text, 0);
     (void)digest_of(DIGEST_SHA256, parts->fingerprint_key, &key, NULL);
-    buf_format(&text, "%s\n%d%d%d%d%d\n%.*s\n%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", TRAWL_ANALYSER,
-               parts->packages, parts->secrets, parts->show_secrets, parts->verify_diff_id, parts->with_declared,
-               SPAN_FORMAT(parts->rules), parts->unpacked_bytes_max, parts->ratio_max, parts->catalogue_bytes_max,
-               parts->body_bytes_max);
+    buf_format(&text, "%s\n%d%d%d%d%d\n%.*s\n%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+               TRAWL_ANALYSER, parts->packages, parts->secrets, parts->show_secrets, parts->verify_diff_id,
+               parts->with_declared, SPAN_FORMAT(parts->rules), parts->unpacked_bytes_max, parts->ratio_max,
+               parts->catalogue_bytes_max, parts->body_bytes_max, parts->decode_depth, parts->decode_bytes_max);
     buf_add(&text, span_make(key.bytes, sizeof key.bytes));
     if (!text.failed)
         hash = body_hash_once(&no_key, buf_span(&text));

@@ -11,7 +11,7 @@ struct profile_parts {
     bool packages, secrets, show_secrets, verify_diff_id, with_declared;
     struct span rules;           /* names the rules: a digest's text */
     struct span fingerprint_key; /* only a hash of it leaves this function */
-    uint64_t unpacked_bytes_max, ratio_max, catalogue_bytes_max, body_bytes_max;
+    uint64_t unpacked_bytes_max, ratio_max, catalogue_bytes_max, body_bytes_max, decode_depth, decode_bytes_max;
 };
 
 /* The analyser's own identity (a hash over its sources, made at build time) is part of it. */

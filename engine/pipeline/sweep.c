@@ -386,6 +386,8 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
         (struct layer_scan_options){.inspect = {.packages = options->packages,
                                                 .secrets = options->secrets,
                                                 .show_secrets = options->show_secrets,
+                                                .decode_depth = options->decode_depth,
+                                                .decode_bytes_max = options->decode_bytes_max,
                                                 .body_bytes_max = sweep->options->budget.body_bytes_max,
                                                 .catalogue_bytes_max = sweep->options->budget.catalogue_bytes_max,
                                                 .classify = sweep->classify,

@@ -61,6 +61,8 @@ struct sweep_options {
     struct cache *cache;    /* what is known from before, and where what is found is kept: never NULL */
     struct hash128 profile; /* see profile.h */
     bool verify_diff_id;
+    unsigned decode_depth;
+    uint64_t decode_bytes_max;
     bool show_secrets;
     bool with_declared;
     struct policy policy;

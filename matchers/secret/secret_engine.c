@@ -360,12 +360,15 @@ static void hits_sort(uint64_t *hits, size_t count) {
 }
 
 /* What one body may cost; half of it for one rule, so that no rule hides what others would find. */
-static uint64_t work_max(struct span body) { return LIMIT_SECRET_WORK_FLOOR + LIMIT_SECRET_WORK_RATIO * body.size; }
+static uint64_t work_max(const struct secret_input *input) {
+    uint64_t work = LIMIT_SECRET_WORK_FLOOR + LIMIT_SECRET_WORK_RATIO * input->body.size;
+    return input->work_max == 0 ? work : u64_min(work, input->work_max);
+}
 
 static struct rule_state *rule_state(struct search *search, uint32_t rule) {
     struct rule_state *state = &search->scratch->states[rule];
     if (state->scan != search->scratch->scan)
-        *state = (struct rule_state){.scan = search->scratch->scan, .work_left = work_max(search->input->body) / 2};
+        *state = (struct rule_state){.scan = search->scratch->scan, .work_left = work_max(search->input) / 2};
     return state;
 }
 
@@ -440,7 +443,7 @@ static int search_run(struct search *search, struct err *err) {
     if (body.size > UINT32_MAX)
         return err_set(err, ERR_LIMIT, 0, "secret engine: a body of %zu bytes: search it in windows", body.size);
     scratch->scan++;
-    scratch->work_left = work_max(body);
+    scratch->work_left = work_max(search->input);
     scratch->hit_count = 0;
     scratch->candidates.count = 0;
     const hs_database_t *databases[] = {engine->literal_db, engine->shape_db};
@@ -627,6 +630,7 @@ static int candidates_report(struct search *search, secret_hit_fn fn, void *cont
             .column = place.column,
             .confidence = candidate->confidence,
             .validated = candidate->validated,
+            .encoding = "plain",
             .secret = span_slice(input->body, candidate->begin, candidate->end - candidate->begin),
         };
         secret_redact(hit.secret, hit.redacted);
@@ -661,7 +665,7 @@ int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *s
     struct secret_outcome outcome = {.allowed_count = search.allowed_count};
     if (candidates_report(&search, fn, context, &outcome, err) < 0)
         return -1;
-    outcome.work = work_max(input->body) - scratch->work_left;
+    outcome.work = work_max(input) - scratch->work_left;
     outcome.truncated = search.truncated;
     outcome.truncated_rule = search.truncated_rule;
     *ret_outcome = outcome;

@@ -57,6 +57,7 @@ struct secret_input {
     uint64_t line, column; /* of body[0], both 1-based; 0 means 1 */
     size_t report_from;    /* only secrets that begin in body[report_from .. report_to) are reported; */
     size_t report_to;      /* 0: the body's end */
+    uint64_t work_max;     /* a ceiling below the body's own; 0: none */
 };
 
 /* Whether the path says that the file tests or documents something. Together with the body this is all that a hit's
@@ -78,6 +79,7 @@ struct secret_hit {
     char redacted[SECRET_REDACTED_SIZE]; /* "ghp_…(40)…x9Qz": see secret_redact() */
     char fingerprint[SECRET_FINGERPRINT_SIZE]; /* of provider and secret */
     char evidence[SECRET_EVIDENCE_SIZE];       /* "entropy 4.6, checksum github_crc32" */
+    const char *encoding;                      /* "plain", or how it was written: see secret_dig.h */
     struct span secret;                        /* the clear text, for --show-secrets only: never log it */
 };
 
@@ -89,6 +91,7 @@ struct secret_outcome {
     size_t allowed_count; /* suppressed by allow lists: documented examples and placeholders */
     bool truncated;       /* LIMIT_FINDINGS_PER_FILE or a work limit cut the search: say so in an error row */
     uint64_t work;        /* on the places of literals, in units of about a nanosecond; the same for the same bytes */
+    bool inside_limited;  /* secret_dig() only: more is packed or encoded inside than its options allow */
     const struct secret_rule *truncated_rule; /* whose work limit was met first, or NULL */
 };
 
