@@ -11,4 +11,9 @@
 int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct digest *ret_digest,
                       struct err *err);
 
+/* Without a key of the user's the fingerprints are keyed with a constant: the same secret has the same fingerprint in
+ * every run, and whoever can guess a secret can check the guess. A key of one's own takes that away; the manual says
+ * so. */
+#define SECRET_FINGERPRINT_KEY_DEFAULT "trawl fingerprint key, version 1"
+
 #endif

@@ -245,14 +245,10 @@ static int database_open(struct scan *scan, enum cpu_level level, struct err *er
     return 0;
 }
 
-/* Without a key of the user's the fingerprints are keyed with a constant: the same secret has the same fingerprint in
- * every sweep, and whoever can guess a secret can check the guess. A key of one's own takes that away; the manual says
- * so. */
 static int secrets_open(struct scan *scan, struct err *err) {
-    static const char default_key[] = "trawl fingerprint key, version 1";
     if (!scan->sweep.secrets)
         return 0;
-    struct span key = span_text(scan->fingerprint_key == NULL ? default_key : scan->fingerprint_key);
+    struct span key = span_text(scan->fingerprint_key == NULL ? SECRET_FINGERPRINT_KEY_DEFAULT : scan->fingerprint_key);
     if (rules_folder_load(&scan->rules, &scan->secret_rules, &scan->rules_digest, err) < 0) {
         err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_USAGE;
         return -1;

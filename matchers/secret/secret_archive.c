@@ -1,12 +1,14 @@
 #include "matchers/secret/secret_archive.h"
 
 #include "base/overflow.h"
+#include "base/parse/git_pack.h"
 #include "base/parse/inflate.h"
 #include "base/text.h"
 
 #define TAR_BLOCK ((size_t)512)
 #define TAR_MAGIC_AT ((size_t)257)
 #define AR_HEAD ((size_t)60)
+#define GIT_HASH_BYTES ((size_t)20)
 
 const char *secret_archive_name(enum secret_archive_kind kind) {
     static const char *const names[] = {"gzip", "zip", "tar", "ar", "git", "git-pack"};
@@ -201,8 +203,6 @@ static int ar_member_next(struct secret_archive *archive, struct secret_member *
 
 /* ---- git ---- */
 
-static const char *const git_kinds[] = {"", "commit", "tree", "blob", "tag", "", "delta", "delta"};
-
 /* "blob 123\0" and the contents, in one zlib stream. */
 static int git_object_next(struct secret_archive *archive, struct buf *out, struct secret_member *member,
                            struct err *err) {
@@ -216,67 +216,32 @@ static int git_object_next(struct secret_archive *archive, struct buf *out, stru
         return result < 0 ? -1 : 0;
     struct span size = span_slice(member->body, 0, zero);
     struct span kind = text_cut(&size, ' ');
-    bool known = false;
-    for (size_t i = 1; i < 5; i++)
-        known = known || span_is(kind, git_kinds[i]);
-    if (!known)
+    if (git_kind_parse(kind) == GIT_NONE)
         return 0;
     member->name = kind;
     member->body = span_from(member->body, zero + 1);
     return 1;
 }
 
-/* A delta is instructions: what it inserts is text of the object, what it copies stands in another object of the pack
- * and is searched there. In place: what is kept only moves to the front. */
-static void delta_inserts(struct buf *out) {
-    struct reader r = reader_init(buf_span(out));
-    size_t kept = 0;
-    for (int i = 0; i < 2; i++) /* sizes of the base and of the result */
-        while ((read_u8(&r) & 0x80) != 0 && !r.failed)
-            continue;
-    while (reader_left(&r) > 0) {
-        uint8_t code = read_u8(&r);
-        if ((code & 0x80) != 0) {
-            for (uint8_t bit = 1; bit < 0x80 && bit != 0; bit = (uint8_t)(bit << 1))
-                if ((code & bit) != 0)
-                    (void)read_u8(&r);
-            continue;
-        }
-        struct span text = read_bytes(&r, code);
-        if (text.size > 0)
-            memmove(out->data + kept, text.data, text.size);
-        kept += text.size;
-    }
-    out->size = kept;
-}
-
-/* gitformat-pack: type and size, for deltas where their base is, a zlib stream. Where an object begins is only known
- * when the one before it is through: what is damaged ends the pack. */
+/* Where an object begins is only known when the one before it is through: what is damaged ends the pack. Of a delta the
+ * text that it brings along is looked at; what it copies stands in another object of the pack. */
 static int git_pack_next(struct secret_archive *archive, struct buf *out, struct secret_member *member,
                          struct err *err) {
-    while (archive->at + 20 < archive->bytes.size) {
-        struct reader r = reader_init(span_from(archive->bytes, archive->at));
+    struct git_entry entry;
+    while (git_entry_read(archive->bytes, archive->at, GIT_HASH_BYTES, &entry)) {
         struct err problem = {0};
+        AUTO_BUF struct buf delta;
+        bool is_delta = entry.kind >= GIT_OFFSET_DELTA;
         size_t used = 0;
-        uint8_t byte = read_u8(&r);
-        unsigned kind = byte >> 4 & 7;
-        while ((byte & 0x80) != 0 && !r.failed)
-            byte = read_u8(&r);
-        if (kind == 6)
-            while ((read_u8(&r) & 0x80) != 0 && !r.failed)
-                continue;
-        if (kind == 7)
-            (void)read_bytes(&r, 20);
-        if (r.failed || git_kinds[kind][0] == '\0')
-            return 0;
+        buf_init(&delta, out->size_max);
         buf_reset(out);
-        int result = inflate_used(span_from(r.bytes, r.offset), INFLATE_ZLIB, out, &used, &problem);
+        int result = inflate_used(span_from(archive->bytes, archive->at + entry.head_bytes), INFLATE_ZLIB,
+                                  is_delta ? &delta : out, &used, &problem);
+        if (result == 0 && is_delta)
+            git_delta_inserts(buf_span(&delta), out);
         member->offset = archive->at;
-        archive->at = result < 0 ? archive->bytes.size : archive->at + r.offset + used;
-        if (result == 0 && kind >= 6)
-            delta_inserts(out);
-        (void)snprintf(archive->name, sizeof archive->name, "%s", git_kinds[kind]);
-        member->name = span_text(archive->name);
+        member->name = span_text(git_kind_name(entry.kind));
+        archive->at = result < 0 ? archive->bytes.size : archive->at + entry.head_bytes + used;
         result = unpacked(result, out, member, &problem, err);
         if (result != 0 && (result < 0 || member->body.size > 0))
             return result;

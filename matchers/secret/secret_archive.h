@@ -22,7 +22,6 @@ struct secret_archive {
     struct zip zip;
     size_t at;      /* where the next member begins */
     uint64_t count; /* of members told */
-    char name[24];  /* of a member that has none of its own */
 };
 
 struct secret_member {
