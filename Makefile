@@ -72,7 +72,7 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench noise bench-fleet fuzz asan tsan man install uninstall clean help \
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench noise bench-fleet bench-rematch fuzz asan tsan man install uninstall clean help \
   units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
@@ -188,6 +188,9 @@ noise: trawl ## findings in packages that hold no secret: Debian's and npm's, do
 
 bench: trawl ## each step alone, their sum as the roofline, and the sweep against it, in one run on the same bytes
 	$(Q)scripts/bench.sh $(B)/trawl
+
+bench-rematch: trawl $(B)/bench/macro/bench_rematch ## match SETS (100000) package sets mixed from those of TARGETS against DB, and what is new since OLD
+	$(Q)python3 bench/rematch.py $(B)/trawl $(B)/bench/macro/bench_rematch --db $(DB) $(if $(OLD),--since $(OLD)) $(if $(SETS),--sets $(SETS)) $(TARGETS)
 
 bench-fleet: trawl $(B)/bench/fleet/fleet_registry ## sweep a made-up registry of IMAGES (100000) images, then again with 1 % of them changed
 	$(Q)python3 bench/fleet/run.py $(B)/trawl $(B)/bench/fleet/fleet_registry $(if $(IMAGES),--images $(IMAGES))

@@ -8,6 +8,7 @@
 #include "engine/pipeline/image_rows.h"
 #include "engine/pipeline/image_secrets.h"
 #include "engine/pipeline/package_set.h"
+#include "engine/pipeline/reference_store.h"
 
 struct emit_run {
     struct plan *plan;
@@ -717,7 +718,7 @@ static int plan_emit(struct emit_run *run, struct err *err) {
         if (image_emit(run, &plan->images.data[order == NULL ? i : order[i]], err) < 0)
             return -1;
     }
-    return 0;
+    return references_keep(run->options->cache, run->reader, plan, run->options->scanned_at, err);
 }
 
 int emit(struct plan *plan, const struct emit_options *options, const struct row_sink *sink, struct totals *ret_totals,

@@ -74,6 +74,11 @@ void findings_free(struct findings *findings) {
     mem_free(findings);
 }
 
+/* The system's own, which the distribution looks after. */
+static bool is_system(const struct package *package) {
+    return package->type == PACKAGE_DEB || package->type == PACKAGE_APK || package->type == PACKAGE_RPM;
+}
+
 /* ---- one flaw out of several records ---- */
 
 static int hit_keep(void *context, const struct vuln_match *match, struct err *err) {
@@ -290,7 +295,7 @@ static int finding_make(struct findings *findings, const struct distro *distro, 
             finding.status = VULN_FIXED;
         }
     }
-    bool system = package->type == PACKAGE_DEB || package->type == PACKAGE_APK || package->type == PACKAGE_RPM;
+    bool system = is_system(package);
     if (system && (finding.status == VULN_AFFECTED || finding.status == VULN_NO_FIX) &&
         distro_has_ended(findings, distro, &eol))
         finding.status = VULN_END_OF_LIFE;
@@ -415,6 +420,10 @@ static int package_ask(struct findings *findings, const struct distro *distro, c
     findings->made.count = 0;
     if (vuln_is_kernel_part(package))
         return 0;
+    buf_reset(&findings->ecosystems);
+    vuln_ecosystems(distro, package, &findings->ecosystems);
+    if (findings->ecosystems.failed)
+        return memory_short(err);
     if (database_ask(findings, package, err) < 0)
         return -1;
     if (!flaws_find(findings))
@@ -479,25 +488,24 @@ static void key_text(struct buf *key, struct span text) {
     buf_byte(key, 0);
 }
 
-/* What an answer depends on. Ecosystems stand for the distribution but for its end of life. */
+/* What an answer depends on: of what a language's registry has, not the distribution. */
 static void key_make(struct findings *findings, const struct distro *distro, const struct package *package) {
     struct buf *key = &findings->key;
     buf_reset(key);
-    if (package == NULL) {
+    if (package != NULL) {
+        buf_byte(key, (uint8_t)(package->type + 1));
+        buf_byte(key, package->evidence == EVIDENCE_DECLARED);
+        key_text(key, package->name);
+        key_text(key, package->version);
+        key_text(key, package->source_name);
+        key_text(key, package->source_version);
+    }
+    if (package == NULL || is_system(package)) {
         key_text(key, distro->id);
         key_text(key, distro->version_id);
+        key_text(key, distro->version_codename);
         buf_add(key, distro->pretty_name);
-        return;
     }
-    buf_byte(key, (uint8_t)package->type);
-    buf_byte(key, package->evidence == EVIDENCE_DECLARED);
-    key_text(key, buf_span(&findings->ecosystems));
-    if (package->type == PACKAGE_DEB || package->type == PACKAGE_APK || package->type == PACKAGE_RPM)
-        key_text(key, distro->version_id);
-    key_text(key, package->name);
-    key_text(key, package->version);
-    key_text(key, package->source_name);
-    buf_add(key, package->source_version);
 }
 
 static int answer_make(struct findings *findings, const struct distro *distro, const struct package *package,
@@ -525,7 +533,7 @@ static int answer_make(struct findings *findings, const struct distro *distro, c
 static int answer_recall(struct findings *findings, const struct distro *distro, const struct package *package,
                          const struct finding **ret_list, size_t *ret_count, struct err *err) {
     key_make(findings, distro, package);
-    if (findings->key.failed || findings->ecosystems.failed)
+    if (findings->key.failed)
         return memory_short(err);
     struct answer *answer = map_get(&findings->memo, buf_span(&findings->key));
     if (answer == NULL) {
@@ -552,13 +560,10 @@ static int answer_recall(struct findings *findings, const struct distro *distro,
 
 int findings_of(struct findings *findings, const struct distro *distro, const struct package *package,
                 const struct finding **ret_list, size_t *ret_count, struct err *err) {
-    buf_reset(&findings->ecosystems);
-    vuln_ecosystems(distro, package, &findings->ecosystems);
     return answer_recall(findings, distro, package, ret_list, ret_count, err);
 }
 
 int findings_of_distro(struct findings *findings, const struct distro *distro, const struct finding **ret_list,
                        size_t *ret_count, struct err *err) {
-    buf_reset(&findings->ecosystems);
     return answer_recall(findings, distro, NULL, ret_list, ret_count, err);
 }

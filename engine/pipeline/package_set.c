@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "matchers/vuln/vuln_ecosystem.h"
 #include "engine/pipeline/finding.h"
+#include "engine/pipeline/profile.h"
 
 #define LICENSES_MAX ((size_t)64) /* of one package; more are cut off */
 #define SET_ID_BYTES ((size_t)16)
@@ -45,6 +46,8 @@ struct package_sets {
     struct buf packed; /* a set on its way to the cache */
     struct row_block_writer rows;
     struct buf blocks; /* a set's rows */
+    uint64_t analyser;
+    uint64_t counts[SEVERITY_COUNT]; /* of the set that was matched again last */
 };
 
 int package_sets_new(const struct emit_options *options, const struct row_sink *sink, struct totals *totals,
@@ -53,6 +56,7 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     if (sets == NULL)
         return err_set(err, ERR_NOMEM, 0, "package sets: out of memory");
     *sets = (struct package_sets){.options = options, .sink = sink, .totals = totals, .arena = arena};
+    sets->analyser = profile_analyser().low;
     arena_init(&sets->scratch, 0, 0);
     map_init(&sets->known, 0);
     row_init(&sets->row);
@@ -343,6 +347,7 @@ static void members_keep(struct package_sets *sets, struct span id, const struct
     struct set_key key = key_of(sets, id);
     struct buf *packed = &sets->packed;
     buf_reset(packed);
+    buf_le64(packed, sets->analyser);
     distro_pack(&release->distro, packed);
     text_pack(release->path, packed);
     digest_pack(&release->layer, packed);
@@ -366,6 +371,8 @@ static bool members_load(struct package_sets *sets, struct span value, struct se
     struct reader reader = reader_init(value);
     arena_reset(&sets->scratch);
     sets->members.count = 0;
+    if (read_le64(&reader) != sets->analyser)
+        return false;
     distro_unpack(&reader, &ret_release->distro);
     ret_release->path = text_unpack(&reader);
     if (!digest_unpack(&reader, &ret_release->layer))
@@ -464,4 +471,19 @@ int package_sets_recall(struct package_sets *sets, struct span id, struct packag
     if (result > 0)
         *ret_outcome = outcome_of(set);
     return result;
+}
+
+int package_sets_rematch(struct package_sets *sets, struct span id, struct span value,
+                         struct package_set_outcome *ret_outcome, struct err *err) {
+    struct known_set set = {.id = id};
+    struct set_release release;
+    if (id.size != 2 * SET_ID_BYTES || !members_load(sets, value, &release))
+        return 0;
+    sets->totals->package_sets++;
+    if (members_match(sets, &set, &release, err) < 0)
+        return -1;
+    sets->totals->packages += sets->members.count;
+    memcpy(sets->counts, set.vulnerabilities, sizeof sets->counts);
+    *ret_outcome = (struct package_set_outcome){.id = id, .vulnerabilities = sets->counts};
+    return 1;
 }

@@ -29,4 +29,9 @@ int package_sets_emit(struct package_sets *sets, struct composition *composition
 int package_sets_recall(struct package_sets *sets, struct span id, struct package_set_outcome *ret_outcome,
                         struct err *err);
 
+/* Matches a set as cache_walk() hands it over, and writes its vulnerabilities alone: 1, 0 when `value` is no set that
+ * this analyser kept, -1. Nothing is remembered of the set; the outcome's counts are valid until the next call. */
+int package_sets_rematch(struct package_sets *sets, struct span id, struct span value,
+                         struct package_set_outcome *ret_outcome, struct err *err);
+
 #endif

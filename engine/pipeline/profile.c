@@ -20,9 +20,13 @@ struct hash128 profile_of(const struct profile_parts *parts) {
     return hash;
 }
 
-struct profile_key profile_record_key(const struct digest *digest) {
+struct hash128 profile_analyser(void) {
     static const struct hash_key no_key;
-    struct hash128 analyser = body_hash_once(&no_key, span_text(TRAWL_ANALYSER));
+    return body_hash_once(&no_key, span_text(TRAWL_ANALYSER));
+}
+
+struct profile_key profile_record_key(const struct digest *digest) {
+    struct hash128 analyser = profile_analyser();
     return profile_key(digest, &analyser);
 }
 

@@ -14,6 +14,9 @@ struct profile_parts {
     uint64_t unpacked_bytes_max, ratio_max, catalogue_bytes_max, body_bytes_max, decode_depth, decode_bytes_max;
 };
 
+/* The analyser itself: who walks the cache tells by it what it can read. */
+struct hash128 profile_analyser(void);
+
 /* The analyser's own identity (a hash over its sources, made at build time) is part of it. */
 struct hash128 profile_of(const struct profile_parts *parts);
 

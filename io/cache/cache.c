@@ -52,7 +52,8 @@
 #define PACK_BYTES_MAX (((size_t)1 << 24) - 1)
 
 static const char *const table_names[CACHE_TABLE_COUNT] = {"repository", "index",       "image", "layer",
-                                                           "body",       "composition", "set",   "set_rows"};
+                                                           "body",       "composition", "set",   "set_rows",
+                                                           "reference"};
 
 const char *cache_table_name(enum cache_table table) { return table_names[table]; }
 
@@ -513,6 +514,45 @@ int cache_need(struct cache_reader *reader, enum cache_table table, struct span 
     if (reader->memory_short)
         return err_set(err, ERR_NOMEM, 0, "cache: out of memory");
     return err_set(err, ERR_IO, 0, "the cache lost it since this sweep put it there; run again with --resume");
+}
+
+static bool is_of_part(struct span key, size_t part, size_t parts) {
+    return parts <= 1 || xxh64_seeded(span_slice(key, 0, 8), 0) % parts == part;
+}
+
+int cache_walk(struct cache_reader *reader, enum cache_table table, size_t part, size_t parts, cache_walk_fn each,
+               void *context, struct err *err) {
+    struct cache *cache = reader->cache;
+    MDB_cursor *cursor = NULL;
+    MDB_val name, stored;
+    int result = 0;
+    reader->memory_short = false;
+    cache_reader_reset(reader);
+    int code = mdb_txn_renew(reader->transaction);
+    if (code != 0)
+        return fail(err, cache, code, "read");
+    reader->active = true;
+    code = mdb_cursor_open(reader->transaction, cache->tables[table], &cursor);
+    while (code == 0 && result >= 0 && (code = mdb_cursor_get(cursor, &name, &stored, MDB_NEXT)) == 0) {
+        struct span key = span_of(name), value;
+        if (!is_of_part(key, part, parts))
+            continue;
+        pages_look(cache, 1 + stored.mv_size / LOOK_BYTES);
+        bool whole = value_check(table, key, span_of(stored), &value);
+        if (whole && packed_size(span_of(stored)) != 0)
+            whole = value_unpack(reader, span_of(stored), &value);
+        if (whole)
+            result = each(context, key, value, err);
+        else if (reader->memory_short)
+            result = err_set(err, ERR_NOMEM, 0, "cache: out of memory");
+        arena_reset(&reader->unpacked);
+    }
+    if (cursor != NULL)
+        mdb_cursor_close(cursor);
+    cache_reader_reset(reader);
+    if (result >= 0 && code != MDB_NOTFOUND)
+        return fail(err, cache, code, "read");
+    return result < 0 ? result : 0;
 }
 
 /* ---- writing ---- */

@@ -22,6 +22,7 @@ enum cache_table {
     CACHE_COMPOSITION, /* digest and profile → an image's rows */
     CACHE_SET,         /* id and profile → a package set */
     CACHE_SET_ROWS,    /* id and profile → its rows */
+    CACHE_REFERENCE,   /* keyed hash → what a repository's references led to last */
     CACHE_TABLE_COUNT
 };
 const char *cache_table_name(enum cache_table table);
@@ -60,6 +61,12 @@ bool cache_get(struct cache_reader *reader, enum cache_table table, struct span 
 /* The same of a value that was put in this run and has to be there: 0, or -1: IO (lost, or damaged), NOMEM. */
 int cache_need(struct cache_reader *reader, enum cache_table table, struct span key, struct span *ret_value,
                struct err *err);
+/* Every whole value of a table in the order of keys, or one in `parts` of them by a hash of their first eight bytes: so
+ * many threads share the work. Key and value are valid during the call; other reads go through another reader. A
+ * negative return of `each` stops the walk and is returned. IO, NOMEM. Resets the reader. */
+typedef int (*cache_walk_fn)(void *context, struct span key, struct span value, struct err *err);
+int cache_walk(struct cache_reader *reader, enum cache_table table, size_t part, size_t parts, cache_walk_fn each,
+               void *context, struct err *err);
 /* Lets go of the values, and of old pages of the file that are kept for them: between units of work. */
 void cache_reader_reset(struct cache_reader *reader);
 /* A value that was found when it was last put longer ago than a week: putting it again keeps it from being pruned. */

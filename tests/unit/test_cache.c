@@ -335,11 +335,62 @@ static void memory_is_given_back(void **state) {
     cache_close(cache);
 }
 
+struct walked {
+    size_t count, packed;
+    int stop_after;
+};
+
+static int walked_take(void *context, struct span key, struct span value, struct err *err) {
+    struct walked *walked = context;
+    walked->count++;
+    walked->packed += value.size == 4000 && value.data[3999] == 'x';
+    assert_true(key.size == 4);
+    return walked->stop_after > 0 && (int)walked->count == walked->stop_after ? err_set(err, ERR_CANCELED, 0, "enough")
+                                                                              : 0;
+}
+
+static void walks(void **state) {
+    struct err err = {0};
+    struct cache *cache = open_it(*state, false);
+    struct cache_reader *reader = NULL;
+    char text[4001];
+    memset(text, 'x', 4000);
+    text[4000] = '\0';
+    for (unsigned i = 0; i < 1000; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "k%03u", i);
+        cache_put(cache, CACHE_SET, span_text(key), span_text(i % 2 == 0 ? text : "short"));
+    }
+    assert_int_equal(cache_flush(cache, &err), 0);
+    assert_int_equal(cache_reader_new(cache, &reader, &err), 0);
+    struct walked all = {0};
+    assert_int_equal(cache_walk(reader, CACHE_SET, 0, 1, walked_take, &all, &err), 0);
+    assert_true(all.count == 1000 && all.packed == 500);
+    /* The parts are apart and leave nothing out. */
+    size_t sum = 0;
+    for (size_t part = 0; part < 3; part++) {
+        struct walked some = {0};
+        assert_int_equal(cache_walk(reader, CACHE_SET, part, 3, walked_take, &some, &err), 0);
+        assert_in_range(some.count, 250, 420);
+        sum += some.count;
+    }
+    assert_int_equal(sum, 1000);
+    struct walked stopped = {.stop_after = 7};
+    assert_int_equal(cache_walk(reader, CACHE_SET, 0, 1, walked_take, &stopped, &err), -1);
+    assert_true(stopped.count == 7 && err.code == ERR_CANCELED);
+    struct walked none = {0};
+    assert_int_equal(cache_walk(reader, CACHE_BODY, 0, 1, walked_take, &none, &err), 0);
+    assert_int_equal(none.count, 0);
+    cache_reader_free(reader);
+    cache_close(cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(put_and_get, set_up, tear_down),
         cmocka_unit_test_setup_teardown(packed_values, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(walks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(snapshots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_from_two_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_files, set_up, tear_down),
