@@ -133,6 +133,7 @@
 #define LIMIT_RANGE_EVENTS ((size_t)4096)     /* of one range; real ones have tens */
 #define LIMIT_IGNORE_ENTRIES                                                                                           \
     ((size_t)10000) /* of an ignore file: each is held against each finding, and a person wrote each with a reason */
+#define LIMIT_VEX_FILE_BYTES (256 * LIMIT_MIB)  /* a distribution's whole feed in one document takes some 100 MiB */
 #define LIMIT_IGNORE_FILE_BYTES (8 * LIMIT_MIB) /* some 800 bytes an entry */
 #define LIMIT_SUMMARY_BYTES ((size_t)300)       /* of an advisory's one-line summary; the rest is cut */
 

@@ -34,6 +34,7 @@ struct command_rematch {
     struct vuln_db db, old;
     struct policy policy;
     struct ignore *ignore;
+    struct vex *vex;
     struct cache *cache;
     struct rematch_totals totals;
 };
@@ -58,6 +59,7 @@ static int settings_read(struct command_rematch *command, int argc, char **argv,
         {"format", 'f', OPTION_TEXT, &command->format},
         FINDING_OPTIONS(command->flags),
         {"ignorefile", 0, OPTION_TEXT, &command->policy_options.ignore_file},
+        {"vex", 0, OPTION_LIST, &command->policy_options.vex},
         {"fail-on", 0, OPTION_TEXT, &command->fail_on},
         {"exit-code", 0, OPTION_COUNT, &command->exit_code},
         {"jobs", 'j', OPTION_COUNT, &command->jobs},
@@ -77,8 +79,8 @@ static int settings_read(struct command_rematch *command, int argc, char **argv,
         return err_set(err, ERR_USAGE, 0, "option --exit-code: expected 0 to 255");
     if (finding_flags_read(&command->flags, &run->filter, err) < 0 ||
         cpu_level_parse(span_text(command->simd == NULL ? "auto" : command->simd), &level, err) < 0 ||
-        scan_policy_read(&command->policy_options, clock_utc_s(), &command->policy, &command->ignore, &expired, err) <
-            0 ||
+        scan_policy_read(&command->policy_options, clock_utc_s(), &command->policy, &command->ignore, &command->vex,
+                         &expired, err) < 0 ||
         database_open(command->db_path, level, &command->db_map, &command->db, err) < 0 ||
         (command->since != NULL && database_open(command->since, level, &command->old_map, &command->old, err) < 0))
         return -1;
@@ -233,6 +235,7 @@ int cmd_rematch(int argc, char **argv) {
     cache_close(command.cache);
     policy_release(&command.policy);
     ignore_free(command.ignore);
+    vex_free(command.vex);
     file_map_close(&command.db_map);
     file_map_close(&command.old_map);
     arena_release(&command.arena);

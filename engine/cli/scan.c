@@ -48,6 +48,7 @@ static int options_read(struct scan *scan, int argc, char **argv, struct err *er
         {"min-confidence", 0, OPTION_TEXT, &scan->policy.confidence_min},
         {"ignorefile", 0, OPTION_TEXT, &scan->policy.ignore_file},
         {"baseline", 0, OPTION_TEXT, &scan->policy.baseline},
+        {"vex", 0, OPTION_LIST, &scan->policy.vex},
         {"fingerprint-key", 0, OPTION_TEXT, &scan->fingerprint_key},
         {"max-layer-bytes", 0, OPTION_SIZE, &scan->layer_bytes_max},
         {"max-ratio", 0, OPTION_COUNT, &scan->ratio_max},
@@ -265,7 +266,8 @@ static int secrets_open(struct scan *scan, struct err *err) {
 
 static int policy_open(struct scan *scan, struct err *err) {
     size_t expired = 0;
-    if (scan_policy_read(&scan->policy, scan->started_at, &scan->sweep.policy, &scan->ignore, &expired, err) < 0)
+    if (scan_policy_read(&scan->policy, scan->started_at, &scan->sweep.policy, &scan->ignore, &scan->vex, &expired,
+                         err) < 0)
         return -1;
     if (expired > 0 && !scan->quiet)
         (void)fprintf(stderr, "%zu entries of %s are past their last day and hide nothing any more\n", expired,
@@ -487,6 +489,7 @@ void scan_close(struct scan *scan) {
     secret_rules_free(scan->secret_rules);
     policy_release(&scan->sweep.policy);
     ignore_free(scan->ignore);
+    vex_free(scan->vex);
     file_map_close(&scan->db_map);
     if (scan->sweep.signal_fd >= 0)
         (void)close(scan->sweep.signal_fd);

@@ -56,6 +56,7 @@ struct scan {
     struct secret_rules *secret_rules;
     struct secret_engine *secret_engine;
     struct ignore *ignore;
+    struct vex *vex;
     char *password;
     enum severity fail_severity;
     bool has_fail_on;

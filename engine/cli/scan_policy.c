@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "engine/cli/trivy_ignore.h"
 #include "io/file/file.h"
 #include "shard/shard_read.h"
 
@@ -34,12 +35,31 @@ static int usage(struct err *err, const char *option) {
 static int ignore_read(const char *path, int64_t now_utc_s, struct buf *identity, struct ignore **ret_ignore,
                        struct err *err) {
     AUTO_BUF struct buf text;
+    AUTO_BUF struct buf converted;
     buf_init(&text, LIMIT_IGNORE_FILE_BYTES);
-    if (file_read(path, &text, err) < 0 || ignore_parse(buf_span(&text), path, now_utc_s, ret_ignore, err) < 0)
+    buf_init(&converted, 4 * LIMIT_IGNORE_FILE_BYTES);
+    bool is_trivys = trivy_ignore_is(path);
+    if (file_read(path, &text, err) < 0 ||
+        (is_trivys && trivy_ignore_convert(buf_span(&text), path, &converted, err) < 0) ||
+        ignore_parse(buf_span(is_trivys ? &converted : &text), path, now_utc_s, ret_ignore, err) < 0)
         return usage(err, "--ignorefile");
     /* With the text, the count of those that are over says which hold. */
     buf_add(identity, buf_span(&text));
     buf_format(identity, "\nexpired %zu\n", ignore_expired_count(*ret_ignore));
+    return 0;
+}
+
+static int vex_read(const struct text_list *files, struct buf *identity, struct vex **ret_vex, struct err *err) {
+    if (vex_new(ret_vex, err) < 0)
+        return -1;
+    for (size_t i = 0; i < files->count; i++) {
+        AUTO_BUF struct buf text;
+        buf_init(&text, LIMIT_VEX_FILE_BYTES);
+        if (file_read(files->data[i], &text, err) < 0 || vex_add(*ret_vex, buf_span(&text), files->data[i], err) < 0)
+            return usage(err, "--vex");
+        buf_add(identity, buf_span(&text));
+        buf_format(identity, "\nvex %s\n", files->data[i]);
+    }
     return 0;
 }
 
@@ -70,7 +90,7 @@ static int baseline_read(const char *folder, struct policy *policy, struct buf *
 }
 
 int scan_policy_read(const struct scan_policy_options *options, int64_t now_utc_s, struct policy *policy,
-                     struct ignore **ret_ignore, size_t *ret_expired, struct err *err) {
+                     struct ignore **ret_ignore, struct vex **ret_vex, size_t *ret_expired, struct err *err) {
     static const struct hash_key no_key;
     AUTO_BUF struct buf identity;
     buf_init(&identity, 0);
@@ -84,6 +104,11 @@ int scan_policy_read(const struct scan_policy_options *options, int64_t now_utc_
             return -1;
         policy->ignore = *ret_ignore;
         *ret_expired = ignore_expired_count(*ret_ignore);
+    }
+    if (ret_vex != NULL && options->vex.count > 0) {
+        if (vex_read(&options->vex, &identity, ret_vex, err) < 0)
+            return -1;
+        policy->vex = *ret_vex;
     }
     if (options->baseline != NULL && baseline_read(options->baseline, policy, &identity, err) < 0)
         return -1;

@@ -44,7 +44,7 @@ static int settings_read(struct secret_run *run, struct err *err) {
         return err_set(err, ERR_USAGE, 0,
                        "option --fail-on: expected critical, high, medium, low or negligible, found '%s'",
                        text_quote(span_text(run->fail_on), quoted, sizeof quoted));
-    if (scan_policy_read(&run->policy_options, clock_utc_s(), &run->policy, &run->ignore, &expired, err) < 0 ||
+    if (scan_policy_read(&run->policy_options, clock_utc_s(), &run->policy, &run->ignore, NULL, &expired, err) < 0 ||
         sweep_budget_of(run->memory_bytes, 1, 1, &budget, err) < 0)
         return -1;
     if (rules_folder_load(&run->rules, &run->secret_rules, NULL, err) < 0) {

@@ -123,7 +123,10 @@ void summary_print(FILE *out, const struct totals *totals, const char *folder, c
                   units_count(totals->package_sets, b));
     if (unmatched == NULL)
         severities_print(out, "vulnerabilities", totals->vulnerabilities);
-    else
+    if (unmatched == NULL && totals->vulnerabilities_suppressed > 0)
+        (void)fprintf(out, "  %-16s %8s  suppressed by the ignore file or by VEX\n", "",
+                      units_count(totals->vulnerabilities_suppressed, a));
+    if (unmatched != NULL)
         (void)fprintf(out, "  %-16s %8s  not looked for: %s\n", "vulnerabilities", "-", unmatched);
     severities_print(out, "secrets", totals->secrets);
     if (totals->secrets_unlikely > 0)

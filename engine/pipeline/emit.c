@@ -615,6 +615,21 @@ static int rows_recall(struct emit_run *run, struct image_view *view, struct pac
 
 /* ---- one image ---- */
 
+/* The image as VEX statements may name it; NULL when none does. */
+static const struct vex_image *image_named(struct emit_run *run, const struct image_view *view,
+                                           struct vex_image *place) {
+    const struct planned_image *image = view->image;
+    const struct vex *vex = run->options->policy->vex;
+    char text[DIGEST_TEXT_SIZE];
+    if (vex_count(vex) == 0)
+        return NULL;
+    *place = (struct vex_image){.registry = image->registry,
+                                .repository = image->repository,
+                                .tag = image->tag,
+                                .digest = arena_copy(&run->scratch, digest_span(&view->digest, text))};
+    return vex_names_image(vex, place) ? place : NULL;
+}
+
 static int image_compose(struct emit_run *run, struct image_view *view, struct package_set_outcome *set,
                          struct err *err) {
     struct image_facts *facts = view->facts;
@@ -630,8 +645,11 @@ static int image_compose(struct emit_run *run, struct image_view *view, struct p
     if (config_load(run, view, err) < 0 ||
         compose(run->layers, facts->layer_count, run->options->with_declared, &view->composition, err) < 0)
         return -1;
+    struct vex_image place;
+    const struct vex_image *named = image_named(run, view, &place);
+    keeps = keeps && named == NULL; /* another night's VEX may not name it */
     if (view->composition.packages.count > 0 &&
-        package_sets_emit(run->sets, &view->composition, run->layers, keeps, set, err) < 0)
+        package_sets_emit(run->sets, &view->composition, run->layers, keeps, named, set, err) < 0)
         return -1;
     if (keeps)
         image_rows_begin(&run->rows, set->id);
@@ -652,7 +670,9 @@ static int image_emit(struct emit_run *run, const struct planned_image *image, s
     layer_store_release(run->options->layers);
     status_settle(run->plan, view.facts);
     run->rows.open = false;
-    int result = image->source == NULL ? 0 : rows_recall(run, &view, &set, err);
+    struct vex_image place;
+    bool is_named = image_named(run, &view, &place) != NULL;
+    int result = image->source == NULL || is_named ? 0 : rows_recall(run, &view, &set, err);
     if (result == 0)
         result = image_compose(run, &view, &set, err);
     if (result >= 0) /* else not all layers may be at hand, and nobody sees the totals */

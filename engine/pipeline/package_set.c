@@ -42,6 +42,9 @@ struct package_sets {
     struct row row;
     VEC(struct member) members;
     struct findings *findings; /* NULL without a database */
+    struct arena judging;      /* of one finding, and the parsed members */
+    struct purl *parsed;       /* of the members, once it is asked for; in `scratch` */
+    const struct vex_image *image;
     struct cache_reader *reader;
     struct buf packed; /* a set on its way to the cache */
     struct row_block_writer rows;
@@ -58,6 +61,7 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     *sets = (struct package_sets){.options = options, .sink = sink, .totals = totals, .arena = arena};
     sets->analyser = profile_analyser().low;
     arena_init(&sets->scratch, 0, 0);
+    arena_init(&sets->judging, 0, 0);
     map_init(&sets->known, 0);
     row_init(&sets->row);
     buf_init(&sets->packed, LIMIT_KEPT_ROWS_BYTES);
@@ -77,6 +81,7 @@ void package_sets_free(struct package_sets *sets) {
     if (sets == NULL)
         return;
     arena_release(&sets->scratch);
+    arena_release(&sets->judging);
     map_release(&sets->known);
     row_release(&sets->row);
     vec_release(&sets->members);
@@ -99,11 +104,66 @@ static void f64_or_nil(struct row *row, double value) {
         row_nil(row);
 }
 
+/* Whether one of the set's packages is what a product names. */
+static bool has_package(void *context, const struct purl *product) {
+    struct package_sets *sets = context;
+    struct err why = {0};
+    if (sets->parsed == NULL) {
+        sets->parsed = arena_array(&sets->scratch, sets->members.count + 1, sizeof *sets->parsed);
+        for (size_t i = 0; sets->parsed != NULL && i < sets->members.count; i++)
+            (void)purl_parse(sets->members.data[i].purl, &sets->scratch, &sets->parsed[i], &why);
+    }
+    for (size_t i = 0; sets->parsed != NULL && i < sets->members.count; i++) {
+        if (vex_purl_matches(product, &sets->parsed[i]))
+            return true;
+    }
+    return false;
+}
+
+struct judgement {
+    struct span vex_status, suppressed_by;
+};
+
+/* What the user's ignore file and somebody's VEX say of it. */
+static struct judgement judge(struct package_sets *sets, const struct member *member, const struct finding *finding) {
+    const struct policy *policy = sets->options->policy;
+    struct judgement judgement = {{NULL, 0}, {NULL, 0}};
+    if (policy == NULL || (policy->ignore == NULL && policy->vex == NULL))
+        return judgement;
+    arena_reset(&sets->judging);
+    struct span *ids = arena_array(&sets->judging, finding->alias_count + 1, sizeof *ids);
+    if (ids == NULL)
+        return judgement; /* a lack of memory hides nothing */
+    ids[0] = finding->id;
+    for (size_t i = 0; i < finding->alias_count; i++)
+        ids[1 + i] = finding->aliases[i];
+    struct vex_query query = {.ids = ids,
+                              .id_count = finding->alias_count + 1,
+                              .purl = member->purl,
+                              .source_name = member->package->source_name,
+                              .source_version = member->package->source_version,
+                              .image = sets->image,
+                              .has = has_package,
+                              .context = sets};
+    struct vex_verdict verdict = vex_find(policy->vex, &query, &sets->judging);
+    judgement.vex_status = span_text(vex_status_name(verdict.status));
+    if (verdict.status == VEX_NOT_AFFECTED || verdict.status == VEX_FIXED)
+        judgement.suppressed_by = verdict.text;
+    struct span ignored =
+        ignore_find(policy->ignore,
+                    &(struct ignore_finding){
+                        .ids = ids, .id_count = query.id_count, .purl = member->purl, .path = member->package->path});
+    if (ignored.size > 0)
+        judgement.suppressed_by = ignored;
+    return judgement;
+}
+
 static int vulnerability_emit(struct package_sets *sets, struct known_set *set, const struct member *member,
                               const struct finding *finding, struct err *err) {
     struct row *row = &sets->row;
     char text[DIGEST_TEXT_SIZE];
     const struct package *package = member->package;
+    struct judgement judgement = judge(sets, member, finding);
     row_begin(row, TABLE_VULNERABILITY, sets->options->sweep_id);
     row_text(row, set->id);
     row_text(row, finding->id);
@@ -130,10 +190,14 @@ static int vulnerability_emit(struct package_sets *sets, struct known_set *set, 
         row_nil(row);
     row_f64(row, finding->confidence);
     row_text(row, finding->evidence);
-    row_text(row, (struct span){NULL, 0});
-    row_text(row, (struct span){NULL, 0});
+    row_text(row, judgement.vex_status);
+    row_text(row, judgement.suppressed_by);
     row_nil(row);
     row_f64(row, finding->priority);
+    if (judgement.suppressed_by.size > 0) {
+        sets->totals->vulnerabilities_suppressed++;
+        return row_put(sets->sink, row, err);
+    }
     set->vulnerabilities[finding->severity]++;
     sets->totals->vulnerabilities[finding->severity]++;
     sets->totals->has_findings = true;
@@ -259,6 +323,7 @@ static int members_collect(struct package_sets *sets, const struct composition *
                            const struct layer_result *const *layers, struct err *err) {
     sets->members.count = 0;
     arena_reset(&sets->scratch);
+    sets->parsed = NULL;
     for (size_t i = 0; i < composition->packages.count; i++) {
         const struct composed_package *composed = &composition->packages.data[i];
         const struct package *owner = composed->owner;
@@ -307,6 +372,14 @@ static int set_id(struct package_sets *sets, const struct set_release *release, 
         digest_stream_add(stream, span_make(member->layer->bytes, sizeof member->layer->bytes));
         digest_stream_add(stream, member->owner_purl);
         digest_stream_add(stream, member->is_covered ? span_text("+") : separator);
+    }
+    if (sets->image != NULL) {
+        const struct span parts[] = {sets->image->registry, sets->image->repository, sets->image->tag,
+                                     sets->image->digest};
+        for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+            digest_stream_add(stream, separator);
+            digest_stream_add(stream, parts[i]);
+        }
     }
     struct digest digest = digest_stream_end(stream);
     char text[DIGEST_TEXT_SIZE];
@@ -370,6 +443,7 @@ static void members_keep(struct package_sets *sets, struct span id, const struct
 static bool members_load(struct package_sets *sets, struct span value, struct set_release *ret_release) {
     struct reader reader = reader_init(value);
     arena_reset(&sets->scratch);
+    sets->parsed = NULL;
     sets->members.count = 0;
     if (read_le64(&reader) != sets->analyser)
         return false;
@@ -416,12 +490,13 @@ static struct package_set_outcome outcome_of(const struct known_set *set) {
 }
 
 int package_sets_emit(struct package_sets *sets, struct composition *composition,
-                      const struct layer_result *const *layers, bool keeps, struct package_set_outcome *ret_outcome,
-                      struct err *err) {
+                      const struct layer_result *const *layers, bool keeps, const struct vex_image *image,
+                      struct package_set_outcome *ret_outcome, struct err *err) {
     char id[2 * SET_ID_BYTES + 1];
     struct set_release release = {.distro = composition->distro, .path = composition->distro_path};
     if (composition->distro.id.size > 0)
         release.layer = layers[composition->distro_layer_index]->digest;
+    sets->image = image;
     if (members_collect(sets, composition, layers, err) < 0 || set_id(sets, &release, id, err) < 0)
         return -1;
     struct known_set *set = map_get(&sets->known, span_text(id));
@@ -459,6 +534,7 @@ int package_sets_recall(struct package_sets *sets, struct span id, struct packag
         struct set_key key = key_of(sets, id);
         struct set_release release = {0};
         struct span members, blocks;
+        sets->image = NULL;
         result = value_recall(sets, CACHE_SET_ROWS, &key, &blocks) &&
                  (sets->options->db == NULL ||
                   (value_recall(sets, CACHE_SET, &key, &members) && members_load(sets, members, &release)));
@@ -477,6 +553,7 @@ int package_sets_rematch(struct package_sets *sets, struct span id, struct span 
                          struct package_set_outcome *ret_outcome, struct err *err) {
     struct known_set set = {.id = id};
     struct set_release release;
+    sets->image = NULL;
     if (id.size != 2 * SET_ID_BYTES || !members_load(sets, value, &release))
         return 0;
     sets->totals->package_sets++;

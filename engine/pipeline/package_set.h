@@ -19,10 +19,11 @@ struct package_set_outcome {
 };
 
 /* Writes the set's rows when it is new. `keeps`: so that package_sets_recall() finds it another night; not for what
- * comes of folders, which nobody has checked. The composition's packages are sorted on the way. */
+ * comes of folders, which nobody has checked. `image`: that VEX statements name, whose set is one of its own then, or
+ * NULL. The composition's packages are sorted on the way. */
 int package_sets_emit(struct package_sets *sets, struct composition *composition,
-                      const struct layer_result *const *layers, bool keeps, struct package_set_outcome *ret_outcome,
-                      struct err *err);
+                      const struct layer_result *const *layers, bool keeps, const struct vex_image *image,
+                      struct package_set_outcome *ret_outcome, struct err *err);
 
 /* The same for a set that is known by its id: 1 when it was written in this sweep or its packages are in the cache, 0
  * when the image has to be composed. */

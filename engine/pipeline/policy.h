@@ -10,6 +10,7 @@
 #include "base/vec.h"
 #include "engine/image/layer_result.h"
 #include "engine/pipeline/ignore.h"
+#include "engine/pipeline/vex.h"
 
 /* The 128 bits of a secret's fingerprint. */
 struct policy_known {
@@ -19,6 +20,7 @@ struct policy_known {
 /* Zero-initialised it wants everything. */
 struct policy {
     const struct ignore *ignore;    /* or NULL */
+    const struct vex *vex;          /* or NULL */
     VEC(struct policy_known) known; /* fingerprints of the baseline; sorted by policy_sort() */
     double confidence_min;
     struct hash128

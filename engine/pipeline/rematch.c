@@ -206,6 +206,7 @@ static int workers_join(struct rematch *run, struct worker *workers, struct err 
             result = err_set(err, worker->err.code, worker->err.sys, "%s", worker->err.text);
         run->totals.sets += worker->totals.package_sets;
         run->totals.packages += worker->totals.packages;
+        run->totals.suppressed += worker->totals.vulnerabilities_suppressed;
         run->totals.sets_hit += worker->hit;
         run->totals.sets_unused += worker->unused;
         run->totals.has_findings = run->totals.has_findings || worker->totals.has_findings;

@@ -52,6 +52,7 @@ struct totals {
     uint64_t packages; /* rows: distinct in each package set */
     uint64_t package_sets;
     uint64_t vulnerabilities[SEVERITY_COUNT]; /* rows */
+    uint64_t vulnerabilities_suppressed;      /* rows that the ignore file or a VEX statement names */
     uint64_t secrets[SEVERITY_COUNT];         /* rows of at least TOTALS_CONFIDENCE */
     uint64_t secrets_unlikely;                /* the other rows */
     uint64_t secrets_below;                   /* left out: below --min-confidence */
