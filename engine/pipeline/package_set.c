@@ -45,6 +45,7 @@ struct package_sets {
     struct arena judging;      /* of one finding, and the parsed members */
     struct purl *parsed;       /* of the members, once it is asked for; in `scratch` */
     const struct vex_image *image;
+    struct buf evidence; /* of the finding at hand, where more is said than of the package alone */
     struct cache_reader *reader;
     struct buf packed; /* a set on its way to the cache */
     struct row_block_writer rows;
@@ -66,6 +67,7 @@ int package_sets_new(const struct emit_options *options, const struct row_sink *
     row_init(&sets->row);
     buf_init(&sets->packed, LIMIT_KEPT_ROWS_BYTES);
     buf_init(&sets->blocks, 0);
+    buf_init(&sets->evidence, 0);
     struct finding_options finding = {
         .db = options->db, .old = options->old_db, .filter = options->filter, .memo_bytes = options->memo_bytes};
     if (cache_reader_new(options->cache, &sets->reader, err) < 0 ||
@@ -89,6 +91,7 @@ void package_sets_free(struct package_sets *sets) {
     buf_release(&sets->packed);
     buf_release(&sets->blocks);
     row_block_writer_release(&sets->rows);
+    buf_release(&sets->evidence);
     cache_reader_free(sets->reader);
     mem_free(sets);
 }
@@ -118,6 +121,68 @@ static bool has_package(void *context, const struct purl *product) {
             return true;
     }
     return false;
+}
+
+/* ---- where the image contradicts itself ---- */
+
+/* What a distribution's version says of the upstream's: "3.0.9" of "1:3.0.9-1". */
+static struct span upstream_version(struct span version) {
+    size_t colon = span_index(version, ':', 0);
+    struct span rest = colon == SIZE_MAX ? version : span_from(version, colon + 1);
+    size_t dash = span_index_last(rest, '-');
+    return dash == SIZE_MAX ? rest : span_slice(rest, 0, dash);
+}
+
+static bool is_system(const struct package *package) {
+    return package->type == PACKAGE_DEB || package->type == PACKAGE_APK || package->type == PACKAGE_RPM;
+}
+
+/* A program that says one version, and a system's package of that name that says another. */
+static bool program_contradicts(const struct package *program, const struct package *other) {
+    bool named = span_equal(other->name, program->name) || span_equal(other->source_name, program->name);
+    struct span version = other->source_version.size > 0 ? other->source_version : other->version;
+    struct span upstream = upstream_version(version), own = program->version;
+    bool same = span_equal(span_slice(upstream, 0, own.size), own); /* "3.0.9" of "3.0.9+dfsg" */
+    return program->type == PACKAGE_GENERIC && is_system(other) && named && !same;
+}
+
+/* The folder in which a record of an installed Python package lies: "site-packages" of
+ * "site-packages/a-1.dist-info/METADATA". */
+static struct span python_folder(struct span path) {
+    size_t file = span_index_last(path, '/');
+    size_t record = file == SIZE_MAX ? SIZE_MAX : span_index_last(span_slice(path, 0, file), '/');
+    return record == SIZE_MAX ? (struct span){NULL, 0} : span_slice(path, 0, record);
+}
+
+/* Two records of one package in one folder: only one of them can be true of the modules there. */
+static bool record_contradicts(const struct package *package, const struct package *other) {
+    return package->type == PACKAGE_PYPI && other->type == PACKAGE_PYPI && package->evidence == EVIDENCE_INSTALLED &&
+           other->evidence == EVIDENCE_INSTALLED && span_equal(package->name, other->name) &&
+           !span_equal(package->version, other->version) &&
+           span_equal(python_folder(package->path), python_folder(other->path));
+}
+
+/* Appends to the evidence what another record of the same set says of this package; the confidence sinks. */
+static void contradictions_add(struct package_sets *sets, const struct member *member, struct finding *finding) {
+    enum package_type type = member->package->type;
+    struct buf *text = &sets->evidence;
+    if (type != PACKAGE_GENERIC && type != PACKAGE_PYPI)
+        return;
+    buf_reset(text);
+    buf_add(text, finding->evidence);
+    size_t before = text->size;
+    for (size_t i = 0; i < sets->members.count; i++) {
+        const struct member *other = &sets->members.data[i];
+        bool program = program_contradicts(member->package, other->package);
+        if (!program && !record_contradicts(member->package, other->package))
+            continue;
+        buf_text(text, program ? "; the package database says " : "; another record in the same folder says ");
+        buf_add(text, other->purl);
+    }
+    if (text->failed || text->size == before)
+        return;
+    finding->evidence = buf_span(text);
+    finding->confidence = finding->confidence < 0.5 ? finding->confidence : 0.5;
 }
 
 struct judgement {
@@ -159,9 +224,11 @@ static struct judgement judge(struct package_sets *sets, const struct member *me
 }
 
 static int vulnerability_emit(struct package_sets *sets, struct known_set *set, const struct member *member,
-                              const struct finding *finding, struct err *err) {
+                              const struct finding *found, struct err *err) {
     struct row *row = &sets->row;
     char text[DIGEST_TEXT_SIZE];
+    struct finding judged = *found, *finding = &judged;
+    contradictions_add(sets, member, finding);
     const struct package *package = member->package;
     struct judgement judgement = judge(sets, member, finding);
     row_begin(row, TABLE_VULNERABILITY, sets->options->sweep_id);

@@ -92,6 +92,17 @@ equal(findings("--fail-on", "high")[1].status, 1, "--fail-on")
 hide = write("hide.yaml", "ignore:\n" + "".join(f"- id: {i}\n  reason: all of them\n" for i in every))
 equal(findings("--fail-on", "negligible", "--ignorefile", hide)[1].status, 0, "--fail-on counts nothing that is suppressed")
 
+# Two records of one package in one folder: both are rows that say so. In folders of their own each is true.
+METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
+twice = Layout("twice")
+twice.image([twice.layer({f"{folder_}/jinja2-{v}.dist-info/METADATA": METADATA.format("Jinja2", v)
+                          for folder_, v in (("venv/a", "3.1.1"), ("venv/a", "3.1.2"), ("venv/b", "3.1.2"))})], "one")
+twice.close()
+run, out = sweep("oci:" + twice.path, "--db", db, "--scanners", "vuln")
+contradicted = {(row["path"].split("/")[1], row["version"]): "another record in the same folder says pkg:pypi/jinja2@" in row["evidence"]
+                for row in rows_of(out) if row["table"] == "vulnerability"}
+equal(contradicted, {("a", "3.1.1"): True, ("a", "3.1.2"): True, ("b", "3.1.2"): False}, "records that contradict each other")
+
 # Mistakes are the command line's.
 for options in (["--vex", write("none.json", "{}")], ["--vex", folder("absent")], ["--min-epss", "2"], ["--severity", "x"],
                 ["--ignorefile", write(".trivyignore", "CVE-1 until tomorrow\n")]):
