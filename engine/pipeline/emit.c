@@ -626,6 +626,7 @@ static const struct vex_image *image_named(struct emit_run *run, const struct im
     *place = (struct vex_image){.registry = image->registry,
                                 .repository = image->repository,
                                 .tag = image->tag,
+                                .reference = image->text,
                                 .digest = arena_copy(&run->scratch, digest_span(&view->digest, text))};
     return vex_names_image(vex, place) ? place : NULL;
 }

@@ -144,17 +144,25 @@ int vex_add(struct vex *vex, struct span text, const char *name, struct err *err
 
 /* ---- matching ---- */
 
+/* "alpine-3.17.3" and "3.17.3" are one: who writes purls adds the distribution's name, or leaves it out. */
+static struct span distro_bare(struct span distro) {
+    size_t dash = span_index(distro, '-', 0);
+    return dash == SIZE_MAX ? distro : span_from(distro, dash + 1);
+}
+
+/* Qualifiers that only one of the two has say nothing: tools add their own. */
 static bool qualifiers_hold(const struct purl *product, const struct purl *package) {
     for (size_t i = 0; i < product->qualifier_count; i++) {
         const struct purl_qualifier *wanted = &product->qualifiers[i];
-        bool holds =
-            span_is(wanted->key, "repository_url") ||
-            (span_is(wanted->key, "arch") && (span_is(wanted->value, "src") || span_is(wanted->value, "source")));
-        for (size_t j = 0; j < package->qualifier_count && !holds; j++)
-            holds = span_equal(package->qualifiers[j].key, wanted->key) &&
-                    span_equal(package->qualifiers[j].value, wanted->value);
-        if (!holds)
-            return false;
+        if (span_is(wanted->key, "arch") && (span_is(wanted->value, "src") || span_is(wanted->value, "source")))
+            continue;
+        for (size_t j = 0; j < package->qualifier_count; j++) {
+            const struct purl_qualifier *found = &package->qualifiers[j];
+            bool is_distro = span_is(wanted->key, "distro");
+            if (span_equal(found->key, wanted->key) && !span_equal(found->value, wanted->value) &&
+                !(is_distro && span_equal(distro_bare(found->value), distro_bare(wanted->value))))
+                return false;
+        }
     }
     return true;
 }
@@ -180,17 +188,28 @@ static struct span registry_bare(struct span registry) {
                                                                                              : registry;
 }
 
+/* With or without the repository's last component: a package URL has that as its name already. */
 static bool is_repository(struct span text, const struct vex_image *image) {
-    struct span rest = text;
+    struct span rest = text, repository = image->repository;
     struct span registry = registry_bare(text_cut(&rest, '/'));
-    return span_equal(registry, registry_bare(image->registry)) && span_equal(rest, image->repository);
+    size_t slash = span_index_last(repository, '/');
+    struct span above = span_slice(repository, 0, slash == SIZE_MAX ? 0 : slash);
+    return span_equal(registry, registry_bare(image->registry)) &&
+           (span_equal(rest, repository) || span_equal(rest, above));
+}
+
+/* The manifest's digest, or the one in the reference: that of an index, for the most part. */
+static bool is_digest(struct span digest, const struct vex_image *image) {
+    size_t at = span_index(image->reference, '@', 0);
+    return span_equal(digest, image->digest) ||
+           (at != SIZE_MAX && span_equal(digest, span_from(image->reference, at + 1)));
 }
 
 /* "host/repository", "host/repository:tag" or "…@sha256:…". */
 static bool reference_names(struct span name, const struct vex_image *image) {
     size_t at = span_index(name, '@', 0);
     if (at != SIZE_MAX)
-        return span_equal(span_from(name, at + 1), image->digest);
+        return is_digest(span_from(name, at + 1), image);
     size_t colon = span_index_last(name, ':'), slash = span_index_last(name, '/');
     if (colon != SIZE_MAX && (slash == SIZE_MAX || colon > slash)) {
         if (!span_equal(span_from(name, colon + 1), image->tag))
@@ -207,8 +226,7 @@ static bool image_matches(const struct statement *statement, const struct vex_im
     struct span tag = qualifier(product, "tag"), url = qualifier(product, "repository_url");
     size_t slash = span_index_last(image->repository, '/');
     struct span name = slash == SIZE_MAX ? image->repository : span_from(image->repository, slash + 1);
-    if (product->version.size > 0 && span_starts(product->version, "sha256:") &&
-        !span_equal(product->version, image->digest))
+    if (product->version.size > 0 && span_starts(product->version, "sha256:") && !is_digest(product->version, image))
         return false;
     if (product->version.size > 0 && !span_starts(product->version, "sha256:") &&
         !span_equal(product->version, image->tag))

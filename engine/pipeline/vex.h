@@ -33,6 +33,7 @@ size_t vex_count(const struct vex *vex); /* statements; 0 for NULL */
 struct vex_image {
     struct span registry, repository, tag; /* or empty */
     struct span digest;                    /* "sha256:…" of the manifest */
+    struct span reference;                 /* as it was named: may have the digest of an index */
 };
 /* Whether a statement names this image: its rows may then differ from those of an image with the same packages. */
 bool vex_names_image(const struct vex *vex, const struct vex_image *image);
@@ -55,8 +56,8 @@ struct vex_verdict {
 /* `scratch` is for the time of the call. A lack of memory is VEX_NONE: the finding stays. */
 struct vex_verdict vex_find(const struct vex *vex, const struct vex_query *query, struct arena *scratch);
 
-/* Whether a package URL is what a product's URL names: the same type, namespace and name; the version, and each
- * qualifier but the architecture "src", where the product has them. */
+/* Whether a package URL is what a product's URL names: the same type, namespace and name; the version where the product
+ * has one; no qualifier with two values, but the architecture "src". */
 bool vex_purl_matches(const struct purl *product, const struct purl *package);
 
 #endif

@@ -84,6 +84,14 @@ static void test_openvex(void **state) {
     assert_int_equal(ask(vex, "CVE-2023-4", "pkg:npm/lodash@1.0.0"), VEX_NOT_AFFECTED);
     assert_int_equal(ask_of(vex, "CVE-2023-4", "pkg:npm/lodash@1.0.0", NULL, true).status, VEX_NONE);
     vex_free(vex);
+    /* Qualifiers count where both have them. */
+    vex = vex_of(OPENVEX(
+        STATEMENT("CVE-5", PRODUCT("pkg:apk/alpine/libssl3@3.0.8-r3?arch=x86_64&upstream=openssl&distro=alpine-3.17.3"),
+                  "fixed", "")));
+    assert_int_equal(ask(vex, "CVE-5", "pkg:apk/alpine/libssl3@3.0.8-r3?arch=x86_64&distro=3.17.3"), VEX_FIXED);
+    assert_int_equal(ask(vex, "CVE-5", "pkg:apk/alpine/libssl3@3.0.8-r3?arch=aarch64&distro=3.17.3"), VEX_NONE);
+    assert_int_equal(ask(vex, "CVE-5", "pkg:apk/alpine/libssl3@3.0.8-r3?arch=x86_64&distro=3.18.1"), VEX_NONE);
+    vex_free(vex);
     /* The format's first draft. */
     vex = vex_of("{\"statements\":[{\"vulnerability\":\"CVE-1\",\"products\":[\"pkg:npm/a\"],\"status\":\"fixed\"}]}");
     assert_int_equal(ask(vex, "CVE-1", "pkg:npm/a@1"), VEX_FIXED);
@@ -102,6 +110,8 @@ static void test_images(void **state) {
          true},
         {"pkg:oci/app?repository_url=host.example/team/app", true},
         {"pkg:oci/app?repository_url=host.example/other/app", false},
+        {"pkg:oci/app?repository_url=host.example/team", true},
+        {"pkg:oci/app@sha256%3Acccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", true},
         {"pkg:oci/app?tag=1.0", true},
         {"pkg:oci/app?tag=2.0", false},
         {"pkg:oci/other", false},
@@ -114,7 +124,10 @@ static void test_images(void **state) {
     struct vex_image image = {.registry = span_text("host.example"),
                               .repository = span_text("team/app"),
                               .tag = span_text("1.0"),
-                              .digest = span_text(DIGEST)};
+                              .digest = span_text(DIGEST),
+                              .reference =
+                                  span_text("host.example/team/app@sha256:"
+                                            "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc")};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char text[1024];
         (void)snprintf(text, sizeof text,
