@@ -1,7 +1,7 @@
 /* Which references led to which images when they were last swept: for whoever has packages and no targets to name
- * (`trawl rematch`). One value of the cache for each repository, and one for each target that has none: a layout's tag, an
- * archive's image. A tag that leads elsewhere now has left what it led to before; what no sweep has met for 30 days is
- * forgotten. */
+ * (`trawl rematch`). One value of the cache for each repository, and one for each target that has none: a layout's tag,
+ * an archive's image. A tag that leads elsewhere now has left what it led to before; what no sweep has met for 30 days
+ * is forgotten. */
 #ifndef TRAWL_REFERENCE_STORE_H
 #define TRAWL_REFERENCE_STORE_H
 

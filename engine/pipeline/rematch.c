@@ -37,9 +37,9 @@ struct rematch {
     const struct row_sink *sink;
     struct rematch_totals totals;
     struct arena arena;
-    struct map names;     /* digest → struct name: the references that lead there now */
-    struct map sets;      /* id → struct live_set */
-    struct map images;    /* digest → struct live_image */
+    struct map names;  /* digest → struct name: the references that lead there now */
+    struct map sets;   /* id → struct live_set */
+    struct map images; /* digest → struct live_image */
     struct cache_reader *reader;
     struct row row;
     pthread_mutex_t lock; /* the sink's; a leaf lock */
