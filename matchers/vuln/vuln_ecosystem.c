@@ -380,7 +380,29 @@ bool vuln_is_kernel_part(const struct package *package) {
     return span_starts(name, "kernel-") && name_has(name, rpm, ARRAY_COUNT(rpm));
 }
 
-/* "debian-12" and "12" both name release 12 of the namespace's distribution. */
+/* What other tools write as an rpm's namespace or distribution, and what os-release calls it. */
+static struct span distro_id(struct span id) {
+    static const struct {
+        const char *other, *id;
+    } names[] = {{"alma", "almalinux"},
+                 {"amazon", "amzn"},
+                 {"amazonlinux", "amzn"},
+                 {"cbl-mariner", "mariner"},
+                 {"azure", "azurelinux"},
+                 {"oracle", "ol"},
+                 {"oraclelinux", "ol"},
+                 {"opensuse", "opensuse-leap"},
+                 {"opensuse.leap", "opensuse-leap"},
+                 {"opensuse.tumbleweed", "opensuse-tumbleweed"},
+                 {"openeuler", "openEuler"}};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (span_is(id, names[i].other))
+            return span_text(names[i].id);
+    }
+    return id;
+}
+
+/* "debian-12" and "12" both name release 12 of the namespace's distribution; "opensuse-leap-15.5" names its own. */
 static struct distro purl_distro(const struct purl *purl) {
     struct distro distro = {.id = purl->namespace};
     for (size_t i = 0; i < purl->qualifier_count; i++) {
@@ -388,10 +410,18 @@ static struct distro purl_distro(const struct purl *purl) {
         if (!span_is(purl->qualifiers[i].key, "distro"))
             continue;
         size_t dash = span_index_last(value, '-');
-        if (dash != SIZE_MAX && span_equal(span_slice(value, 0, dash), distro.id))
+        struct span name = span_slice(value, 0, dash == SIZE_MAX ? 0 : dash);
+        if (span_is(value, "opensuse-tumbleweed")) {
+            distro.id = value;
+        } else if (name.size > 0 && span_equal(distro_id(name), distro_id(distro.id))) {
             value = span_from(value, dash + 1);
+        } else if (name.size > 0 && dash + 1 < value.size && text_is_digit(value.data[dash + 1])) {
+            distro.id = name;
+            value = span_from(value, dash + 1);
+        }
         distro.version_id = value;
     }
+    distro.id = distro_id(distro.id);
     return distro;
 }
 

@@ -220,6 +220,16 @@ static void test_purls(void **state) {
         {"pkg:deb/debian/openssl@3.0.9-1?arch=source&distro=debian-12", "Debian:12", "openssl"},
         {"pkg:apk/alpine/busybox@1.36.1-r0?distro=3.18.4", "Alpine:v3.18", "busybox"},
         {"pkg:golang/github.com/a/b@v1.0.0", "Go", "github.com/a/b"},
+        {"pkg:rpm/alma/bash@5.1-1?distro=alma-8.5", "AlmaLinux:8", "bash"},
+        {"pkg:rpm/almalinux/bash@5.1-1?distro=almalinux-9.2", "AlmaLinux:9", "bash"},
+        {"pkg:rpm/opensuse/bash@5.1-1?distro=opensuse-leap-15.5", "openSUSE:Leap 15.5", "bash"},
+        {"pkg:rpm/opensuse/bash@5.1-1?distro=opensuse-tumbleweed", "openSUSE:Tumbleweed", "bash"},
+        {"pkg:rpm/redhat/bash@5.1-1?distro=rhel-9.2", "Red Hat:enterprise_linux:9::baseos", "bash"},
+        {"pkg:rpm/centos/bash@5.1-1?distro=centos-7.6.1810", "Red Hat:enterprise_linux:7::baseos", "bash"},
+        {"pkg:rpm/amazon/bash@5.1-1?distro=amazon-2", "Amazon Linux:2", "bash"},
+        {"pkg:rpm/oracle/bash@5.1-1?distro=oracle-8", "Oracle Linux:8", "bash"},
+        {"pkg:deb/ubuntu/bash@5.1-1?distro=jammy", "Ubuntu:22.04:LTS", "bash"},
+        {"pkg:deb/debian/bash@5.1-1?distro=debian-trixie", "Debian:13", "bash"},
         {"pkg:deb/debian/openssl@3.0.9-1", "", "openssl"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
