@@ -61,7 +61,11 @@ static int set_load(void *context, struct span key, struct span value, struct er
     for (uint32_t left = read_le32(&reader); left > 0 && !reader.failed; left--) {
         struct real_package real;
         (void)text_unpack(&reader);
-        if (!digest_unpack(&reader, &real.layer) || !package_unpack(&reader, &real.package))
+        if (!digest_unpack(&reader, &real.layer))
+            break;
+        (void)text_unpack(&reader); /* the owner's purl */
+        (void)read_u8(&reader);
+        if (!package_unpack(&reader, &real.package))
             break;
         if (!vec_push(&set.packages, real))
             return err_set(err, ERR_NOMEM, 0, "out of memory");
@@ -116,6 +120,8 @@ static bool set_make(struct generator *generator, size_t packages) {
         }
         text_pack(purl, packed);
         digest_pack(&pick->layer, packed);
+        text_pack((struct span){NULL, 0}, packed);
+        buf_byte(packed, 0);
         package_pack(&package, packed);
     }
     return !packed->failed;
