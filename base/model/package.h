@@ -67,7 +67,7 @@ struct package {
     struct span source_name;    /* the source package (dpkg Source, apk origin), or empty when it is the name */
     struct span source_version; /* or empty when it is the version */
     struct span licenses;       /* declared licences, joined with "\n"; or empty */
-    struct span path;           /* the file that says so, as in the layer: no leading slash */
+    struct span path; /* the file that says so, as in the layer: no leading slash; or a folder, ending in one */
 };
 
 /* What a distribution calls itself, from os-release. Empty spans where it does not say. */

@@ -123,7 +123,8 @@ bool layer_result_has(const struct layer_result *layer, uint64_t fingerprint);
 
 enum cover { COVER_NONE, COVER_OVERWRITTEN, COVER_DELETED };
 
-/* What this layer does to a path of a layer below: nothing, puts something else there, or removes it. */
+/* What this layer does to a path of a layer below: nothing, puts something else there, or removes it. A path that ends
+ * in a slash is a folder, which goes with what removes it or is in its place, not with the folder being told again. */
 enum cover layer_result_cover(const struct layer_result *upper, struct span path);
 
 #endif

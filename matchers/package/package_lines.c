@@ -1,7 +1,7 @@
 /* Kinds that a line, or a path, tells all of: Cabal's cabal.project.freeze, vendor/modules.txt, asdf's
  * .tool-versions, .nvmrc and .node-version, Dockerfiles, LuaRocks' rockspecs, opam files, pacman's and Portage's
  * databases, R's DESCRIPTION, vcpkg's status, Terraform's
- * providers, nimble packages, Homebrew's formulas, WordPress plugins, Perl's logs and locks, GHC's database. Each is a
+ * providers, nimble packages, Homebrew's taps, WordPress plugins, Perl's logs and locks, GHC's database. Each is a
  * row at the end. Spec: the documentation of each tool. */
 #include "base/limits.h"
 #include "base/reader.h"
@@ -27,7 +27,6 @@ static const char *const paths[] = {
     "**/var/db/pkg/*/*/PF",
     "**/.nimble/pkgs/**/*.nimble",
     "**/.nimble/pkgs2/**/*.nimble",
-    "**/.brew/*.rb",
     "**/Library/Taps/**/*.rb",
     "**/perllocal.pod",
     "**/cpanfile.snapshot",
@@ -334,12 +333,6 @@ static int parse_tap(struct catalogue *run, struct err *err) {
     return version.size == 0 ? 0 : catalogue_declare(run, PACKAGE_BREW, name, version, err);
 }
 
-/* Cellar/name/1.0/.brew/name.rb */
-static int parse_brew(struct catalogue *run, struct err *err) {
-    return catalogue_add_installed(run, PACKAGE_BREW, catalogue_folder(run->path, 3), catalogue_folder(run->path, 2),
-                                   err);
-}
-
 /* Perl's own log of what was installed: "=head2 DATE: C<Module> L<Name|Name>", then "C<VERSION: 1.0>". */
 static int parse_perllocal(struct catalogue *run, struct err *err) {
     struct reader r = reader_init(run->body);
@@ -518,7 +511,6 @@ static const struct {
     {"**/desc", parse_pacman},
     {"**/PF", parse_portage},
     {"**/*.nimble", parse_nimble},
-    {"**/.brew/*.rb", parse_brew},
     {"**.rb", parse_tap},
     {"**/perllocal.pod", parse_perllocal},
     {"**/cpanfile.snapshot", parse_snapshot},

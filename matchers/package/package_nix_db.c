@@ -14,8 +14,11 @@ static int add_row(void *context, struct span record, struct err *err) {
         return 0;
     }
     struct span text = span_starts(path.bytes, "/") ? span_from(path.bytes, 1) : path.bytes;
+    struct span folder = catalogue_basename(text), place;
     enum package_type type = span_starts(text, "nix/") ? PACKAGE_NIX : PACKAGE_GUIX;
-    return store_path_add(run, type, catalogue_basename(text), text, err);
+    if (catalogue_pair(run, text, "", span_text("/"), &place, err) < 0)
+        return -1;
+    return place.size == 0 ? 0 : store_path_add(run, type, folder, place, err);
 }
 
 static int parse(struct catalogue *run, struct err *err) {

@@ -134,7 +134,11 @@ static int add_application(struct catalogue *run, const struct span values[KEY_C
     struct span name = values[KEY_NAME].size > 0      ? values[KEY_NAME]
                        : values[KEY_DISPLAY].size > 0 ? values[KEY_DISPLAY]
                                                       : values[KEY_EXECUTABLE];
-    if (!span_is(values[KEY_TYPE], "APPL") || name.size == 0)
+    /* A template of a build, "$(PRODUCT_NAME)" or "${…}", is of nothing that is there. */
+    bool is_template = span_find(name, span_text("$("), 0) != SIZE_MAX ||
+                       span_find(name, span_text("${"), 0) != SIZE_MAX || span_starts(values[KEY_VERSION], "$(") ||
+                       span_starts(values[KEY_VERSION], "${");
+    if (!span_is(values[KEY_TYPE], "APPL") || name.size == 0 || is_template)
         return 0;
     if (values[KEY_VERSION].size == 0)
         return catalogue_declare(run, PACKAGE_GENERIC, name, values[KEY_VERSION], err);

@@ -6,18 +6,27 @@
 static const char *const paths[] = {
     "**/*.xml",
     "!**/pom.xml",
-    "!**/share/metainfo/**", /* of the distribution's own packages: they are listed as those */
-    "!**/share/appdata/**",
-    "!**/share/swcatalog/**",
     NULL,
 };
 
 enum { HEAD_BYTES = 4096 };
 
+/* A distribution's packages bring such documents too, and are listed as those. */
+static bool is_of_distribution(struct span path) {
+    static const char *const folders[] = {"**/share/metainfo/*", "**/share/appdata/*", "**/share/swcatalog/**"};
+    for (size_t i = 0; i < ARRAY_COUNT(folders); i++) {
+        if (text_glob(span_text(folders[i]), path))
+            return !text_glob(span_text("**/flatpak/**"), path);
+    }
+    return false;
+}
+
 /* <component><id>…</id><releases><release version="…"/>…: the newest first. */
 static int add_component(struct catalogue *run, const struct doc *root, struct err *err) {
     const struct doc *release = doc_first(doc_get(root, "releases"));
     struct span id = doc_content(doc_get(root, "id"));
+    if (is_of_distribution(run->path))
+        return 0;
     if (span_ends(id, ".desktop"))
         id.size -= strlen(".desktop");
     return catalogue_add_installed(run, PACKAGE_FLATPAK, id, doc_content(doc_get(release, "version")), err);

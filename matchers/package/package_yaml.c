@@ -282,4 +282,22 @@ static int parse(struct catalogue *run, struct err *err) {
     return kinds[kind].add(run, root, err);
 }
 
+/* CPAN's META.yml under another name, as tools that unpack many of them give it. */
+static const char *const content_paths[] = {"**/*.yml", "**/*.yaml", "!**/META.yml", "!**/MYMETA.yml", NULL};
+
+static int parse_content(struct catalogue *run, struct err *err) {
+    struct doc *root = NULL;
+    struct span head = span_slice(run->body, 0, 65536);
+    if (span_find(head, span_text("\nmeta-spec:"), 0) == SIZE_MAX ||
+        (!span_starts(head, "generated_by:") && span_find(head, span_text("\ngenerated_by:"), 0) == SIZE_MAX))
+        return 0;
+    if (yaml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+        return -1;
+    struct span name = doc_text(doc_get(root, "name")), version = doc_scalar(doc_get(root, "version"));
+    return name.size == 0 || version.size == 0 ? 0 : catalogue_declare(run, PACKAGE_CPAN, name, version, err);
+}
+
+const struct cataloguer cataloguer_yaml_content = {
+    .name = "yaml", .type = PACKAGE_CPAN, .paths = content_paths, .by_content = true, .parse = parse_content};
+
 const struct cataloguer cataloguer_yaml = {.name = "yaml", .type = PACKAGE_GENERIC, .paths = paths, .parse = parse};

@@ -4,8 +4,9 @@
 
 #include "matchers/package/cataloguer.h"
 
-/* Adds the package of such a folder, found at `path`. Nothing where it is none, or names no version: sources, patches
- * and scripts lie there too. Several outputs of a build are one package each, under their own path. */
+/* Adds the package of such a folder, found at `path`, which ends in a slash. Nothing where it is none, or names no
+ * version: sources, patches and scripts lie there too. Several outputs of a build are one package each, under their own
+ * path. */
 int store_path_add(struct catalogue *run, enum package_type type, struct span folder, struct span path,
                    struct err *err);
 

@@ -176,6 +176,28 @@ static void whiteouts_reach_down_only(void **state) {
     layers_free(layers, 2);
 }
 
+/* A folder that is a package: told again for a file in it, it stays; removed, emptied or replaced, it goes. */
+static void folders_that_are_packages(void **state) {
+    static const struct {
+        void (*add)(struct layer_result *layer, const char *path);
+        const char *path;
+        bool stays;
+    } cases[] = {
+        {add_folder, "nix/store/a-1", true},    {add_file, "nix/store/a-1/x", true},
+        {add_whiteout, "nix/store/a-1", false}, {add_opaque, "nix/store/a-1", false},
+        {add_file, "nix/store/a-1", false},     {add_opaque, "nix/store", false},
+        {add_whiteout, "nix/store/a-11", true}, {add_whiteout, "nix", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct layer_result *layer = layer_new();
+        cases[i].add(layer, cases[i].path);
+        layer_result_seal(layer);
+        assert_int_equal(layer_result_cover(layer, span_text("nix/store/a-1/")) == COVER_NONE, cases[i].stays);
+        layer_result_free(layer);
+    }
+}
+
 static void declared_and_failed(void **state) {
     (void)state;
     struct layer_result *layers[2] = {layer_new(), NULL}; /* the upper one could not be read */
@@ -387,6 +409,7 @@ int main(void) {
         cmocka_unit_test(database_is_rewritten),
         cmocka_unit_test(reinstalled_after_removal),
         cmocka_unit_test(whiteouts_reach_down_only),
+        cmocka_unit_test(folders_that_are_packages),
         cmocka_unit_test(declared_and_failed),
         cmocka_unit_test(owners),
         cmocka_unit_test(strays),

@@ -22,6 +22,11 @@ static const struct catalogue_case paths[] = {
     {"Guix", "gnu/store/0zx4k5jahagn4ygz9bk3bz7pazkrgnyd-sed-4.8/bin/sed", "", "guix sed 4.8\n"},
     {"MacPorts", "opt/local/var/macports/registry/portfiles/urw-fonts-1.0.7pre44_0/07-1/Portfile", "",
      "macports urw-fonts 1.0.7pre44\n"},
+    {"Homebrew", "opt/homebrew/Cellar/a/1.0/INSTALL_RECEIPT.json", "", "brew a 1.0\n"},
+    {"Homebrew, its formula", "opt/homebrew/Cellar/a/1.0_2/.brew/a.rb", "", "brew a 1.0_2\n"},
+    {"Homebrew, a cask", "opt/homebrew/Caskroom/firefox/.metadata/129.0/20240101000000.000/Casks/firefox.json", "",
+     "brew firefox 129.0\n"},
+    {"Homebrew, a cask's program", "usr/local/Caskroom/x/2.0/x.wrapper.sh", "", "brew x 2.0\n"},
     {"MacPorts, no version", "opt/local/var/macports/registry/portfiles/x/07-1/Portfile", "", ""},
     {"Slackware", "var/log/packages/aaa_glibc-solibs-2.33-x86_64-4_slack15.0", "",
      "generic aaa_glibc-solibs 2.33-4_slack15.0 arch=x86_64\n"},
@@ -71,6 +76,10 @@ static const struct catalogue_case plist[] = {
      "<plist><dict><key>CFBundleName</key><string>F</string><key>CFBundlePackageType</key><string>FMWK</string>"
      "<key>CFBundleShortVersionString</key><string>1</string></dict></plist>",
      ""},
+    {"a template", "x/Info.plist",
+     "<plist><dict><key>CFBundleName</key><string>${NAME}</string><key>CFBundlePackageType</key><string>APPL</string>"
+     "<key>CFBundleShortVersionString</key><string>1</string></dict></plist>",
+     ""},
     {"something else", "x/a.plist", "<plist><dict/></plist>", ""},
     {"a key without a value", "Info.plist",
      "<plist><dict><key>CFBundlePackageType</key><string>APPL</string><key>CFBundleName</key></dict></plist>", ""},
@@ -84,10 +93,12 @@ static const struct catalogue_case plist[] = {
 };
 
 static const struct catalogue_case xml[] = {
-    {"AppStream", "var/lib/flatpak/app/o/x86_64/stable/h/files/share/o.metainfo.xml",
+    {"AppStream", "var/lib/flatpak/app/o/x86_64/stable/h/files/share/metainfo/o.metainfo.xml",
      "<component type=\"desktop\"><id>org.gimp.GIMP.desktop</id><releases><release version=\"2.10\"/><release "
      "version=\"2.9\"/></releases></component>",
      "flatpak org.gimp.GIMP 2.10\n"},
+    {"AppStream of a distribution's package", "usr/share/metainfo/o.metainfo.xml",
+     "<component type=\"x\"><id>o</id><releases><release version=\"1\"/></releases></component>", ""},
     {"AppStream without a release", "a.xml", "<component type=\"x\"><id>o</id></component>", ""},
     {"Joomla", "administrator/manifests/files/joomla.xml",
      "<extension type=\"file\"><name>files_joomla</name><version>4.4.0</version></extension>",
@@ -202,6 +213,14 @@ static const struct catalogue_case yaml[] = {
      "github o/a 11 declared\ngithub o/b 2.1 declared\ngithub o/c 2c0990399270277832fbb5b91a1fa118e6f63dba declared\n"},
 };
 
+static const struct catalogue_case yaml_content[] = {
+    {"CPAN under another name", "x.yml",
+     "---\nabstract: a\ngenerated_by: m\nmeta-spec:\n  version: 1.4\nname: A-B\nversion: v1.2.3\n",
+     "cpan A-B v1.2.3 declared\n"},
+    {"something else", "a.yaml", "meta-spec: 1\nname: A\nversion: 1\n", ""},
+    {"cut off", "a.yaml", "generated_by: m\nmeta-spec:\n  - [", "! FORMAT yaml"},
+};
+
 static const struct catalogue_case conan[] = {
     {"in the cache", "home/.conan/data/mfast/1.2.2/u/c/package/9d1f/conaninfo.txt",
      "[full_requires]\n  boost/1.75.0:dc\n", "conan mfast 1.2.2\nconan boost 1.75.0 declared\n"},
@@ -239,6 +258,7 @@ CASES(JSON, json)
 CASES(BAZEL, bazel)
 CASES(VCPKG, vcpkg)
 CASES(YAML, yaml)
+CASES(YAML_CONTENT, yaml_content)
 CASES(CONAN, conan)
 CASES(CONAN_LOCK, conan_lock)
 CASES(BUN, deno)
@@ -294,11 +314,11 @@ static void test_plist_binary(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),        cmocka_unit_test(test_lines), cmocka_unit_test(test_plist),
-        cmocka_unit_test(test_plist_binary), cmocka_unit_test(test_xml),   cmocka_unit_test(test_sbom_text),
-        cmocka_unit_test(test_json_content), cmocka_unit_test(test_json),  cmocka_unit_test(test_bazel),
-        cmocka_unit_test(test_vcpkg),        cmocka_unit_test(test_yaml),  cmocka_unit_test(test_conan),
-        cmocka_unit_test(test_conan_lock),   cmocka_unit_test(test_deno),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_lines),      cmocka_unit_test(test_plist),
+        cmocka_unit_test(test_plist_binary), cmocka_unit_test(test_xml),        cmocka_unit_test(test_sbom_text),
+        cmocka_unit_test(test_json_content), cmocka_unit_test(test_json),       cmocka_unit_test(test_bazel),
+        cmocka_unit_test(test_vcpkg),        cmocka_unit_test(test_yaml),       cmocka_unit_test(test_yaml_content),
+        cmocka_unit_test(test_conan),        cmocka_unit_test(test_conan_lock), cmocka_unit_test(test_deno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -297,7 +297,6 @@ static const struct catalogue_case lines[] = {
     {"Portage", "var/db/pkg/sys-libs/a-b-1.2-r1/PF", "a-b-1.2-r1\n", "ebuild sys-libs/a-b 1.2-r1\n"},
     {"Portage, no version", "var/db/pkg/c/a/PF", "a\n", "! FORMAT PF"},
     {"nimble", "root/.nimble/pkgs2/a-0.1-21b42e2e6ddca6c875d3fc50f36a5115abf51714/a.nimble", "", "generic a 0.1\n"},
-    {"Homebrew", "opt/Cellar/a/1.0/.brew/a.rb", "class A\n", "brew a 1.0\n"},
     {"WordPress", "w/wp-content/plugins/a/a.php", "<?php\n/*\n * Plugin Name: A: b\n * Version: 5.3\n */\n",
      "wordpress-plugin A: b 5.3\n"},
     {"PHP that is no plugin", "w/wp-content/plugins/a/b.php", "<?php\n", ""},

@@ -39,6 +39,11 @@ static const struct {
      "pkg:golang/github.com/a/B@v1.0.0"},
     {{.type = PACKAGE_COMPOSER, .name = SPAN_LITERAL("Vendor/Name"), .version = SPAN_LITERAL("1")},
      "pkg:composer/vendor/name@1"},
+    {{.type = PACKAGE_VSCODE_EXTENSION, .name = SPAN_LITERAL("MS-Python.python"), .version = SPAN_LITERAL("1.0")},
+     "pkg:vscode-extension/ms-python/python@1.0"},
+    {{.type = PACKAGE_HUGGINGFACE, .name = SPAN_LITERAL("Org/Tiny"), .version = SPAN_LITERAL("2A")},
+     "pkg:huggingface/Org/Tiny@2a"},
+    {{.type = PACKAGE_NIX, .name = SPAN_LITERAL("hello"), .version = SPAN_LITERAL("2.12")}, "pkg:nix/hello@2.12"},
     {{.type = PACKAGE_GENERIC, .name = SPAN_LITERAL("a\n\"?#@/b"), .version = SPAN_LITERAL("\xff")},
      "pkg:generic/a%0A%22%3F%23%40%2Fb@%FF"},
 };
