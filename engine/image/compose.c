@@ -54,6 +54,21 @@ static size_t layer_of_origin(const struct layer_result *const *layers, size_t i
     return origin;
 }
 
+/* Whether a layer above says the same of the same folder: then that one counts, as it does for a file. */
+static bool told_again(const struct layer_result *const *layers, size_t layer_count, size_t index,
+                       const struct package *package) {
+    if (!span_ends(package->path, "/"))
+        return false; /* a file that is told again is covered */
+    for (size_t above = index + 1; above < layer_count; above++) {
+        const struct layer_result *layer = layers[above];
+        size_t at = layer == NULL ? 0 : package_bound(layer, package);
+        if (layer != NULL && at < layer->packages.count &&
+            layer_package_compare(&layer->packages.data[at], package) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int packages_compose(const struct layer_result *const *layers, size_t layer_count, bool with_declared,
                             struct composition *composition, struct err *err) {
     for (size_t index = 0; index < layer_count; index++) {
@@ -67,7 +82,8 @@ static int packages_compose(const struct layer_result *const *layers, size_t lay
                 visible = cover_above(layers, layer_count, index, path) == COVER_NONE;
             }
             if (!visible || (package->evidence == EVIDENCE_DECLARED && !with_declared) ||
-                (i > 0 && layer_package_compare(&package[-1], package) == 0))
+                (i > 0 && layer_package_compare(&package[-1], package) == 0) ||
+                told_again(layers, layer_count, index, package))
                 continue;
             struct composed_package composed = {.package = package,
                                                 .layer_index = layer_of_origin(layers, index, package)};

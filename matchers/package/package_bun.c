@@ -4,7 +4,8 @@
 #include "base/text.h"
 #include "matchers/package/cataloguers.h"
 
-static const char *const paths[] = {"**/bun.lock", "**/deno.lock", "!**/node_modules/**", NULL};
+static const char *const paths[] = {"**/bun.lock",   "**/deno.lock",        "**/deno.json",
+                                    "**/deno.jsonc", "!**/node_modules/**", NULL};
 
 static int add_entry(struct catalogue *run, struct span id, struct err *err) {
     size_t at = span_index(id, '@', 1);
@@ -38,10 +39,49 @@ static int add_remote(struct catalogue *run, struct span url, struct err *err) {
     return catalogue_declare(run, PACKAGE_GENERIC, span_slice(name, 0, at), version, err);
 }
 
+/* "npm:name@^1.0/path", "jsr:@scope/name@1.0", "https://host/name@1.0/mod.ts": a version, or the least one of "^1.0"
+ * and
+ * "~1.0"; other ranges and none are left out. */
+static int add_specifier(struct catalogue *run, struct span text, struct err *err) {
+    struct span name = text;
+    struct span scheme = text_cut(&name, ':');
+    if (span_is(scheme, "https") || span_is(scheme, "http"))
+        return add_remote(run, text, err);
+    if (!span_is(scheme, "npm") && !span_is(scheme, "jsr"))
+        return 0; /* of the project, or of the language */
+    if (span_starts(name, "/"))
+        name = span_from(name, 1);
+    size_t at = span_index(name, '@', 1);
+    struct span version = span_from(name, at == SIZE_MAX ? name.size : at + 1);
+    version = text_cut(&version, '/');
+    if (span_starts(version, "^") || span_starts(version, "~") || span_starts(version, "="))
+        version = span_from(version, 1);
+    if (version.size == 0 || !text_is_digit(version.data[0]) || !text_only(version, ".-+"))
+        return 0;
+    return catalogue_declare(run, PACKAGE_NPM, span_slice(name, 0, at), version, err);
+}
+
+/* {"imports": {name: specifier}, "scopes": {prefix: {name: specifier}}} */
+static int add_imports(struct catalogue *run, const struct doc *root, struct err *err) {
+    for (const struct doc *item = doc_first(doc_get(root, "imports")); item != NULL; item = item->next) {
+        if (add_specifier(run, doc_text(item), err) < 0)
+            return -1;
+    }
+    for (const struct doc *scope = doc_first(doc_get(root, "scopes")); scope != NULL; scope = scope->next) {
+        for (const struct doc *item = doc_first(scope); item != NULL; item = item->next) {
+            if (add_specifier(run, doc_text(item), err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     if (jsonc_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
         return -1;
+    if (!span_ends(run->path, ".lock"))
+        return add_imports(run, root, err);
     if (catalogue_path_is(run, "bun.lock")) {
         for (const struct doc *item = doc_first(doc_get(root, "packages")); item != NULL; item = item->next) {
             if (add_entry(run, doc_text(doc_first(item)), err) < 0)

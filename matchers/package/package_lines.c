@@ -32,6 +32,9 @@ static const char *const paths[] = {
     "**/cpanfile.snapshot",
     "**/package.conf.d/*.conf",
     "**/package.db/*.conf",
+    "**/wp-includes/version.php",
+    "**/wp-content/themes/*/style.css",
+    "**/pack.pl",
     "**/wp-content/plugins/*.php",
     "**/wp-content/plugins/*/*.php",
     "**/php/.registry/**/*.reg",
@@ -405,7 +408,31 @@ static int parse_ghc(struct catalogue *run, struct err *err) {
     return package.name.size == 0 || package.version.size == 0 ? 0 : catalogue_add(run, package, err);
 }
 
-/* The header comment of a plugin's main file, which WordPress looks for in its first 8 KiB. */
+/* wp-includes/version.php: $wp_version = '6.4.2'; */
+static int parse_wordpress(struct catalogue *run, struct err *err) {
+    struct span version = assigned(run->body, "$wp_version", '=');
+    return catalogue_add_installed(run, PACKAGE_GENERIC, span_text("wordpress"), version, err);
+}
+
+/* pack.pl of SWI-Prolog: name(x). version('1.0'). */
+static int parse_prolog(struct catalogue *run, struct err *err) {
+    struct reader r = reader_init(run->body);
+    struct span line, name = {NULL, 0}, version = {NULL, 0};
+    while (read_line(&r, &line)) {
+        struct span value = text_trim(line);
+        struct span key = text_trim(text_cut(&value, '('));
+        value = catalogue_unquote(text_cut(&value, ')'));
+        if (span_is(key, "name"))
+            name = value;
+        else if (span_is(key, "version"))
+            version = value;
+    }
+    return catalogue_add_installed(run, PACKAGE_GENERIC, name, version, err);
+}
+
+/* The header comment of a plugin's main file, or of a theme's style sheet, which WordPress looks for in its first 8
+ * KiB.
+ */
 static int parse_plugin(struct catalogue *run, struct err *err) {
     struct reader r = reader_init(span_slice(run->body, 0, 8192));
     struct span line, name = {NULL, 0}, version = {NULL, 0};
@@ -414,12 +441,14 @@ static int parse_plugin(struct catalogue *run, struct err *err) {
         while (value.size > 0 && (value.data[0] == '*' || value.data[0] == '/' || text_is_space(value.data[0])))
             value = span_from(value, 1);
         struct span key = text_trim(text_cut(&value, ':'));
-        if (text_equal_nocase(key, span_text("Plugin Name")) && name.size == 0)
+        if ((text_equal_nocase(key, span_text("Plugin Name")) || text_equal_nocase(key, span_text("Theme Name"))) &&
+            name.size == 0)
             name = text_trim(value);
         else if (text_equal_nocase(key, span_text("Version")) && version.size == 0)
             version = text_trim(value);
     }
-    return catalogue_add_installed(run, PACKAGE_WORDPRESS_PLUGIN, name, version, err);
+    enum package_type type = span_ends(run->path, ".css") ? PACKAGE_GENERIC : PACKAGE_WORDPRESS_PLUGIN;
+    return catalogue_add_installed(run, type, name, version, err);
 }
 
 /* `s:4:"name";s:9:"memcached";` of PHP's serialize(): the string that follows a key. */
@@ -515,7 +544,10 @@ static const struct {
     {"**/perllocal.pod", parse_perllocal},
     {"**/cpanfile.snapshot", parse_snapshot},
     {"**.conf", parse_ghc},
+    {"**/version.php", parse_wordpress},
     {"**.php", parse_plugin},
+    {"**.css", parse_plugin},
+    {"**/pack.pl", parse_prolog},
     {"**.reg", parse_pear},
     {"**.hcl", parse_terraform},
     {"**/vcpkg/status", parse_stanzas},

@@ -16,6 +16,11 @@ static const char *const paths[] = {
     "**/stack.yaml.lock",
     "**/stack.yaml",
     "usr/share/snappy/dpkg.yaml",
+    "**/docker-compose.yml",
+    "**/docker-compose.yaml",
+    "**/compose.yml",
+    "**/compose.yaml",
+    "**/snap/snapcraft.yaml",
     "**/META.yml",
     "**/MYMETA.yml",
     "**/meta/snap.yaml",
@@ -170,6 +175,22 @@ static int add_snap(struct catalogue *run, const struct doc *root, struct err *e
     return 0;
 }
 
+/* {"services": {name: {"image": "host/name:tag@digest"}}}: what is not pinned, or a variable, is left out. */
+static int add_services(struct catalogue *run, const struct doc *root, struct err *err) {
+    for (const struct doc *item = doc_first(doc_get(root, "services")); item != NULL; item = item->next) {
+        struct span image = doc_text(doc_get(item, "image"));
+        size_t slash = span_index_last(image, '/'), at = span_index(image, '@', 0);
+        size_t colon = span_index(image, ':', slash == SIZE_MAX ? 0 : slash);
+        size_t end = at != SIZE_MAX ? at : colon;
+        if (end == SIZE_MAX || span_index(image, '$', 0) != SIZE_MAX)
+            continue;
+        struct span name = span_slice(image, 0, colon != SIZE_MAX && colon < end ? colon : end);
+        if (name.size > 0 && catalogue_declare(run, PACKAGE_DOCKER, name, span_from(image, end + 1), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* snap/<name>/<revision>/meta/snap.yaml */
 static int add_snap_package(struct catalogue *run, const struct doc *root, struct err *err) {
     return catalogue_add_installed(run, PACKAGE_SNAP, doc_text(doc_get(root, "name")),
@@ -263,6 +284,9 @@ static const struct {
     {"stack.yaml.lock", add_stack},
     {"stack.yaml", add_stack},
     {"dpkg.yaml", add_snappy},
+    {"compose.yml", add_services},
+    {"compose.yaml", add_services},
+    {"snapcraft.yaml", add_snap},
     {"META.yml", add_cpan},
     {"meta/snap.yaml", add_snap_package},
     {".info.yml", add_drupal},

@@ -198,6 +198,22 @@ static void folders_that_are_packages(void **state) {
     }
 }
 
+static void folder_told_by_two_layers(void **state) {
+    struct layer_result *layers[2] = {layer_new(), layer_new()};
+    const struct package package = {
+        .type = PACKAGE_NIX, .name = span_text("a"), .version = span_text("1"), .path = span_text("nix/store/a-1/")};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        add_file(layers[i], i == 0 ? "nix/store/a-1/x" : "nix/store/a-1/y");
+        assert_true(vec_push(&layers[i]->packages, package));
+    }
+    struct composition composition = run(layers, 2);
+    assert_int_equal(composition.packages.count, 1);
+    assert_int_equal(composition.packages.data[0].layer_index, 0);
+    composition_release(&composition);
+    layers_free(layers, 2);
+}
+
 static void declared_and_failed(void **state) {
     (void)state;
     struct layer_result *layers[2] = {layer_new(), NULL}; /* the upper one could not be read */
@@ -410,6 +426,7 @@ int main(void) {
         cmocka_unit_test(reinstalled_after_removal),
         cmocka_unit_test(whiteouts_reach_down_only),
         cmocka_unit_test(folders_that_are_packages),
+        cmocka_unit_test(folder_told_by_two_layers),
         cmocka_unit_test(declared_and_failed),
         cmocka_unit_test(owners),
         cmocka_unit_test(strays),

@@ -56,6 +56,9 @@ static const struct catalogue_case lines[] = {
      "# carton snapshot format: version 1.0\nDISTRIBUTIONS\n  Foo-Bar-v1.2.3\n    pathname: F/FO/FOO/Foo-Bar-v1.2.3.tar.gz\n"
      "  Baz-0.1-TRIAL\n",
      "cpan Foo-Bar v1.2.3 declared\ncpan Baz 0.1-TRIAL declared\n"},
+    {"WordPress", "w/wp-includes/version.php", "<?php\n$wp_version = '6.4.2';\n", "generic wordpress 6.4.2\n"},
+    {"a theme", "w/wp-content/themes/t/style.css", "/*\nTheme Name: T\nVersion: 1.2\n*/\n", "generic T 1.2\n"},
+    {"SWI-Prolog", "pack/x/pack.pl", "name(x).\nversion('1.0').\ntitle('a (b').\n", "generic x 1.0\n"},
     {"GHC's database", "usr/lib/ghc/package.conf.d/aeson-2.0.conf",
      "name: aeson\nversion: 2.0\nid: aeson-2.0-abc\nlicense: BSD-3-Clause\ndepends:\n    base-4.16\n",
      "hackage aeson 2.0 license=BSD-3-Clause\n"},
@@ -221,6 +224,15 @@ static const struct catalogue_case yaml_content[] = {
     {"cut off", "a.yaml", "generated_by: m\nmeta-spec:\n  - [", "! FORMAT yaml"},
 };
 
+static const struct catalogue_case more_yaml[] = {
+    {"services", "x/docker-compose.yml",
+     "services:\n  a:\n    image: r.io:5000/o/a:1.0\n  b:\n    image: b\n  c:\n    image: c:${V}\n  d:\n    build: .\n"
+     "  e:\n    image: e:2@sha256:aa\n",
+     "docker r.io:5000/o/a 1.0 declared\ndocker e sha256:aa declared\n"},
+    {"services of a wrong kind", "compose.yaml", "services: [a, {image: [b]}]\n", ""},
+    {"a recipe of a snap", "snap/snapcraft.yaml", "parts:\n  p:\n    stage-packages: [a, 'b=1.0']\n", "deb b 1.0\n"},
+};
+
 static const struct catalogue_case conan[] = {
     {"in the cache", "home/.conan/data/mfast/1.2.2/u/c/package/9d1f/conaninfo.txt",
      "[full_requires]\n  boost/1.75.0:dc\n", "conan mfast 1.2.2\nconan boost 1.75.0 declared\n"},
@@ -240,6 +252,11 @@ static const struct catalogue_case deno[] = {
      "{\"remote\":{\"https://deno.land/std@0.140.0/a.ts\":\"x\",\"https://deno.land/x/oak@v12.1/m.ts\":\"x\","
      "\"https://h/m.ts\":\"x\",\"https://h/@s/m.ts\":\"x\"}}",
      "generic deno.land/std 0.140.0 declared\ngeneric deno.land/x/oak 12.1 declared\n"},
+    {"what a project imports", "deno.jsonc",
+     "{\"imports\":{\"a\":\"npm:chalk@5.3.0/x\",\"b\":\"jsr:@std/fs@^1.0.1\",\"c\":\"./x.ts\",\"d\":\"npm:@s/d\","
+     "\"e\":\"npm:e@>=1 <2\",},\"scopes\":{\"h\":{\"f\":\"https://deno.land/x/f@2/m.ts\"},\"i\":7}}",
+     "npm chalk 5.3.0 declared\nnpm @std/fs 1.0.1 declared\ngeneric deno.land/x/f 2 declared\n"},
+    {"cut off", "deno.json", "{\"imports\"", "! FORMAT json"},
 };
 
 #define CASES(id, table)                                                                                               \
@@ -258,6 +275,7 @@ CASES(JSON, json)
 CASES(BAZEL, bazel)
 CASES(VCPKG, vcpkg)
 CASES(YAML, yaml)
+CASES(YAML, more_yaml)
 CASES(YAML_CONTENT, yaml_content)
 CASES(CONAN, conan)
 CASES(CONAN_LOCK, conan_lock)
@@ -314,11 +332,12 @@ static void test_plist_binary(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),        cmocka_unit_test(test_lines),      cmocka_unit_test(test_plist),
-        cmocka_unit_test(test_plist_binary), cmocka_unit_test(test_xml),        cmocka_unit_test(test_sbom_text),
-        cmocka_unit_test(test_json_content), cmocka_unit_test(test_json),       cmocka_unit_test(test_bazel),
-        cmocka_unit_test(test_vcpkg),        cmocka_unit_test(test_yaml),       cmocka_unit_test(test_yaml_content),
-        cmocka_unit_test(test_conan),        cmocka_unit_test(test_conan_lock), cmocka_unit_test(test_deno),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_lines), cmocka_unit_test(test_plist),
+        cmocka_unit_test(test_plist_binary), cmocka_unit_test(test_xml),   cmocka_unit_test(test_sbom_text),
+        cmocka_unit_test(test_json_content), cmocka_unit_test(test_json),  cmocka_unit_test(test_bazel),
+        cmocka_unit_test(test_vcpkg),        cmocka_unit_test(test_yaml),  cmocka_unit_test(test_more_yaml),
+        cmocka_unit_test(test_yaml_content), cmocka_unit_test(test_conan), cmocka_unit_test(test_conan_lock),
+        cmocka_unit_test(test_deno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
