@@ -24,6 +24,7 @@ struct doc {
 struct doc_limits {
     size_t depth_max; /* nested arrays and objects */
     size_t nodes_max; /* values in all */
+    bool partial;     /* of a document that breaks off (FORMAT), what stood before is `*ret_root` all the same */
 };
 
 /* From base/limits.h. */

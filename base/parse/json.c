@@ -140,6 +140,8 @@ int json_parse(struct arena *arena, struct span text, struct doc_limits limits, 
         result = err_set(err, ERR_FORMAT, 0, "json: expected a value, found nothing");
     else
         *ret_root = build.root;
+    if (result < 0 && limits.partial && build.failure == ERR_NONE && build.root != NULL)
+        *ret_root = build.root;
     yajl_free(parser);
     vec_release(&build.open);
     return result;

@@ -425,7 +425,7 @@ int toml_parse(struct arena *arena, struct span text, struct doc_limits limits, 
     map_init(&build.members, (uint64_t)(uintptr_t)arena * 0x9e3779b97f4a7c15u);
     buf_init(&build.scratch, 0);
     int result = read_document(&build, root);
-    if (result == 0)
+    if (result == 0 || (limits.partial && err->code == ERR_FORMAT))
         *ret_root = root;
     buf_release(&build.scratch);
     map_release(&build.members);

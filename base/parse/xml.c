@@ -151,6 +151,8 @@ int xml_parse(struct arena *arena, struct span text, struct doc_limits limits, s
         result = failure_report(&build, err);
     else
         *ret_root = build.root;
+    if (result < 0 && limits.partial && build.failure == ERR_NONE && build.root != NULL)
+        *ret_root = build.root;
     XML_ParserFree(build.parser);
     buf_release(&build.text);
     vec_release(&build.open);

@@ -245,7 +245,13 @@ static int documents_parse(struct arena *arena, struct span text, struct doc_lim
         build.root = all;
     if (result == 0 && build.root == NULL)
         result = err_set(err, ERR_FORMAT, 0, "yaml: expected a document, found nothing");
-    if (result == 0)
+    bool is_kept = result < 0 && limits.partial && err->code == ERR_FORMAT;
+    if (is_kept && all != NULL) {
+        if (build.root != NULL)
+            doc_append(all, build.root);
+        build.root = all->count > 0 ? all : NULL;
+    }
+    if (result == 0 || (is_kept && build.root != NULL))
         *ret_root = build.root;
     yaml_parser_delete(&parser);
     map_release(&build.anchors);

@@ -181,6 +181,23 @@ int catalogue_pair(struct catalogue *run, struct span first, const char *between
     return 0;
 }
 
+int catalogue_document(struct catalogue *run, catalogue_parse_fn parse, struct span text, struct doc **ret_root,
+                       struct err *err) {
+    struct doc_limits limits = doc_limits_default();
+    struct doc *root = NULL;
+    struct err problem = {0};
+    limits.partial = true;
+    if (parse(run->scratch, text, limits, &root, &problem) < 0) {
+        if (problem.code != ERR_FORMAT || root == NULL) {
+            *err = problem;
+            return -1;
+        }
+        catalogue_fault(run, problem.code, "%s", problem.text);
+    }
+    *ret_root = root;
+    return 0;
+}
+
 struct span catalogue_unquote(struct span text) {
     text = text_trim(text);
     if (text.size >= 2 && (text.data[0] == '"' || text.data[0] == '\'') && text.data[text.size - 1] == text.data[0])

@@ -121,6 +121,15 @@ int catalogue_own(struct catalogue *run, const struct package_owner *owner, stru
 int catalogue_pair(struct catalogue *run, struct span first, const char *between, struct span second,
                    struct span *ret_pair, struct err *err);
 
+/* One of the parsers of base/parse/doc.h. */
+typedef int (*catalogue_parse_fn)(struct arena *arena, struct span text, struct doc_limits limits,
+                                  struct doc **ret_root, struct err *err);
+
+/* Reads a document. One that breaks off counts as far as it goes, which is a fault of the run. Negative where there is
+ * nothing to go by: FORMAT, LIMIT, NOMEM. */
+int catalogue_document(struct catalogue *run, catalogue_parse_fn parse, struct span text, struct doc **ret_root,
+                       struct err *err);
+
 /* The text without white space and one pair of quotes, '"' or '\'', around it. */
 struct span catalogue_unquote(struct span text);
 

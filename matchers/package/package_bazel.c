@@ -362,7 +362,7 @@ static int read_statements(struct workspace *w, struct err *err) {
  * [{"coord": …}]}}. */
 static int parse_lock(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     struct workspace w = {.run = run};
     for (const struct doc *item = doc_first(doc_get(root, "artifacts")); item != NULL; item = item->next) {

@@ -78,7 +78,7 @@ static int add_imports(struct catalogue *run, const struct doc *root, struct err
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (jsonc_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, jsonc_parse, run->body, &root, err) < 0)
         return -1;
     if (!span_ends(run->path, ".lock"))
         return add_imports(run, root, err);

@@ -37,8 +37,10 @@ static int parse(struct catalogue *run, struct err *err) {
         } else if (line.size == 0 || line.data[0] == '#') {
             continue;
         } else if (line.data[0] == '[') {
-            if (!span_ends(line, "]"))
-                return err_set(err, ERR_FORMAT, 0, "a table near byte %zu has no end", r.offset);
+            if (!span_ends(line, "]")) {
+                catalogue_fault(run, ERR_FORMAT, "a table near byte %zu has no end", r.offset);
+                break;
+            }
             if (end_table(run, is_package, &package, err) < 0)
                 return -1;
             is_package = span_is(line, "[[package]]");

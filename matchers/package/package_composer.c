@@ -34,7 +34,7 @@ static int add_packages(struct catalogue *run, const struct doc *packages, enum 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     enum package_evidence evidence = span_ends(run->path, ".lock") ? EVIDENCE_DECLARED : EVIDENCE_INSTALLED;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     if (doc_is(root, DOC_ARRAY))
         return add_packages(run, root, evidence, err);

@@ -23,7 +23,7 @@ static int add_reference(struct catalogue *run, struct span reference, struct er
 static int parse_lock(struct catalogue *run, struct err *err) {
     static const char *const lists[] = {"requires", "build_requires", "python_requires"};
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     for (const struct doc *node = doc_first(doc_get(doc_get(root, "graph_lock"), "nodes")); node != NULL;
          node = node->next) {

@@ -65,7 +65,7 @@ static int add_libraries(struct catalogue *run, const struct doc *libraries, con
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     struct map target;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     map_init(&target, catalogue_seed(run));
     int result = index_target(&target, find_target(root), err);

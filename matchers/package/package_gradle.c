@@ -30,7 +30,7 @@ static int parse_lines(struct catalogue *run, struct err *err) {
 
 static int parse_verification(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
         return -1;
     for (const struct doc *item = doc_first(doc_get(root, "components")); item != NULL; item = item->next) {
         struct span name, version = doc_content(doc_get(item, "version"));
@@ -54,7 +54,7 @@ static bool is_test_only(const struct doc *item) {
 
 static int parse_sbt(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     for (const struct doc *item = doc_first(doc_get(root, "dependencies")); item != NULL; item = item->next) {
         struct span name, version = doc_text(doc_get(item, "version"));

@@ -150,7 +150,7 @@ static int parse(struct catalogue *run, struct err *err) {
     /* Many programs have a manifest.json: one that is no JSON at all is theirs to mend. */
     if (is_extension && catalogue_folder(run->path, 2).size != 32)
         return 0;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     if (is_extension)
         return add_extension(run, root, err);
@@ -192,7 +192,7 @@ static int parse_content(struct catalogue *run, struct err *err) {
         if (text_glob(span_text(paths[i]), run->path))
             return 0; /* its name says the same */
     }
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     return add_shape(run, &contents[kind].shape, root, err);
 }

@@ -19,7 +19,7 @@ static bool is_foreign(const struct doc *root) {
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     struct package package = {
         .type = PACKAGE_NPM,

@@ -137,7 +137,7 @@ static int parse_dependencies(struct catalogue *run, const struct doc *dependenc
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     const struct doc *packages = doc_get(root, "packages");
     return doc_is(packages, DOC_OBJECT) ? parse_packages(run, packages, err)

@@ -24,7 +24,7 @@ static const char *const paths[] = {
 /* {"dependencies": {framework: {name: {"type": …, "resolved": …}}}} */
 static int parse_lock(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     for (const struct doc *framework = doc_first(doc_get(root, "dependencies")); framework != NULL;
          framework = framework->next) {
@@ -42,7 +42,7 @@ static int parse_lock(struct catalogue *run, struct err *err) {
 /* {"libraries": {"name/version": {"type": "package"}}} */
 static int parse_assets(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     for (const struct doc *item = doc_first(doc_get(root, "libraries")); item != NULL; item = item->next) {
         struct span version = item->key;
@@ -104,7 +104,7 @@ static int add_reference(struct catalogue *run, const struct doc *element, struc
 static int parse_project(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     VEC(const struct doc *) todo = {0};
-    if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
         return -1;
     int result = vec_push(&todo, root) ? 0 : err_set(err, ERR_NOMEM, 0, "out of memory");
     while (result == 0 && todo.count > 0) {
@@ -122,7 +122,7 @@ static int parse_project(struct catalogue *run, struct err *err) {
 
 static int parse_nuspec(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
         return -1;
     const struct doc *metadata = doc_get(root, "metadata");
     struct span name = doc_content(doc_get(metadata, "id")), version = doc_content(doc_get(metadata, "version"));

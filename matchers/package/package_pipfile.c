@@ -24,7 +24,7 @@ static int add_group(struct catalogue *run, const struct doc *group, struct err 
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (json_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;
     if (add_group(run, doc_get(root, "default"), err) < 0)
         return -1;

@@ -177,7 +177,7 @@ static int parse(struct catalogue *run, struct err *err) {
         return binary_values(run, values, err) < 0 ? -1 : add_application(run, values, err);
     if (span_find(span_slice(run->body, 0, 1024), span_text("<plist"), 0) == SIZE_MAX)
         return 0; /* of OpenStep's kind, or none */
-    if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
         return -1;
     const struct doc *dict = doc_get(root, "dict");
     if (is_xbps)

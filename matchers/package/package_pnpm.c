@@ -57,7 +57,7 @@ static int add_packages(struct catalogue *run, const struct doc *packages, struc
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *all = NULL;
-    if (yaml_parse_all(run->scratch, run->body, doc_limits_default(), &all, err) < 0)
+    if (catalogue_document(run, yaml_parse_all, run->body, &all, err) < 0)
         return -1;
     return add_packages(run, doc_get(all->last, "packages"), err);
 }

@@ -203,7 +203,7 @@ static int add_project(struct project *project) {
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
         return -1;
     struct project project = {.run = run, .root = root, .parent = doc_get(root, "parent"), .err = err};
     map_init(&project.properties, catalogue_seed(run));

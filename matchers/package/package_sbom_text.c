@@ -103,7 +103,7 @@ static int add_component(struct catalogue *run, const struct doc *component, str
 static int parse_xml(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     VEC(const struct doc *) todo = {0};
-    if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
         return -1;
     bool is_rdf = span_is(root->key, "RDF"), is_bom = span_is(root->key, "bom");
     int result = !is_rdf && !is_bom ? 0 : vec_push(&todo, root) ? 0 : err_set(err, ERR_NOMEM, 0, "out of memory");

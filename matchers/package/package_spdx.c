@@ -108,7 +108,7 @@ int sbom_document_add(struct catalogue *run, struct err *err) {
     struct span body = text_trim(run->body);
     if (!is_yaml && !span_starts(body, "{"))
         return 0; /* tag-value and RDF: package_sbom_text.c */
-    if ((is_yaml ? yaml_parse : json_parse)(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, is_yaml ? yaml_parse : json_parse, run->body, &root, err) < 0)
         return -1;
     if (span_is(doc_text(doc_get(root, "bomFormat")), "CycloneDX"))
         return add_cyclonedx(run, root, err);

@@ -237,7 +237,7 @@ static const struct {
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (toml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, toml_parse, run->body, &root, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (span_ends(run->path, kinds[i].name))

@@ -30,7 +30,7 @@ static const struct doc *override_of(const struct doc *root, struct span name) {
 
 static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
-    if (jsonc_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, jsonc_parse, run->body, &root, err) < 0)
         return -1;
     const struct doc *overrides = doc_get(root, "overrides");
     for (const struct doc *item = doc_first(overrides); item != NULL; item = item->next) {

@@ -56,7 +56,7 @@ static int parse(struct catalogue *run, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (span_find(head, span_text(kinds[i].opens), 0) == SIZE_MAX)
             continue;
-        if (xml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+        if (catalogue_document(run, xml_parse, run->body, &root, err) < 0)
             return -1;
         return span_is(root->key, kinds[i].root) ? kinds[i].add(run, root, err) : 0;
     }

@@ -298,7 +298,7 @@ static int parse(struct catalogue *run, struct err *err) {
     struct doc *root = NULL;
     if (text_trim(run->body).size == 0)
         return 0;
-    if (yaml_parse(run->scratch, run->body, doc_limits_default(), &root, err) < 0)
+    if (catalogue_document(run, yaml_parse, run->body, &root, err) < 0)
         return -1;
     size_t kind = 0;
     while (!span_ends(run->path, kinds[kind].name))

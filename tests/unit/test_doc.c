@@ -84,11 +84,15 @@ static void depth_limit(void **state) {
 
 static void node_limit(void **state) {
     (void)state;
-    assert_int_equal(parse_code(json_parse, span_text("[1,2,3]"), (struct doc_limits){9, 4}), ERR_NONE);
-    assert_int_equal(parse_code(json_parse, span_text("[1,2,3]"), (struct doc_limits){9, 3}), ERR_LIMIT);
+    assert_int_equal(parse_code(json_parse, span_text("[1,2,3]"), (struct doc_limits){.depth_max = 9, .nodes_max = 4}),
+                     ERR_NONE);
+    assert_int_equal(parse_code(json_parse, span_text("[1,2,3]"), (struct doc_limits){.depth_max = 9, .nodes_max = 3}),
+                     ERR_LIMIT);
     /* Keys of mappings are values to YAML's parser. */
-    assert_int_equal(parse_code(yaml_parse, span_text("a: 1"), (struct doc_limits){9, 3}), ERR_NONE);
-    assert_int_equal(parse_code(yaml_parse, span_text("a: 1"), (struct doc_limits){9, 2}), ERR_LIMIT);
+    assert_int_equal(parse_code(yaml_parse, span_text("a: 1"), (struct doc_limits){.depth_max = 9, .nodes_max = 3}),
+                     ERR_NONE);
+    assert_int_equal(parse_code(yaml_parse, span_text("a: 1"), (struct doc_limits){.depth_max = 9, .nodes_max = 2}),
+                     ERR_LIMIT);
 }
 
 static void yaml_values(void **state) {
@@ -289,13 +293,49 @@ static void limits_of_all(void **state) {
     }
 }
 
+/* What breaks off is an error; with `partial`, what stood before is there all the same. */
+static void partial_documents(void **state) {
+    (void)state;
+    static const struct {
+        int (*parse)(struct arena *, struct span, struct doc_limits, struct doc **, struct err *);
+        const char *text;
+        bool has_a; /* member "a" with the value "1" */
+    } cases[] = {
+        {json_parse, "{\"a\":\"1\",\"b\":[1,", true},
+        {json_parse, "x", false},
+        {jsonc_parse, "{\"a\":\"1\",/*", true},
+        {toml_parse, "a = \"1\"\nb = [", true},
+        {xml_parse, "<r><a>1</a><b>", true},
+        {xml_parse, "x", false},
+        {yaml_parse, "a: \"1\"\nb: [1,", true},
+        {yaml_parse, "\"", false},
+        {xml_parse, "<!DOCTYPE p [<!ENTITY a \"b\">]><r><a>1</a><b>", false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        for (int partial = 0; partial < 2; partial++) {
+            struct arena arena;
+            struct doc *root = NULL;
+            struct err err = {0};
+            struct doc_limits limits = doc_limits_default();
+            arena_init(&arena, 0, 0);
+            limits.partial = partial;
+            assert_int_equal(cases[i].parse(&arena, span_text(cases[i].text), limits, &root, &err), -1);
+            bool has_a = span_is(doc_content(doc_get(root, "a")), "1") || span_is(doc_text(doc_get(root, "a")), "1");
+            if (has_a != (partial && cases[i].has_a))
+                fail_msg("%s: %d", cases[i].text, has_a);
+            arena_release(&arena);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(toml_values),   cmocka_unit_test(toml_errors),     cmocka_unit_test(xml_values),
-        cmocka_unit_test(xml_errors),    cmocka_unit_test(jsonc_values),    cmocka_unit_test(yaml_documents),
-        cmocka_unit_test(limits_of_all), cmocka_unit_test(no_bytes_at_all), cmocka_unit_test(json_values),
-        cmocka_unit_test(json_errors),   cmocka_unit_test(depth_limit),     cmocka_unit_test(node_limit),
-        cmocka_unit_test(yaml_values),   cmocka_unit_test(yaml_hostile),    cmocka_unit_test(memory_ceiling),
+        cmocka_unit_test(toml_values),       cmocka_unit_test(toml_errors),     cmocka_unit_test(xml_values),
+        cmocka_unit_test(xml_errors),        cmocka_unit_test(jsonc_values),    cmocka_unit_test(yaml_documents),
+        cmocka_unit_test(limits_of_all),     cmocka_unit_test(no_bytes_at_all), cmocka_unit_test(json_values),
+        cmocka_unit_test(json_errors),       cmocka_unit_test(depth_limit),     cmocka_unit_test(node_limit),
+        cmocka_unit_test(yaml_values),       cmocka_unit_test(yaml_hostile),    cmocka_unit_test(memory_ceiling),
+        cmocka_unit_test(partial_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

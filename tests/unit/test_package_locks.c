@@ -88,7 +88,8 @@ static const struct catalogue_case cargo[] = {
      "version = 3\n\n[[package]]\nname = \"a\"\nversion = \"1.0+b\"\ndependencies = [\n \"name = x\",\n]\n\n"
      "[[package]]\nversion = '2'\nname = 'b'\n\n[metadata]\nname = \"no\"\n",
      "cargo a 1.0+b declared\ncargo b 2 declared\n"},
-    {"cut", "Cargo.lock", "[[package]]\nname = \"a\"\nversion = \"1\"\n[[pack", "! FORMAT"},
+    {"cut", "Cargo.lock", "[[package]]\nname = \"a\"\nversion = \"1\"\n[[pack",
+     "cargo a 1 declared\n! FORMAT has no end"},
 };
 
 static const struct catalogue_case go_mod[] = {

@@ -25,7 +25,7 @@ static const struct catalogue_case cases[] = {
      "{\"name\":\"a\",\"publisher\":\"p\",\"version\":\"1.0.0\",\"engines\":{\"vscode\":\"*\"}}", ""},
     {"a Unity package", MANIFEST, "{\"name\":\"a\",\"version\":\"1.0.0\",\"unity\":\"2020.3\"}", ""},
     {"an array", MANIFEST, "[1]", ""},
-    {"broken JSON", MANIFEST, "{\"name\":\"a\",\"version\":\"1.0.0\"", "! FORMAT npm"},
+    {"broken JSON", MANIFEST, "{\"name\":\"a\",\"version\":\"1.0.0\"", "npm a 1.0.0\n! FORMAT npm"},
 };
 
 static void test_npm(void **state) {
