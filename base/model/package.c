@@ -49,7 +49,7 @@ static const char *const type_names[PACKAGE_TYPE_COUNT] = {
     [PACKAGE_SNAP] = "snap",
 };
 
-static const char *const evidence_names[EVIDENCE_COUNT] = {"installed", "declared", "embedded", "sbom"};
+static const char *const evidence_names[EVIDENCE_COUNT] = {"installed", "declared", "embedded", "sbom", "clue"};
 
 const char *package_type_name(enum package_type type) {
     return type < PACKAGE_TYPE_COUNT ? type_names[type] : "generic";

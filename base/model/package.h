@@ -56,7 +56,15 @@ enum package_type {
     PACKAGE_TYPE_COUNT
 };
 
-enum package_evidence { EVIDENCE_INSTALLED, EVIDENCE_DECLARED, EVIDENCE_EMBEDDED, EVIDENCE_SBOM, EVIDENCE_COUNT };
+/* EVIDENCE_CLUE is no package yet: what another file of the same tree has to be known for (engine/image/clue.h). */
+enum package_evidence {
+    EVIDENCE_INSTALLED,
+    EVIDENCE_DECLARED,
+    EVIDENCE_EMBEDDED,
+    EVIDENCE_SBOM,
+    EVIDENCE_CLUE,
+    EVIDENCE_COUNT
+};
 
 struct package {
     enum package_type type;

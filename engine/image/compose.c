@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "engine/image/clue.h"
 #include "matchers/package/os_release.h"
 
 const char *secret_state_name(enum secret_state state) {
@@ -87,7 +88,9 @@ static int packages_compose(const struct layer_result *const *layers, size_t lay
                 continue;
             struct composed_package composed = {.package = package,
                                                 .layer_index = layer_of_origin(layers, index, package)};
-            if (!vec_push(&composition->packages, composed))
+            bool is_kept = package->evidence == EVIDENCE_CLUE ? vec_push(&composition->clues, composed)
+                                                              : vec_push(&composition->packages, composed);
+            if (!is_kept)
                 return err_set(err, ERR_NOMEM, 0, "compose: out of memory after %zu packages",
                                composition->packages.count);
         }
@@ -509,7 +512,9 @@ static void distro_compose(const struct layer_result *const *layers, size_t laye
 int compose(const struct layer_result *const *layers, size_t layer_count, bool with_declared,
             struct composition *ret_composition, struct err *err) {
     struct composition composition = {0};
+    arena_init(&composition.arena, 0, 0);
     if (packages_compose(layers, layer_count, with_declared, &composition, err) < 0 ||
+        clues_settle(&composition, with_declared, err) < 0 ||
         owners_compose(layers, layer_count, &composition, err) < 0 ||
         secrets_compose(layers, layer_count, &composition, err) < 0) {
         composition_release(&composition);
@@ -522,5 +527,7 @@ int compose(const struct layer_result *const *layers, size_t layer_count, bool w
 
 void composition_release(struct composition *composition) {
     vec_release(&composition->packages);
+    vec_release(&composition->clues);
     vec_release(&composition->secrets);
+    arena_release(&composition->arena);
 }

@@ -22,6 +22,8 @@ struct composed_secret {
 };
 
 struct composition {
+    struct arena arena;                    /* of what no layer holds */
+    VEC(struct composed_package) clues;    /* visible, of EVIDENCE_CLUE; clue.h makes packages of them */
     VEC(struct composed_package) packages; /* of installed software; sorted by path and name */
     VEC(struct composed_secret) secrets;   /* in layer order */
     struct distro distro;                  /* borrowed; all empty when the image does not say */

@@ -71,7 +71,7 @@ static struct span read_version(const struct catalogue *run, struct span value) 
 static int parse(struct catalogue *run, struct err *err) {
     struct package package = {.type = PACKAGE_GEM, .evidence = EVIDENCE_INSTALLED};
     struct reader r = reader_init(run->body);
-    struct span line, attribute, value, text, variable = {NULL, 0};
+    struct span line, attribute, value, text, variable = {NULL, 0}, constant = {NULL, 0};
     bool seen = false, installed = text_glob(span_text("**/specifications/**"), run->path);
     while (read_line(&r, &line)) {
         installed |= variable.size == 0 && span_starts(line, "# stub: ");
@@ -85,10 +85,16 @@ static int parse(struct catalogue *run, struct err *err) {
             package.name = text;
         else if (span_is(attribute, "version") && !seen) {
             package.version = read_version(run, value);
+            constant = value;
             seen = true; /* a constant is looked for in the whole file: once */
         } else if ((span_is(attribute, "license") || span_is(attribute, "licenses")) &&
                    add_licenses(run, &package, value, err) < 0)
             return -1;
+    }
+    /* "A::VERSION", which the gem's own lib/a/version.rb may say. */
+    if (package.version.size == 0 && span_ends(constant, "::VERSION") && text_only(constant, ":_")) {
+        package.version = constant;
+        package.evidence = EVIDENCE_CLUE;
     }
     /* A specification that computes them says nothing that could be read here. */
     if (package.name.size == 0 || package.version.size == 0)

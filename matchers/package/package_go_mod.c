@@ -20,6 +20,7 @@ struct module {
     struct map requirements; /* by path */
     struct span toolchain;
     struct span own; /* the module's path: a checkout has no version */
+    struct span go;  /* the language's version */
 };
 
 /* The next word, or a quoted string, and the rest of the line. */
@@ -84,6 +85,8 @@ static int add_line(struct catalogue *run, struct module *module, struct span ve
         catalogue_fault(run, ERR_FORMAT, "a requirement has no version");
     } else if (span_is(verb, "module")) {
         module->own = next_word(&line);
+    } else if (span_is(verb, "go")) {
+        module->go = next_word(&line);
     } else if (span_is(verb, "toolchain")) {
         module->toolchain = next_word(&line);
     }
@@ -130,6 +133,13 @@ static int emit_module(struct catalogue *run, const struct module *module, struc
         if (!item->dropped && catalogue_add(run, package, err) < 0)
             return -1;
     }
+    /* Whether the go.sum beside it lists more: before Go 1.17 a go.mod left out what its requirements require. */
+    package.evidence = EVIDENCE_CLUE;
+    package.name = span_text("go");
+    package.version = module->go.size > 0 ? module->go : span_text("1.11");
+    if (catalogue_add(run, package, err) < 0)
+        return -1;
+    package.evidence = EVIDENCE_DECLARED;
     /* Without a toolchain line the go line is a lower bound only: what is built with is not known. */
     if (!span_starts(module->toolchain, "go"))
         return 0;

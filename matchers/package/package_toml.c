@@ -115,6 +115,11 @@ static int add_mise(struct catalogue *run, const struct doc *root, struct err *e
 /* Version 1 of the format has the packages at the top, version 2 under "deps"; each is a list, for several packages may
  * have one name. The standard library's packages carry no version before 1.8: they are part of Julia. */
 static int add_julia(struct catalogue *run, const struct doc *root, struct err *err) {
+    /* With it beside, a Project.toml names the project and nothing that it needs. */
+    const struct package clue = {
+        .type = PACKAGE_JULIA, .evidence = EVIDENCE_CLUE, .name = span_text("manifest"), .version = span_text("1")};
+    if (catalogue_add(run, clue, err) < 0)
+        return -1;
     const struct doc *packages = doc_get(root, "manifest_format") != NULL ? doc_get(root, "deps") : root;
     struct span julia = doc_text(doc_get(root, "julia_version"));
     for (const struct doc *list = doc_is(packages, DOC_OBJECT) ? doc_first(packages) : NULL; list != NULL;
@@ -134,7 +139,8 @@ static int add_julia(struct catalogue *run, const struct doc *root, struct err *
 /* Project.toml: the package itself; its "compat" holds ranges, the manifest what they came to. */
 static int add_julia_project(struct catalogue *run, const struct doc *root, struct err *err) {
     struct span name = doc_text(doc_get(root, "name")), version = doc_text(doc_get(root, "version"));
-    return name.size == 0 || version.size == 0 ? 0 : catalogue_declare(run, PACKAGE_JULIA, name, version, err);
+    const struct package clue = {.type = PACKAGE_JULIA, .evidence = EVIDENCE_CLUE, .name = name, .version = version};
+    return name.size == 0 || version.size == 0 ? 0 : catalogue_add(run, clue, err);
 }
 
 /* The name that a requirement of PEP 508 begins with, and the version that it pins or asks for at least. */

@@ -334,6 +334,68 @@ static void strays(void **state) {
     }
 }
 
+/* ---- clues ---- */
+
+static void add_clue(struct layer_result *layer, const char *path, enum package_type type, const char *name,
+                     const char *version) {
+    add_package(layer, path, name, version);
+    struct package *package = &layer->packages.data[layer->packages.count - 1];
+    package->type = type;
+    package->evidence = EVIDENCE_CLUE;
+}
+
+static bool shows(const struct composition *composition, const char *name, const char *version) {
+    for (size_t i = 0; i < composition->packages.count; i++) {
+        const struct package *package = composition->packages.data[i].package;
+        if (span_is(package->name, name) && span_is(package->version, version))
+            return package->evidence != EVIDENCE_CLUE;
+    }
+    return false;
+}
+
+static void clues(void **state) {
+    (void)state;
+    struct layer_result *layers[2] = {layer_new(), layer_new()};
+    struct composition composition;
+    struct err err = {0};
+    /* A gem whose version is in another layer, one whose file is elsewhere, one whose file is gone. */
+    add_clue(layers[1], "g/a.gemspec", PACKAGE_GEM, "a", "A::VERSION");
+    add_clue(layers[0], "g/lib/a/version.rb", PACKAGE_GEM, "A::VERSION", "1.5");
+    add_clue(layers[0], "f/b.gemspec", PACKAGE_GEM, "b", "A::VERSION");
+    add_clue(layers[0], "gx/c.gemspec", PACKAGE_GEM, "c", "C::VERSION");
+    add_clue(layers[0], "gx/lib/version.rb", PACKAGE_GEM, "C::VERSION", "1");
+    add_whiteout(layers[1], "gx/lib/version.rb");
+    /* go.sum: beside a go.mod of 1.16, of 1.17, and of none. */
+    add_clue(layers[0], "old/go.mod", PACKAGE_GOLANG, "go", "1.16");
+    add_clue(layers[0], "old/go.sum", PACKAGE_GOLANG, "e.x/old", "v1");
+    add_clue(layers[0], "old/go.sum", PACKAGE_GOLANG, "e.x/named", "v1");
+    add_package(layers[0], "old/go.mod", "e.x/named", "v2");
+    layers[0]->packages.data[layers[0]->packages.count - 1].type = PACKAGE_GOLANG;
+    add_clue(layers[0], "new/go.mod", PACKAGE_GOLANG, "go", "1.17.1");
+    add_clue(layers[0], "new/go.sum", PACKAGE_GOLANG, "e.x/new", "v1");
+    add_clue(layers[0], "go.sum", PACKAGE_GOLANG, "e.x/alone", "v1");
+    /* Projects: below a yarn.lock, and elsewhere. */
+    add_module(layers[0], "y/yarn.lock", "dependency");
+    add_clue(layers[0], "y/w/package.json", PACKAGE_NPM, "workspace", "1");
+    add_clue(layers[0], "z/package.json", PACKAGE_NPM, "other", "1");
+    /* Julia: a project with a manifest, one without. */
+    add_clue(layers[0], "j/Manifest.toml", PACKAGE_JULIA, "manifest", "1");
+    add_clue(layers[0], "j/Project.toml", PACKAGE_JULIA, "J", "1");
+    add_clue(layers[0], "k/Project.toml", PACKAGE_JULIA, "K", "1");
+    composition = run(layers, 2);
+    assert_int_equal(composition.packages.count, 3); /* the gem, the module and the dependency: no clue is listed */
+    assert_true(shows(&composition, "a", "1.5"));
+    composition_release(&composition);
+    const struct layer_result *const both[] = {layers[0], layers[1]};
+    assert_int_equal(compose(both, 2, true, &composition, &err), 0);
+    assert_int_equal(composition.packages.count, 7);
+    assert_true(shows(&composition, "a", "1.5") && shows(&composition, "e.x/old", "v1"));
+    assert_true(shows(&composition, "e.x/alone", "v1") && shows(&composition, "workspace", "1"));
+    assert_true(shows(&composition, "K", "1") && shows(&composition, "e.x/named", "v2"));
+    composition_release(&composition);
+    layers_free(layers, 2);
+}
+
 /* ---- secrets ---- */
 
 static void secret_states(void **state) {
@@ -430,6 +492,7 @@ int main(void) {
         cmocka_unit_test(declared_and_failed),
         cmocka_unit_test(owners),
         cmocka_unit_test(strays),
+        cmocka_unit_test(clues),
         cmocka_unit_test(secret_states),
         cmocka_unit_test(release_through_links),
         cmocka_unit_test(release_of_the_top),

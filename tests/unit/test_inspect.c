@@ -213,7 +213,8 @@ static void packages_and_limits(void **state) {
     file_add(inspect, "empty", span_text(""), 1);
     inspect_layer_end(inspect);
     layer_result_seal(layer);
-    assert_int_equal(layer->packages.count, 1);
+    assert_int_equal(layer->packages.count, 2);
+    assert_int_equal(layer->packages.data[1].evidence, EVIDENCE_CLUE); /* a project's name: see engine/image/clue.h */
     assert_int_equal(layer->releases.count, 1);
     assert_true(span_is(layer->releases.data[0].distro.version_id, "12"));
     assert_int_equal(layer->errors.count, 2);

@@ -25,11 +25,13 @@ struct kind {
 
 static const struct kind kinds[] = {
     {CATALOGUER_APK, "lib/apk/db/installed", "", "P:n@\nV:1.@\nA:x86_64\n\n", "", "", true},
-    {CATALOGUER_BEAM, "mix.lock", "%{\n", "  \"n@\": {:hex, :n@, \"1.@\", \"h\", [:mix], [], \"hexpm\", \"h\"},\n", "", "}\n",
-     true},
+    {CATALOGUER_BEAM, "mix.lock", "%{\n", "  \"n@\": {:hex, :n@, \"1.@\", \"h\", [:mix], [], \"hexpm\", \"h\"},\n", "",
+     "}\n", true},
     {CATALOGUER_BUN, "bun.lock", "{\"packages\":{", "\"n@\":[\"n@@1.@\",\"\",{},\"h\"]", ",", "}}", false},
-    {CATALOGUER_CARGO_LOCK, "Cargo.lock", "version = 3\n", "[[package]]\nname = \"n@\"\nversion = \"1.@\"\n\n", "", "", true},
-    {CATALOGUER_COMPOSER, "composer.lock", "{\"packages\":[", "{\"name\":\"v/n@\",\"version\":\"1.@\"}", ",", "]}", false},
+    {CATALOGUER_CARGO_LOCK, "Cargo.lock", "version = 3\n", "[[package]]\nname = \"n@\"\nversion = \"1.@\"\n\n", "", "",
+     true},
+    {CATALOGUER_COMPOSER, "composer.lock", "{\"packages\":[", "{\"name\":\"v/n@\",\"version\":\"1.@\"}", ",", "]}",
+     false},
     {CATALOGUER_CONAN, "conan.lock", "{\"requires\":[", "\"n@/1.@#h%1\"", ",", "]}", false},
     {CATALOGUER_DPKG, "var/lib/dpkg/status", "",
      "Package: n@\nStatus: install ok installed\nVersion: 1.@\nArchitecture: all\n\n", "", "", true},
@@ -38,25 +40,27 @@ static const struct kind kinds[] = {
     {CATALOGUER_GRADLE, "gradle.lockfile", "", "g:n@:1.@=a\n", "", "empty=\n", true},
     {CATALOGUER_GRADLE, "verification-metadata.xml", "<m><components>",
      "<component group=\"g\" name=\"n@\" version=\"1.@\"/>", "", "</components></m>", false},
-    {CATALOGUER_GRADLE, "build.sbt.lock", "{\"dependencies\":[", "{\"org\":\"g\",\"name\":\"n@\",\"version\":\"1.@\"}", ",",
-     "]}", false},
-    {CATALOGUER_JSON, "renv.lock", "{\"Packages\":{", "\"n@\":{\"Package\":\"n@\",\"Version\":\"1.@\",\"Repository\":\"CRAN\"}",
-     ",", "}}", false},
+    {CATALOGUER_GRADLE, "build.sbt.lock", "{\"dependencies\":[", "{\"org\":\"g\",\"name\":\"n@\",\"version\":\"1.@\"}",
+     ",", "]}", false},
+    {CATALOGUER_JSON, "renv.lock", "{\"Packages\":{",
+     "\"n@\":{\"Package\":\"n@\",\"Version\":\"1.@\",\"Repository\":\"CRAN\"}", ",", "}}", false},
     {CATALOGUER_LINES, "cabal.project.freeze", "constraints: ", "any.n@ ==1.@", ",\n  ", "\n", true},
-    {CATALOGUER_NPM_LOCK, "package-lock.json", "{\"packages\":{", "\"node_modules/n@\":{\"version\":\"1.@\"}", ",", "}}", false},
+    {CATALOGUER_NPM_LOCK, "package-lock.json", "{\"packages\":{", "\"node_modules/n@\":{\"version\":\"1.@\"}", ",",
+     "}}", false},
     {CATALOGUER_NPM_LOCK, "package-lock.json", "{\"dependencies\":{", "\"n@\":{\"version\":\"1.@\"}", ",", "}}", false},
     {CATALOGUER_NUGET, "packages.lock.json", "{\"version\":1,\"dependencies\":{\"net8.0\":{",
      "\"n@\":{\"type\":\"Direct\",\"resolved\":\"1.@\"}", ",", "}}}", false},
-    {CATALOGUER_NUGET, "packages.config", "<packages>", "<package id=\"n@\" version=\"1.@\"/>", "", "</packages>", false},
+    {CATALOGUER_NUGET, "packages.config", "<packages>", "<package id=\"n@\" version=\"1.@\"/>", "", "</packages>",
+     false},
     {CATALOGUER_PIPFILE, "Pipfile.lock", "{\"default\":{", "\"n@\":{\"version\":\"==1.@\"}", ",", "}}", false},
-    {CATALOGUER_PNPM, "pnpm-lock.yaml", "lockfileVersion: '6.0'\npackages:\n", "  /n@@1.@:\n    engines: {node: '>=8'}\n", "", "",
-     true},
+    {CATALOGUER_PNPM, "pnpm-lock.yaml", "lockfileVersion: '6.0'\npackages:\n",
+     "  /n@@1.@:\n    engines: {node: '>=8'}\n", "", "", true},
     {CATALOGUER_POM, "pom.xml", "<project><dependencies>",
      "<dependency><groupId>g</groupId><artifactId>n@</artifactId><version>1.@</version></dependency>", "",
      "</dependencies></project>", false},
     {CATALOGUER_REQUIREMENTS, "requirements.txt", "", "n@==1.@\n", "", "", true},
-    {CATALOGUER_SPDX, "a.spdx.json", "{\"spdxVersion\":\"SPDX-2.3\",\"packages\":[", "{\"name\":\"n@\",\"versionInfo\":\"1.@\"}", ",",
-     "]}", false},
+    {CATALOGUER_SPDX, "a.spdx.json", "{\"spdxVersion\":\"SPDX-2.3\",\"packages\":[",
+     "{\"name\":\"n@\",\"versionInfo\":\"1.@\"}", ",", "]}", false},
     {CATALOGUER_SPDX, "bom.json", "{\"bomFormat\":\"CycloneDX\",\"components\":[",
      "{\"type\":\"library\",\"name\":\"n@\",\"version\":\"1.@\"}", ",", "]}", false},
     {CATALOGUER_TOML, "poetry.lock", "", "[[package]]\nname = \"n@\"\nversion = \"1.@\"\n\n", "", "", true},
@@ -103,6 +107,8 @@ static int take(void *context, const struct package *package, struct err *err) {
     (void)err;
     (void)snprintf(name, sizeof name, "n%zu", 100 + found->count);
     (void)snprintf(version, sizeof version, "1.%zu", 100 + found->count);
+    if (package->evidence == EVIDENCE_CLUE)
+        return 0;
     bool is_right = span_ends(package->name, name) && span_is(package->version, version);
     if (is_right)
         found->count++;

@@ -98,10 +98,10 @@ static const struct catalogue_case go_mod[] = {
      "require (\n\te/b v2.0.0\n\t\"e/c\" v3.0.0\n\te/d v4.0.0\n)\nreplace (\n\te/b => ../b\n\te/c v9.0.0 => f/c v9.9.9\n"
      "\te/d v4.0.0 => e/d v4.0.1\n)\n",
      "golang e.x/m  declared\ngolang f/a v1.1.0 declared\ngolang e/c v3.0.0 declared\ngolang e/d v4.0.1 declared\n"
-     "golang stdlib 1.22.5 declared\n"},
-    {"a module that asks for nothing", "go.mod", "module e.x/a\ngo 1.20\n", ""},
+     "golang go 1.21 clue\ngolang stdlib 1.22.5 declared\n"},
+    {"a module that asks for nothing", "go.mod", "module e.x/a\ngo 1.20\n", "golang go 1.20 clue\n"},
     {"a requirement without a version, a module without an address", "go.mod",
-     "module m\nrequire e/a\nrequire e/b v1\n", "golang e/b v1 declared\n! FORMAT has no version"},
+     "module m\nrequire e/a\nrequire e/b v1\n", "golang e/b v1 declared\ngolang go 1.11 clue\n! FORMAT has no version"},
 };
 
 static void test_locks(void **state) {

@@ -28,11 +28,10 @@ static const struct catalogue_case toml[] = {
      "cargo a 1.0.0 declared\ncargo b 2 declared\ncargo c 3 declared\ncargo d  declared\n"},
     {"Julia 2", "Manifest.toml",
      "julia_version = \"1.9.0\"\nmanifest_format = \"2.0\"\n[[deps.A]]\nversion = \"1.3\"\n[[deps.Dates]]\nuuid = \"u\"\n",
-     "julia A 1.3 declared\njulia Dates 1.9.0 declared\n"},
+     "julia manifest 1 clue\njulia A 1.3 declared\njulia Dates 1.9.0 declared\n"},
     {"Julia 1", "Manifest-v1.toml", "[[A]]\nversion = \"1.3\"\n[[B]]\nuuid = \"u\"\n",
-     "julia A 1.3 declared\njulia B unknown declared\n"},
-    {"a Julia project", "Project.toml", "name = \"A\"\nversion = \"1.4\"\n[compat]\nB = \"1\"\n",
-     "julia A 1.4 declared\n"},
+     "julia manifest 1 clue\njulia A 1.3 declared\njulia B unknown declared\n"},
+    {"a Julia project", "Project.toml", "name = \"A\"\nversion = \"1.4\"\n[compat]\nB = \"1\"\n", "julia A 1.4 clue\n"},
     {"Gleam", "gleam.toml", "name = \"m\"\n[dependencies]\na = \">= 1\"\nb = { git = \"u\" }\nc = { path = \"x\" }\n",
      "hex a >= 1 declared\nhex b  declared\n"},
     {"Gradle's catalogue", "gradle/libs.versions.toml",
@@ -175,7 +174,7 @@ static const struct catalogue_case gemspec[] = {
     {"a constant of the file, a wrapped version", "u/specifications/default/b.gemspec",
      "V = '2.0'\nGem::Specification.new { |gem|\ngem.name = 'b'\ngem.version = V\n}\n", "gem b 2.0\n"},
     {"computed elsewhere", "u/specifications/c.gemspec",
-     "Gem::Specification.new do |s|\ns.name = \"c\"\ns.version = C::VERSION\nend\n", ""},
+     "Gem::Specification.new do |s|\ns.name = \"c\"\ns.version = C::VERSION\nend\n", "gem c C::VERSION clue\n"},
     {"another object's attributes", "u/specifications/c.gemspec",
      "Gem::Specification.new do |spec|\ns.name = \"c\"\ns.version = \"1\"\nend\n", ""},
     {"no specification", "u/specifications/c.gemspec", "Gem::Specif\ns.name = \"c\"\ns.version = \"1\"\nend\n", ""},
@@ -185,6 +184,17 @@ static const struct catalogue_case gemspec[] = {
     {"the author's own", "gems/e-1.0/e.gemspec",
      "Gem::Specification.new do |s|\ns.name = \"e\"\ns.version = \"1.0\"\nend\n", ""},
     {"empty", "u/specifications/d.gemspec", "", ""},
+};
+
+static const struct catalogue_case clue[] = {
+    {"a constant in modules", "g/lib/a/b/version.rb",
+     "# x\nmodule A\n  class B < C\n    VERSION = '1.0'.freeze\n  end\nend\n", "gem A::B::VERSION 1.0 clue\n"},
+    {"one that is computed", "g/lib/a/version.rb", "module A\n  VERSION = \"#{X}.1\"\nend\n", ""},
+    {"one of nobody", "g/lib/a/version.rb", "VERSION = '1'\n", ""},
+    {"go.sum", "go.sum", "e.x/a v1.0.0 h1:x=\ne.x/a v1.0.0/go.mod h1:y=\ne.x/b v2.0.0/go.mod h1:z=\n\n",
+     "golang e.x/a v1.0.0 clue\n"},
+    {"a project", "app/package.json", "{\"name\":\"a\",\"version\":\"1\"}", "npm a 1 clue\n"},
+    {"a project that is no document", "app/package.json", "{", ""},
 };
 
 static const struct catalogue_case json[] = {
@@ -319,6 +329,7 @@ CASES(POM, pom)
 CASES(GRADLE, gradle)
 CASES(NUGET, nuget)
 CASES(GEMSPEC, gemspec)
+CASES(CLUE, clue)
 CASES(JSON, json)
 CASES(YAML, yaml)
 CASES(BEAM, beam)
@@ -327,11 +338,11 @@ CASES(LINES, lines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_toml),   cmocka_unit_test(test_pnpm),         cmocka_unit_test(test_bun),
-        cmocka_unit_test(test_conan),  cmocka_unit_test(test_requirements), cmocka_unit_test(test_pom),
-        cmocka_unit_test(test_gradle), cmocka_unit_test(test_nuget),        cmocka_unit_test(test_gemspec),
-        cmocka_unit_test(test_json),   cmocka_unit_test(test_yaml),         cmocka_unit_test(test_beam),
-        cmocka_unit_test(test_spdx),   cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_toml),    cmocka_unit_test(test_pnpm),         cmocka_unit_test(test_bun),
+        cmocka_unit_test(test_conan),   cmocka_unit_test(test_requirements), cmocka_unit_test(test_pom),
+        cmocka_unit_test(test_clue),    cmocka_unit_test(test_gradle),       cmocka_unit_test(test_nuget),
+        cmocka_unit_test(test_gemspec), cmocka_unit_test(test_json),         cmocka_unit_test(test_yaml),
+        cmocka_unit_test(test_beam),    cmocka_unit_test(test_spdx),         cmocka_unit_test(test_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
