@@ -92,6 +92,17 @@ equal(findings("--fail-on", "high")[1].status, 1, "--fail-on")
 hide = write("hide.yaml", "ignore:\n" + "".join(f"- id: {i}\n  reason: all of them\n" for i in every))
 equal(findings("--fail-on", "negligible", "--ignorefile", hide)[1].status, 0, "--fail-on counts nothing that is suppressed")
 
+# A distribution past its end is a finding of its own, where os-release says so; what it does not fix any more says so too.
+ended = Layout("ended")
+old = ended.layer({"etc/os-release": 'ID=debian\nVERSION_ID="10"\n', "var/lib/dpkg/status": debian({"openssl": "1.1.1n-0+deb10u3"})["var/lib/dpkg/status"]})
+ended.image([ended.layer({"srv/x": "x"}), old], "one")
+ended.close()
+run, out = sweep("oci:" + ended.path, "--db", db, "--scanners", "vuln")
+equal([(r["id"], r["purl"], r["path"], r["layer_digest"], r["status"], r["severity"]) for r in rows_of(out, "vulnerability")],
+      [("EOL-debian-10", "pkg:generic/debian@10", "etc/os-release", old["digest"], "end_of_life", "high")], "an end of life")
+equal([r["id"] for r in rows_of(sweep("oci:" + ended.path, "--db", db, "--scanners", "vuln", "--severity", "low")[1], "vulnerability")], [], "filters hold for it")
+check(any(r["id"].startswith("EOL-") for r in plain.values()) is False, "Debian 12 is looked after")
+
 # Two records of one package in one folder: both are rows that say so. In folders of their own each is true.
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
 twice = Layout("twice")
