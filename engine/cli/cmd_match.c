@@ -58,8 +58,20 @@ static int query_from_purl(struct match_run *run, struct span line, struct vuln_
                        "a package URL of no known ecosystem, or without the release in its qualifier distro");
     if (purl.version.size == 0)
         return err_set(err, ERR_FORMAT, 0, "a package URL with a version is expected");
-    *ret_query = (struct vuln_query){
-        .ecosystem = buf_span(&run->ecosystem), .name = buf_span(&run->name), .version = purl.version};
+    struct span version = purl.version;
+    for (size_t i = 0; i < purl.qualifier_count; i++) {
+        /* Of an rpm the epoch stands apart. */
+        const struct purl_qualifier *qualifier = &purl.qualifiers[i];
+        if (!span_is(purl.type, "rpm") || !span_is(qualifier->key, "epoch"))
+            continue;
+        char *text =
+            arena_format(&run->line_arena, "%.*s:%.*s", SPAN_FORMAT(qualifier->value), SPAN_FORMAT(purl.version));
+        if (text == NULL)
+            return err_set(err, ERR_NOMEM, 0, "match: out of memory");
+        version = span_text(text);
+    }
+    *ret_query =
+        (struct vuln_query){.ecosystem = buf_span(&run->ecosystem), .name = buf_span(&run->name), .version = version};
     return 0;
 }
 

@@ -419,7 +419,9 @@ static struct distro purl_distro(const struct purl *purl) {
             distro.id = name;
             value = span_from(value, dash + 1);
         }
-        distro.version_id = value;
+        if (span_starts(value, "AMI release "))
+            value = span_from(value, strlen("AMI release "));
+        distro.version_id = text_cut(&value, ' '); /* "2 (Karoo)" */
     }
     distro.id = distro_id(distro.id);
     return distro;

@@ -46,6 +46,13 @@ for simd in auto scalar; do
     cmp "$dir/expected" "$dir/found" || fail "answers differ: $(diff "$dir/expected" "$dir/found")"
 done
 
+# Of an rpm's package URL the epoch is a qualifier, and part of its version all the same.
+printf '%s' '{"id":"ALSA-1","affected":[{"package":{"ecosystem":"AlmaLinux:8","name":"bind"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"32:9.11-5"}]}]}]}' > "$dir/epoch.json"
+"$trawl" db build "$dir/epoch.json" -o "$dir/epoch.db" > /dev/null
+printf 'pkg:rpm/almalinux/bind@9.11-6?epoch=32&distro=almalinux-8.5\npkg:rpm/almalinux/bind@9.11-4?epoch=32&distro=almalinux-8.5\n' |
+    "$trawl" match --db "$dir/epoch.db" > "$dir/found"
+printf '{"ids":[]}\n{"ids":["ALSA-1"]}\n' | cmp - "$dir/found" || fail "epoch of a package URL: $(cat "$dir/found")"
+
 # A damaged archive ends the build and leaves the old file; so does a feed without advisories.
 cp "$dir/a.db" "$dir/kept.db"
 head -c 200 "$dir/feed.tar.gz" > "$dir/cut.tar.gz"

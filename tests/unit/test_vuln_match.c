@@ -227,6 +227,8 @@ static void test_purls(void **state) {
         {"pkg:rpm/redhat/bash@5.1-1?distro=rhel-9.2", "Red Hat:enterprise_linux:9::baseos", "bash"},
         {"pkg:rpm/centos/bash@5.1-1?distro=centos-7.6.1810", "Red Hat:enterprise_linux:7::baseos", "bash"},
         {"pkg:rpm/amazon/bash@5.1-1?distro=amazon-2", "Amazon Linux:2", "bash"},
+        {"pkg:rpm/amazon/bash@5.1-1?distro=amazon-2%20%28Karoo%29", "Amazon Linux:2", "bash"},
+        {"pkg:rpm/amazon/bash@5.1-1?distro=amazon-AMI%20release%202018.03", "Amazon Linux:1", "bash"},
         {"pkg:rpm/oracle/bash@5.1-1?distro=oracle-8", "Oracle Linux:8", "bash"},
         {"pkg:deb/ubuntu/bash@5.1-1?distro=jammy", "Ubuntu:22.04:LTS", "bash"},
         {"pkg:deb/debian/bash@5.1-1?distro=debian-trixie", "Debian:13", "bash"},
