@@ -79,20 +79,6 @@ static void remedy_print(struct command_explain *command, const struct explain_f
 
 /* ---- what the database holds ---- */
 
-/* The distribution as the package URL has it: that is all that a row says of it. */
-static struct distro distro_of(const struct purl *purl) {
-    struct distro distro = {.id = purl->namespace};
-    for (size_t i = 0; i < purl->qualifier_count; i++) {
-        struct span value = purl->qualifiers[i].value;
-        size_t dash = span_index_last(value, '-');
-        if (span_is(purl->qualifiers[i].key, "distro")) {
-            distro.id = dash == SIZE_MAX ? distro.id : span_slice(value, 0, dash);
-            distro.version_id = dash == SIZE_MAX ? value : span_from(value, dash + 1);
-        }
-    }
-    return distro;
-}
-
 static bool is_named(const struct explain_finding *finding, struct span id) {
     bool named = span_equal(finding->id, id);
     for (size_t i = 0; i < finding->alias_count && !named; i++)
@@ -203,8 +189,8 @@ static int records_print(struct command_explain *command, const struct explain_f
     struct err why = {0};
     buf_init(&list, 0);
     if (finding->package.name.size == 0 || purl_parse(finding->purl, &command->arena, &purl, &why) < 0)
-        return 0; /* an end of life: there is no record of it */
-    struct distro distro = distro_of(&purl);
+        return 0;                                      /* an end of life: there is no record of it */
+    struct distro distro = vuln_distro_of_purl(&purl); /* all that a row says of it */
     vuln_ecosystems(&distro, &finding->package, &list);
     for (struct span rest = buf_span(&list); rest.size > 0;) {
         struct vuln_query query = {.ecosystem = text_cut(&rest, 0)};

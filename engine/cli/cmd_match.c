@@ -16,11 +16,16 @@ struct match_run {
     struct buf line;
     struct buf out;
     struct buf ecosystem, name; /* of a package URL */
+    struct buf others;          /* further ecosystems of it, each ended by a NUL */
     VEC(struct span) ids;
 };
 
 static int id_collect(void *context, const struct vuln_match *match, struct err *err) {
     struct match_run *run = context;
+    for (size_t i = 0; run->others.size > 0 && i < run->ids.count; i++) {
+        if (span_equal(run->ids.data[i], match->id))
+            return 0;
+    }
     if (!vec_push(&run->ids, match->id))
         return err_set(err, ERR_NOMEM, 0, "match: out of memory");
     return 0;
@@ -72,7 +77,12 @@ static int query_from_purl(struct match_run *run, struct span line, struct vuln_
     }
     *ret_query =
         (struct vuln_query){.ecosystem = buf_span(&run->ecosystem), .name = buf_span(&run->name), .version = version};
-    return 0;
+    if (span_is(purl.type, "rpm")) { /* a product's repositories are worlds of their own */
+        struct distro distro = vuln_distro_of_purl(&purl);
+        struct package package = {.type = PACKAGE_RPM, .name = purl.name, .version = version};
+        vuln_ecosystems(&distro, &package, &run->others);
+    }
+    return run->others.failed ? err_set(err, ERR_NOMEM, 0, "match: out of memory") : 0;
 }
 
 static int query_parse(struct match_run *run, struct span line, struct vuln_query *ret_query, struct err *err) {
@@ -91,9 +101,14 @@ static int line_answer(struct match_run *run, struct span line, struct err *err)
     struct err why = {0};
     arena_reset(&run->line_arena);
     run->ids.count = 0;
+    buf_reset(&run->others);
     if (query_parse(run, text_trim(line), &query, &why) == 0) {
         query.plain = run->plain;
-        (void)vuln_match(&run->db, &query, id_collect, run, &why);
+        int result = vuln_match(&run->db, &query, id_collect, run, &why);
+        for (struct span rest = buf_span(&run->others); rest.size > 0 && result == 0;) {
+            query.ecosystem = text_cut(&rest, 0);
+            result = vuln_match(&run->db, &query, id_collect, run, &why);
+        }
     }
     if (why.code == ERR_NOMEM)
         return err_set(err, ERR_NOMEM, 0, "%s", why.text);
@@ -184,6 +199,7 @@ static int match_run(struct arena *arena, int argc, char **argv, struct err *err
     buf_init(&run.out, 0);
     buf_init(&run.ecosystem, 0);
     buf_init(&run.name, 0);
+    buf_init(&run.others, 0);
     int result = vuln_db_open(map.bytes, level, &run.db, err);
     if (result < 0)
         (void)err_wrap(err, "%s", path);
@@ -194,6 +210,7 @@ static int match_run(struct arena *arena, int argc, char **argv, struct err *err
     buf_release(&run.out);
     buf_release(&run.ecosystem);
     buf_release(&run.name);
+    buf_release(&run.others);
     vec_release(&run.ids);
     file_map_close(&map);
     return result;

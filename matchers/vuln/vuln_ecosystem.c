@@ -403,7 +403,7 @@ static struct span distro_id(struct span id) {
 }
 
 /* "debian-12" and "12" both name release 12 of the namespace's distribution; "opensuse-leap-15.5" names its own. */
-static struct distro purl_distro(const struct purl *purl) {
+struct distro vuln_distro_of_purl(const struct purl *purl) {
     struct distro distro = {.id = purl->namespace};
     for (size_t i = 0; i < purl->qualifier_count; i++) {
         struct span value = purl->qualifiers[i].value;
@@ -429,7 +429,7 @@ static struct distro purl_distro(const struct purl *purl) {
 
 void vuln_ecosystem_of_purl(const struct purl *purl, struct buf *ecosystem, struct buf *name) {
     enum package_type type;
-    struct distro distro = purl_distro(purl);
+    struct distro distro = vuln_distro_of_purl(purl);
     if (package_type_parse(purl->type, &type) && type != PACKAGE_GENERIC)
         vuln_ecosystem(&distro, type, ecosystem);
     else if (span_is(purl->type, "bitnami"))

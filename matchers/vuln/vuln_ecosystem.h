@@ -33,8 +33,9 @@ void vuln_ecosystems(const struct distro *distro, const struct package *package,
 bool vuln_is_kernel_part(const struct package *package);
 
 /* The same for a package URL's parts. For deb, apk and rpm the qualifier distro ("debian-12", "alpine-3.18.4", "12")
- * names the release; an unknown release gives nothing. `name` gets the name as the ecosystem writes it: "@scope/name",
- * "group:artifact". */
+ * names the release, also in the words of other tools ("alma-8.5"); an unknown release gives nothing. `name` gets the
+ * name as the ecosystem writes it: "@scope/name", "group:artifact". */
+struct distro vuln_distro_of_purl(const struct purl *purl);
 void vuln_ecosystem_of_purl(const struct purl *purl, struct buf *ecosystem, struct buf *name);
 
 /* The version order of the ecosystem. False where there is none, or none in this build: only versions that a record

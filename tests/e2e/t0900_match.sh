@@ -53,6 +53,13 @@ printf 'pkg:rpm/almalinux/bind@9.11-6?epoch=32&distro=almalinux-8.5\npkg:rpm/alm
     "$trawl" match --db "$dir/epoch.db" > "$dir/found"
 printf '{"ids":[]}\n{"ids":["ALSA-1"]}\n' | cmp - "$dir/found" || fail "epoch of a package URL: $(cat "$dir/found")"
 
+# No package says from which of Red Hat's repositories it came: all of its release count, once each.
+printf '%s' '{"id":"RHSA-1","affected":[{"package":{"ecosystem":"Red Hat:enterprise_linux:9::appstream","name":"vim"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"0:9-5"}]}]},{"package":{"ecosystem":"Red Hat:enterprise_linux:9::crb","name":"vim"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"0:9-5"}]}]}]}' > "$dir/rhel.json"
+"$trawl" db build "$dir/rhel.json" -o "$dir/rhel.db" > /dev/null
+printf 'pkg:rpm/redhat/vim@9-4?distro=rhel-9.4\npkg:rpm/redhat/vim@9-4?distro=rhel-8.4\n' |
+    "$trawl" match --db "$dir/rhel.db" > "$dir/found"
+printf '{"ids":["RHSA-1"]}\n{"ids":[]}\n' | cmp - "$dir/found" || fail "repositories of a release: $(cat "$dir/found")"
+
 # A damaged archive ends the build and leaves the old file; so does a feed without advisories.
 cp "$dir/a.db" "$dir/kept.db"
 head -c 200 "$dir/feed.tar.gz" > "$dir/cut.tar.gz"
