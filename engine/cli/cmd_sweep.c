@@ -303,7 +303,7 @@ static int sweep(struct scan *scan, struct outputs *outputs) {
 int cmd_sweep(int argc, char **argv) {
     static const struct scan_kind kind = {.command = "sweep", .is_resumable = true};
     struct scan scan;
-    struct outputs outputs = {.sort_fd = -1};
+    struct outputs outputs = {.sort = NULL};
     int status;
     if (scan_open(&scan, &kind, argc, argv, &status))
         status = sweep(&scan, &outputs);

@@ -1,7 +1,5 @@
 #include "engine/cli/outputs.h"
 
-#include <fcntl.h>
-
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/cli/command.h"
@@ -60,22 +58,13 @@ static int outputs_plan(struct outputs *outputs, const struct outputs_options *o
 }
 
 static int sort_begin(struct outputs *outputs, struct arena *arena, struct err *err) {
-    const char *chosen = getenv("TMPDIR");
-    char *folder = arena_format(arena, "%s/trawl-XXXXXX", chosen != NULL && chosen[0] != '\0' ? chosen : "/var/tmp");
-    if (folder == NULL)
-        return err_set(err, ERR_NOMEM, 0, "export: out of memory");
-    if (mkdtemp(folder) == NULL)
-        return err_set(err, ERR_IO, errno, "temporary folder %s: %s; TMPDIR names another place", folder,
-                       strerror(errno));
-    outputs->sort_folder = folder;
-    outputs->sort_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (outputs->sort_fd < 0)
-        return err_set(err, ERR_IO, errno, "temporary folder %s: %s", folder, strerror(errno));
-    return shard_sort_new(outputs->sort_fd, SORT_BYTES, &outputs->sort, err);
+    return scratch_open(arena, &outputs->scratch, err) < 0
+               ? -1
+               : shard_sort_new(outputs->scratch.fd, SORT_BYTES, &outputs->sort, err);
 }
 
 int outputs_open(struct outputs *outputs, const struct outputs_options *options, struct err *err) {
-    *outputs = (struct outputs){.sort_fd = -1};
+    *outputs = (struct outputs){.sort = NULL};
     export_filter_init(&outputs->filter, options->images == NULL ? NULL : options->images->data,
                        options->images == NULL ? 0 : options->images->count);
     if (outputs_plan(outputs, options, err) < 0)
@@ -156,10 +145,7 @@ void outputs_close(struct outputs *outputs) {
     vec_release(&outputs->list);
     export_filter_release(&outputs->filter);
     shard_sort_free(outputs->sort);
-    if (outputs->sort_fd >= 0)
-        (void)close(outputs->sort_fd); /* it was only walked through */
-    if (outputs->sort_folder != NULL)
-        (void)rmdir(outputs->sort_folder); /* empty: runs have no names */
+    scratch_close(&outputs->scratch);
 }
 
 int outputs_folder(struct outputs *outputs, const char *folder, const struct shard_manifest *manifest,

@@ -10,6 +10,7 @@
 #define TRAWL_OUTPUTS_H
 
 #include "engine/cli/options.h"
+#include "engine/cli/scratch.h"
 #include "engine/export/export.h"
 #include "engine/export/export_filter.h"
 #include "shard/shard_sort.h"
@@ -35,8 +36,7 @@ struct outputs {
     VEC(struct output) list;
     struct export_filter filter;
     struct shard_sort *sort; /* of what the ordered formats wait for, or NULL */
-    const char *sort_folder;
-    int sort_fd;
+    struct scratch scratch;
 };
 
 /* USAGE: a format that there is not, two things for standard output, a file that cannot be made. */

@@ -71,7 +71,11 @@ def write_sweep(name, tables, sweep_id="made-up", started_at="2024-05-01T00:00:0
     path = folder(name)
     listed = {table: {"rows": 0, "files": []} for table in columns()}
     for table, rows in tables.items():
-        order = lambda row, table=table: [row[k].encode() if isinstance(row[k], str) else row[k] for k in KEYS[table]]
+        kinds = {column: EMPTY[kind] for column, kind, _ in columns()[table]}
+
+        def order(row, table=table, kinds=kinds):
+            values = [row.get(k, kinds[k]) for k in KEYS[table]]
+            return [v.encode() if isinstance(v, str) else v for v in values]
         rows = sorted(({"sweep_id": sweep_id, **row} for row in rows), key=order)
         if not rows:
             continue
