@@ -108,8 +108,8 @@ static int pair_note(struct diff *diff, struct pairs *pairs, struct span old_key
     if (place == NULL)
         return no_memory(err);
     *place = pair;
-    *pair = (struct pair){
-        .keys = {old_key, new_key}, .reference = reference, .image_count = 1, .number = pairs->count++};
+    *pair =
+        (struct pair){.keys = {old_key, new_key}, .reference = reference, .image_count = 1, .number = pairs->count++};
     for (enum side side = 0; side < SIDE_COUNT; side++) {
         if (pair->keys[side].size == 0)
             continue;
@@ -289,8 +289,7 @@ static int row_place(struct diff *diff, const struct row_view *sides[static SIDE
                     return -1;
             } else if (any->table != TABLE_PACKAGE && (side == SIDE_NEW || sides[SIDE_NEW] == NULL)) {
                 /* The same set, the same image: only what we know of it changed. */
-                enum diff_cause cause =
-                    any->table == TABLE_IMAGE_SECRET ? DIFF_RULES_CHANGED : DIFF_FEED_CHANGED;
+                enum diff_cause cause = any->table == TABLE_IMAGE_SECRET ? DIFF_RULES_CHANGED : DIFF_FEED_CHANGED;
                 if (finding_report(diff, pair, sides, cause, false, err) < 0)
                     return -1;
             }
@@ -317,9 +316,7 @@ static int table_join(struct diff *diff, enum table table, struct err *err) {
             sort_key_add(&diff->key, &views[SIDE_OLD]);
         if (has_new > 0)
             sort_key_add(&diff->other, &views[SIDE_NEW]);
-        int order = has_old == 0   ? 1
-                    : has_new == 0 ? -1
-                                   : span_compare(buf_span(&diff->key), buf_span(&diff->other));
+        int order = has_old == 0 ? 1 : has_new == 0 ? -1 : span_compare(buf_span(&diff->key), buf_span(&diff->other));
         if (diff->key.failed || diff->other.failed)
             return no_memory(err);
         const struct row_view *sides[SIDE_COUNT] = {order <= 0 ? &views[SIDE_OLD] : NULL,
@@ -406,8 +403,7 @@ static enum diff_cause cause_of(const struct diff *diff, const struct pair *pair
     /* A layer that was there before, and in which nothing was found: other rules look at it now. */
     if (diff->rules_differ && view->table == TABLE_IMAGE_SECRET) {
         enum side other = sides[SIDE_NEW] == NULL ? SIDE_NEW : SIDE_OLD;
-        const struct export_holders *holders =
-            map_get(&diff->images[other].layers, export_text(view, "layer_digest"));
+        const struct export_holders *holders = map_get(&diff->images[other].layers, export_text(view, "layer_digest"));
         if (holders != NULL)
             return DIFF_RULES_CHANGED;
     }
@@ -420,7 +416,8 @@ static int met_report(struct diff *diff, const struct pair *const *sets, const s
     if (view->table == TABLE_MISCONFIGURATION) {
         struct span target = export_text(view, "target");
         struct pair pair = {.reference = target, .image_count = 1, .keys = {target, target}};
-        return finding_report(diff, &pair, sides, diff->rules_differ ? DIFF_RULES_CHANGED : DIFF_IMAGE_CHANGED, true, err);
+        return finding_report(diff, &pair, sides, diff->rules_differ ? DIFF_RULES_CHANGED : DIFF_IMAGE_CHANGED, true,
+                              err);
     }
     struct span key = span_slice(export_text(view, key_column(view->table)), 0, 8);
     const struct pair *pair = pair_numbered(view->table == TABLE_VULNERABILITY ? sets : digests, key);
@@ -459,12 +456,12 @@ static int kept_report(struct diff *diff, struct kept kept[static SIDE_COUNT], c
 
 static int sorted_read(struct diff *diff, struct kept kept[static SIDE_COUNT], const struct pair *const *sets,
                        const struct pair *const *digests, struct err *err) {
-    enum table table;
-    struct span bytes;
+    struct shard_sorted sorted;
     struct row_view view;
     int got;
-    while ((got = shard_sort_next(diff->sort, &table, &bytes, err)) > 0) {
-        if (row_view_parse(table, bytes, &view, err) < 0)
+    while ((got = shard_sort_next(diff->sort, &sorted, err)) > 0) {
+        assert(!sorted.is_block); /* rows went in one by one */
+        if (row_view_parse(sorted.table, sorted.row, &view, err) < 0)
             return -1;
         enum side side = side_of(&view);
         buf_reset(&diff->key);
@@ -484,9 +481,9 @@ static int sorted_read(struct diff *diff, struct kept kept[static SIDE_COUNT], c
             continue;
         buf_reset(&kept[side].bytes);
         buf_reset(&kept[side].key);
-        buf_add(&kept[side].bytes, bytes);
+        buf_add(&kept[side].bytes, sorted.row);
         buf_add(&kept[side].key, buf_span(&diff->key));
-        kept[side].table = table;
+        kept[side].table = sorted.table;
         kept[side].is_there = true;
         if (kept[side].bytes.failed || kept[side].key.failed || diff->key.failed)
             return no_memory(err);

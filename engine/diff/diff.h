@@ -1,8 +1,8 @@
 /* What changed between two finished sweeps: images, and findings of images, each with its cause.
  *
  * A finding is the same one when its image (reference and platform), id, package or path are the same; versions, lines
- * and layers may move. Its cause is the image where what it was found in changed with the image, the feed where the same
- * version of the same package is in both, the rules where the same layer is. */
+ * and layers may move. Its cause is the image where what it was found in changed with the image, the feed where the
+ * same version of the same package is in both, the rules where the same layer is. */
 #ifndef TRAWL_DIFF_H
 #define TRAWL_DIFF_H
 

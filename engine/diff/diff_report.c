@@ -19,9 +19,11 @@ struct bucket {
     uint64_t count, images; /* findings, and the sum of the images that have them */
 };
 
+enum report_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_HTML };
+
 struct diff_report {
     struct diff_report_options options;
-    enum { FORMAT_TABLE, FORMAT_JSON, FORMAT_HTML } format;
+    enum report_format format;
     struct arena arena;
     struct buf text;
     struct json_out json;
@@ -44,7 +46,7 @@ int diff_report_begin(const struct diff_report_options *options, struct diff_rep
     if (report == NULL)
         return err_set(err, ERR_NOMEM, 0, "diff: out of memory");
     report->options = *options;
-    report->format = format;
+    report->format = (enum report_format)format;
     arena_init(&report->arena, 0, 0);
     if (report->format == FORMAT_JSON) {
         static const char *const names[] = {"old", "new"};
@@ -160,8 +162,8 @@ static int finding_take(void *context, const struct diff_finding *finding, struc
     struct bucket *bucket = &report->findings[finding->change][finding->severity];
     findings_begin(report);
     report->causes[finding->change][finding->cause]++;
-    bool worse = finding->change == DIFF_NEW ||
-                 (finding->change == DIFF_CHANGED && finding->severity > finding->old_severity);
+    bool worse =
+        finding->change == DIFF_NEW || (finding->change == DIFF_CHANGED && finding->severity > finding->old_severity);
     if (worse && (!report->has_worst || finding->severity > report->worst)) {
         report->worst = finding->severity;
         report->has_worst = true;
@@ -193,13 +195,10 @@ static int finding_take(void *context, const struct diff_finding *finding, struc
         buf_format(text, " and %" PRIu64 " more", finding->image_count - 1);
     if (text->failed)
         return err_set(err, ERR_NOMEM, 0, "diff: out of memory");
-    const struct span cells[CELLS] = {finding->id,
-                                      span_slice(buf_span(text), 0, what),
-                                      finding->change == DIFF_CHANGED
-                                          ? span_slice(buf_span(text), what, changed - what)
-                                          : finding->fixed_version,
-                                      span_text(diff_cause_name(finding->cause)),
-                                      span_from(buf_span(text), changed)};
+    const struct span cells[CELLS] = {finding->id, span_slice(buf_span(text), 0, what),
+                                      finding->change == DIFF_CHANGED ? span_slice(buf_span(text), what, changed - what)
+                                                                      : finding->fixed_version,
+                                      span_text(diff_cause_name(finding->cause)), span_from(buf_span(text), changed)};
     return bucket_add(report, bucket, cells, CELLS - 1, finding->image_count, err);
 }
 
