@@ -1,10 +1,8 @@
 #include "shard/ddl.h"
 
 static const char *const file_names[DDL_COUNT] = {
-    [DDL_BIGQUERY] = "bigquery.json",
-    [DDL_CLICKHOUSE] = "clickhouse.sql",
-    [DDL_DUCKDB] = "duckdb.sql",
-    [DDL_POSTGRES] = "postgres.sql",
+    [DDL_BIGQUERY] = "bigquery.json", [DDL_CLICKHOUSE] = "clickhouse.sql", [DDL_DUCKDB] = "duckdb.sql",
+    [DDL_POSTGRES] = "postgres.sql",  [DDL_SNOWFLAKE] = "snowflake.sql",   [DDL_SPARK] = "spark.sql",
 };
 
 /* BigQuery's INT64 and PostgreSQL's bigint are signed: all counts, offsets and sizes of ours stay below 2^63. A list is
@@ -14,6 +12,8 @@ static const char *const types[DDL_COUNT][COLUMN_TYPE_COUNT] = {
     [DDL_CLICKHOUSE] = {"String", "UInt64", "DateTime", "Float64", "Bool", "Array(String)", "Map(String, String)"},
     [DDL_DUCKDB] = {"VARCHAR", "UBIGINT", "TIMESTAMPTZ", "DOUBLE", "BOOLEAN", "VARCHAR[]", "MAP(VARCHAR, VARCHAR)"},
     [DDL_POSTGRES] = {"text", "bigint", "timestamptz", "double precision", "boolean", "jsonb", "jsonb"},
+    [DDL_SNOWFLAKE] = {"VARCHAR", "NUMBER(20, 0)", "TIMESTAMP_TZ", "FLOAT", "BOOLEAN", "ARRAY", "OBJECT"},
+    [DDL_SPARK] = {"STRING", "BIGINT", "TIMESTAMP", "DOUBLE", "BOOLEAN", "ARRAY<STRING>", "MAP<STRING, STRING>"},
 };
 
 const char *ddl_file_name(enum ddl_dialect dialect) {
@@ -23,8 +23,13 @@ const char *ddl_file_name(enum ddl_dialect dialect) {
 
 /* Names such as "user", "column" and "empty" are words of some SQL: all are quoted, which none of them minds. */
 static void name_add(struct buf *buf, enum ddl_dialect dialect, const char *name) {
-    const char *quote = dialect == DDL_CLICKHOUSE ? "`" : "\"";
-    buf_format(buf, "%s%s%s", quote, name, quote);
+    const char *quote = dialect == DDL_CLICKHOUSE || dialect == DDL_SPARK ? "`" : "\"";
+    buf_text(buf, quote);
+    /* Snowflake takes a name without quotes for one in capitals: so that queries need none. */
+    for (; *name != '\0'; name++)
+        buf_byte(buf,
+                 dialect == DDL_SNOWFLAKE && *name >= 'a' && *name <= 'z' ? (uint8_t)(*name - 32) : (uint8_t)*name);
+    buf_text(buf, quote);
 }
 
 static void clickhouse_type(struct buf *buf, const struct column *column) {
@@ -64,7 +69,7 @@ static void table_sql(struct buf *buf, enum ddl_dialect dialect, const struct ta
         buf_text(buf, ");\n");
         return;
     }
-    buf_text(buf, ");\n");
+    buf_text(buf, dialect == DDL_SPARK ? ") USING PARQUET;\n" : ");\n");
     /* Of the key only its first column, a digest or a target: a PostgreSQL index refuses values beyond 2.7 kB, and a
      * path may be longer. Not a primary key, since several sweeps share a table. DuckDB's zone maps need none on sorted
      * rows. */

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/model/table.h"
 
-enum ddl_dialect { DDL_BIGQUERY, DDL_CLICKHOUSE, DDL_DUCKDB, DDL_POSTGRES, DDL_COUNT };
+enum ddl_dialect { DDL_BIGQUERY, DDL_CLICKHOUSE, DDL_DUCKDB, DDL_POSTGRES, DDL_SNOWFLAKE, DDL_SPARK, DDL_COUNT };
 
 /* "clickhouse.sql", … as it stands in a sweep's ddl folder. */
 const char *ddl_file_name(enum ddl_dialect dialect);

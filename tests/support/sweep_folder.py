@@ -60,8 +60,8 @@ def packed(value, kind):
     if kind == "Bool":
         return b"\xc3" if value else b"\xc2"
     if kind == "Array(String)":
-        return struct.pack(">BH", 0xdc, len(value)) + b"".join(text(v) for v in value)
-    return struct.pack(">BH", 0xde, len(value)) + b"".join(text(k) + text(v) for k, v in value.items())
+        return (bytes([0x90 | len(value)]) if len(value) < 16 else struct.pack(">BH", 0xdc, len(value))) + b"".join(text(v) for v in value)
+    return (bytes([0x80 | len(value)]) if len(value) < 16 else struct.pack(">BH", 0xde, len(value))) + b"".join(text(k) + text(v) for k, v in value.items())
 
 
 def write_sweep(name, tables, sweep_id="made-up", started_at="2024-05-01T00:00:00Z", finished_at="2024-05-01T00:01:00Z", **manifest):
