@@ -106,20 +106,20 @@ static int night_read(struct night *night, const struct night *before, const cha
 static void night_print(const struct night *night, bool first) {
     char time[CLOCK_TEXT_SIZE], quoted[64];
     if (first)
-        (void)printf("%-16s  %-19s  %-8s %8s %8s %8s %8s %8s %6s %6s %7s\n", "NIGHT", "DIGEST", "STATUS", "PACKAGES",
-                     "CRITICAL", "HIGH", "MEDIUM", "LOW", "NEW", "FIXED", "SECRETS");
-    (void)printf("%.16s  ", clock_text(night->manifest->started_at, time));
+        (void)printf("%-10s %-12s %-7s %8s %8s %6s %6s %5s %5s %7s\n", "NIGHT", "DIGEST", "STATUS", "PACKAGES",
+                     "CRITICAL", "HIGH", "MEDIUM", "NEW", "FIXED", "SECRETS");
+    (void)printf("%.10s ", clock_text(night->manifest->started_at, time));
     if (night->images == 0) {
         (void)printf("not there\n");
         return;
     }
-    (void)printf("%-19s  ", text_quote(span_slice(night->digest, 0, 19), quoted, sizeof quoted));
-    (void)printf("%-8s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %6" PRIu64 " %6" PRIu64
-                 " %7" PRIu64 "\n",
+    size_t colon = span_index(night->digest, ':', 0);
+    struct span hex = span_slice(night->digest, colon == SIZE_MAX ? 0 : colon + 1, 12);
+    (void)printf("%-12s ", text_quote(hex, quoted, sizeof quoted));
+    (void)printf("%-7s %8" PRIu64 " %8" PRIu64 " %6" PRIu64 " %6" PRIu64 " %5" PRIu64 " %5" PRIu64 " %7" PRIu64 "\n",
                  text_quote(night->status, quoted, sizeof quoted), night->packages,
                  night->counts[SEVERITY_CRITICAL] + night->counts[SEVERITY_MALICIOUS], night->counts[SEVERITY_HIGH],
-                 night->counts[SEVERITY_MEDIUM], night->counts[SEVERITY_LOW], night->added, night->fixed,
-                 night->secrets);
+                 night->counts[SEVERITY_MEDIUM], night->added, night->fixed, night->secrets);
 }
 
 static void night_json(struct json_out *json, const struct night *night) {

@@ -12,16 +12,16 @@ static int trend_compare(const void *a, const void *b) {
 
 static void trends_print(const struct trend *trends, size_t count) {
     char time[CLOCK_TEXT_SIZE];
-    (void)printf("%-10s %8s %7s %9s %9s %9s %9s %8s %5s %8s %6s\n", "DAY", "IMAGES", "FAILED", "CRITICAL", "HIGH",
-                 "MEDIUM", "LOW", "FIXABLE", "KEV", "SECRETS", "AGE");
+    (void)printf("%-10s %7s %6s %8s %7s %7s %8s %4s %7s %6s\n", "DAY", "IMAGES", "FAILED", "CRITICAL", "HIGH", "MEDIUM",
+                 "FIXABLE", "KEV", "SECRETS", "AGE");
     for (size_t i = 0; i < count; i++) {
         const struct trend *t = &trends[i];
-        (void)printf("%.10s %8" PRIu64 " %7" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8" PRIu64
-                     " %5" PRIu64 " %8" PRIu64 " %5.0fd\n",
+        (void)printf("%.10s %7" PRIu64 " %6" PRIu64 " %8" PRIu64 " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 " %4" PRIu64
+                     " %7" PRIu64 " %5.0fd\n",
                      clock_text(t->started_at, time), t->images, t->images_failed,
                      t->vulnerabilities[SEVERITY_CRITICAL] + t->vulnerabilities[SEVERITY_MALICIOUS],
-                     t->vulnerabilities[SEVERITY_HIGH], t->vulnerabilities[SEVERITY_MEDIUM],
-                     t->vulnerabilities[SEVERITY_LOW], t->fixable, t->kev, t->secrets, t->critical_age_days);
+                     t->vulnerabilities[SEVERITY_HIGH], t->vulnerabilities[SEVERITY_MEDIUM], t->fixable, t->kev,
+                     t->secrets, t->critical_age_days);
     }
 }
 

@@ -173,6 +173,17 @@ static bool keeps_end(const char *name) {
            strcmp(name, "reference") == 0;
 }
 
+/* On a terminal that may be coloured, a severity stands out; the width is not touched by it. */
+static const char *severity_color(struct span text) {
+    enum severity severity;
+    if (!severity_parse(text, &severity))
+        return "";
+    return severity >= SEVERITY_CRITICAL ? "\x1b[1;31m"
+           : severity == SEVERITY_HIGH   ? "\x1b[31m"
+           : severity == SEVERITY_MEDIUM ? "\x1b[33m"
+                                         : "\x1b[2m";
+}
+
 static void cell_add(struct buf *buf, const struct column *column, struct span text, size_t width, bool last) {
     static const char ellipsis[] = "\xe2\x80\xa6";
     size_t used = text_width(text);
@@ -226,9 +237,13 @@ static int sheet_write(struct table_state *state, enum table table, const struct
     header_add(&state->text, info, sheet);
     for (size_t severity = SEVERITY_COUNT; severity-- > 0;) {
         for (const struct line *line = sheet->buckets[severity].first; line != NULL; line = line->next) {
-            for (size_t i = 0; i < sheet->column_count; i++)
+            for (size_t i = 0; i < sheet->column_count; i++) {
+                bool colored = options->color && sheet->columns[i] == sheet->severity;
+                buf_text(&state->text, colored ? severity_color(line->cells[i]) : "");
                 cell_add(&state->text, &info->columns[sheet->columns[i]], line->cells[i], sheet->widths[i],
                          i + 1 == sheet->column_count);
+                buf_text(&state->text, colored ? "\x1b[0m" : "");
+            }
             buf_byte(&state->text, '\n');
             if (state->text.failed)
                 return err_set(err, ERR_NOMEM, 0, "export: out of memory");

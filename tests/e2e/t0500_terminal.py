@@ -97,6 +97,22 @@ with http_server(slow) as (host, asked):
     equal(process.wait(10), 130, "status after SIGTERM")
     check(time.monotonic() - begin < 1, "ends within a second")
 
+# ---- tables: within the terminal's width, coloured on a terminal alone, and not with NO_COLOR ----
+feed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "demo-feed")
+db = folder("colour.db")
+Run("db", "build", feed, "-o", db)
+colourful = Layout("colourful")
+colourful.image([colourful.layer({"a/" + "deep/" * 20 + "node_modules/lodash/package.json": '{"name":"lodash","version":"4.17.15"}'})], "x")
+shown = ["image", colourful.close(), "--db", db, "-q"]
+status, text, _ = on_terminal(*shown)
+check(status == 0 and "\x1b[31mhigh" in text, "severities have a colour: " + text[-300:])
+plain = re.sub("\x1b\\[[0-9;]*m", "", text)
+check(max(len(line.rstrip("\r")) for line in plain.split("\n")) <= 100, "a table fits")
+os.environ["NO_COLOR"] = "1"
+check("\x1b[" not in on_terminal(*shown)[1], "NO_COLOR")
+del os.environ["NO_COLOR"]
+check("\x1b" not in Run(*shown).out, "no colour in a pipe")
+
 # ---- exit statuses ----
 feed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "demo-feed")
 db = folder("demo.db")

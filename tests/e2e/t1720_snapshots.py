@@ -48,7 +48,9 @@ equal(len(json.loads(Run("trend", os.path.join(store, "2024-01-01-02"), "-f", "j
 history = json.loads(Run("history", "app:0", "--snapshots", store, "-f", "json").out)
 equal([(h["critical"], h["high"], h["new"], h["fixed"]) for h in history[:6]], [(4, 5, 0, 0), (4, 4, 0, 1), (3, 4, 0, 1), (3, 3, 0, 1), (2, 3, 0, 1), (4, 5, 4, 0)], "one image's history")
 equal(history[0]["secrets"], 1, "its secrets in effect")
-check("2024-01-01T02:00" in Run("history", "app:0", "--snapshots", store).out, "the history as a table")
+table = Run("history", "app:0", "--snapshots", store).out
+check(table.split("\n")[1].startswith("2024-01-01 0000") and max(map(len, table.split("\n"))) <= 84, "the history as a table: " + table[:300])
+check(max(map(len, Run("trend", store).out.split("\n"))) <= 80, "the trend fits eighty columns")
 equal(Run("history", "nothing:1", "--snapshots", store).status, 4, "an image that never was")
 
 # ---- pruning ----
