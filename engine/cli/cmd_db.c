@@ -28,6 +28,7 @@ void db_summary_print(const char *path, const struct vulndb_summary *summary, si
     count_print("kev", summary->kev, false);
     count_print("epss", summary->epss, false);
     count_print("withdrawn", summary->withdrawn, false);
+    count_print("not affected", summary->not_affected, false);
     count_print("superseded copies", summary->superseded, false);
     count_print("git ranges left out", summary->git_ranges, false);
     count_print("invalid ranges", summary->invalid_ranges, false);

@@ -102,18 +102,9 @@ static struct span source_name(const struct doc *root, struct span id) {
     return text_cut(&id, '-');
 }
 
-/* The first line, cut at a character's end. */
 static struct span summary_text(const struct doc *root) {
     struct span text = text_trim(doc_text(doc_get(root, "summary")));
-    if (text.size == 0)
-        text = text_trim(doc_text(doc_get(root, "details")));
-    text = text_trim(text_cut(&text, '\n'));
-    if (text.size <= LIMIT_SUMMARY_BYTES)
-        return text;
-    size_t size = LIMIT_SUMMARY_BYTES;
-    while (size > 0 && (text.data[size] & 0xc0) == 0x80)
-        size--;
-    return span_slice(text, 0, size);
+    return vulndb_summary_cut(text.size > 0 ? text : doc_text(doc_get(root, "details")));
 }
 
 /* The strings of up to two lists, one after the other. False when memory is short. */

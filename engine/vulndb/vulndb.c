@@ -89,7 +89,10 @@ void vulndb_free(struct vulndb *build) {
     map_release(&build->by_id);
     vec_release(&build->rows);
     vec_release(&build->entries);
+    for (size_t i = 0; i < build->advisories.count; i++)
+        vec_release(&build->advisories.data[i].entries);
     vec_release(&build->advisories);
+    vec_release(&build->denials);
     vec_release(&build->scores);
     vec_release(&build->kevs);
     mem_free(build);
@@ -140,20 +143,52 @@ int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32
     return vec_push(&build->scores, score) ? 0 : nomem(err);
 }
 
+int vulndb_add_not_affected(struct vulndb *build, struct span ecosystem, struct span package, struct span cve,
+                            struct err *err) {
+    struct build_denial denial;
+    AUTO_BUF struct buf key = {0};
+    if (!cve_number(cve, &denial.cve) || ecosystem.size == 0 || package.size == 0 ||
+        ecosystem.size > LIMIT_FIELD_BYTES || package.size > LIMIT_FIELD_BYTES)
+        return 0;
+    vuln_package_key(ecosystem, package, &key);
+    if (key.failed || !intern_put(&build->texts, buf_span(&key), &denial.package) || !vec_push(&build->denials, denial))
+        return nomem(err);
+    return 1;
+}
+
+struct span vulndb_summary_cut(struct span text) {
+    text = text_trim(text);
+    text = text_trim(text_cut(&text, '\n'));
+    if (text.size <= LIMIT_SUMMARY_BYTES)
+        return text;
+    size_t size = LIMIT_SUMMARY_BYTES;
+    while (size > 0 && (text.data[size] & 0xc0) == 0x80)
+        size--;
+    return span_slice(text, 0, size);
+}
+
+static bool entry_same(const struct build_entry *a, const struct build_entry *b) {
+    return a->vector == b->vector && a->score10 == b->score10 && a->severity == b->severity && a->status == b->status &&
+           a->flags == b->flags;
+}
+
 /* The entry of this advisory that says the same, or a new one: records of hundreds of packages mostly say one thing. */
 static bool entry_put(struct vulndb *build, const struct build_entry *entry, size_t first, uint32_t *ret_entry) {
-    for (size_t i = build->entries.count; i > first; i--) {
-        const struct build_entry *known = &build->entries.data[i - 1];
-        if (known->vector == entry->vector && known->score10 == entry->score10 && known->severity == entry->severity &&
-            known->status == entry->status && known->flags == entry->flags) {
-            *ret_entry = (uint32_t)(i - 1);
+    struct build_advisory *advisory = &build->advisories.data[entry->advisory];
+    for (size_t i = 0; i < advisory->entries.count; i++) {
+        *ret_entry = advisory->entries.data[i];
+        if (entry_same(&build->entries.data[*ret_entry], entry))
             return true;
-        }
+    }
+    for (size_t i = build->entries.count; i > first && !advisory->partial; i--) {
+        *ret_entry = (uint32_t)(i - 1);
+        if (entry_same(&build->entries.data[i - 1], entry))
+            return true;
     }
     if (build->entries.count >= UINT32_MAX || !vec_push(&build->entries, *entry))
         return false;
     *ret_entry = (uint32_t)(build->entries.count - 1);
-    return true;
+    return !advisory->partial || vec_push(&advisory->entries, *ret_entry);
 }
 
 static int row_add(struct vulndb *build, struct build_row row, const struct interval *interval, struct err *err) {
@@ -241,6 +276,8 @@ static bool list_copy(struct vulndb *build, const struct span *texts, size_t cou
 /* Whether `a` is the copy that counts: the later one, and between equally old ones any rule that does not ask for the
  * input's order. */
 static bool is_newer(const struct build_advisory *a, const struct build_advisory *b) {
+    if (a->partial != b->partial)
+        return b->partial;
     if (a->modified_utc_s != b->modified_utc_s)
         return a->modified_utc_s > b->modified_utc_s;
     if (a->withdrawn != b->withdrawn)
@@ -268,6 +305,7 @@ static bool advisory_fill(struct vulndb *build, const struct draft *draft, struc
         .digest = draft->digest,
         .flags = draft->flags,
         .withdrawn = draft->withdrawn,
+        .partial = draft->partial,
         .dead = draft->withdrawn,
     };
     struct span ecosystem = draft->affected_count == 0 ? (struct span){NULL, 0} : draft->affected[0].ecosystem;
@@ -286,7 +324,22 @@ static bool advisory_fill(struct vulndb *build, const struct draft *draft, struc
     return made;
 }
 
-int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err) {
+/* The partial record that another document has begun, + 1; 0 without one. Of two texts the greater one stays, so that
+ * the order of documents does not matter. */
+static uint32_t partial_find(struct vulndb *build, const struct build_advisory *fresh) {
+    for (uint32_t number = fresh->next; number != 0; number = build->advisories.data[number - 1].next) {
+        struct build_advisory *known = &build->advisories.data[number - 1];
+        if (!known->partial || known->ecosystem != fresh->ecosystem)
+            continue;
+        if (span_compare(build->texts.texts.data[fresh->summary], build->texts.texts.data[known->summary]) > 0)
+            known->summary = fresh->summary;
+        return number;
+    }
+    return 0;
+}
+
+/* Takes the record in, without its packages. `*ret_index` is the advisory that these belong to. */
+static int advisory_add(struct vulndb *build, const struct draft *draft, uint32_t *ret_index, struct err *err) {
     struct build_advisory advisory;
     if (build->advisories.count >= UINT32_MAX - 1 || !advisory_fill(build, draft, &advisory))
         return nomem(err);
@@ -294,13 +347,26 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
     if (slot == NULL || !vec_reserve(&build->advisories, 1))
         return nomem(err);
     advisory.next = (uint32_t)(uintptr_t)*slot;
+    uint32_t known = draft->partial ? partial_find(build, &advisory) : 0;
+    if (known != 0) {
+        *ret_index = known - 1;
+        return 0;
+    }
     copies_settle(build, &advisory, advisory.next);
     build->summary.withdrawn += draft->withdrawn;
     build->advisories.data[build->advisories.count++] = advisory;
     *slot = (void *)(uintptr_t)build->advisories.count;
     if (draft->modified_utc_s > build->summary.data_time_utc_s)
         build->summary.data_time_utc_s = draft->modified_utc_s;
-    if (advisory.dead)
+    *ret_index = (uint32_t)(build->advisories.count - 1);
+    return 0;
+}
+
+int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err) {
+    uint32_t index = 0;
+    if (advisory_add(build, draft, &index, err) < 0)
+        return -1;
+    if (build->advisories.data[index].dead)
         return 0;
     size_t first_entry = build->entries.count;
     for (size_t i = 0; i < draft->affected_count; i++) {
@@ -309,7 +375,7 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
         struct buf key;
         struct build_row row = {0};
         struct build_entry entry = {
-            .advisory = (uint32_t)(build->advisories.count - 1),
+            .advisory = index,
             .score10 = affected->score10 < 0 ? UINT16_MAX : (uint16_t)affected->score10,
             .severity = (uint8_t)affected->severity,
             .status = (uint8_t)affected->status,

@@ -22,6 +22,7 @@ struct vulndb_summary {
     uint64_t packages;         /* names in the database */
     uint64_t ranges;           /* in the database, with enumerated versions */
     uint64_t withdrawn;        /* left out */
+    uint64_t not_affected;     /* ranges left out, because the vendor says that its package does not have the flaw */
     uint64_t superseded;       /* older copies of an advisory, left out */
     uint64_t malformed;        /* documents that are not what they seem: see `problems` */
     uint64_t unrecognised;     /* files that are no feed of ours */

@@ -47,7 +47,9 @@ struct build_advisory {
     uint8_t flags; /* VULN_ADVISORY_* */
     bool dead;     /* withdrawn, or an older copy */
     bool withdrawn;
-    bool is_distro; /* its aliases do not make it the same flaw as others: one record has many CVEs */
+    bool partial;
+    VEC(uint32_t) entries; /* of a partial one: they come with several documents */
+    bool is_distro;        /* its aliases do not make it the same flaw as others: one record has many CVEs */
 };
 
 struct build_score {
@@ -57,6 +59,11 @@ struct build_score {
 struct build_kev {
     uint64_t cve;
     bool ransomware;
+};
+
+struct build_denial {
+    uint32_t package;
+    uint64_t cve;
 };
 
 struct vulndb {
@@ -70,6 +77,7 @@ struct vulndb {
     VEC(struct build_advisory) advisories;
     VEC(struct build_score) scores;
     VEC(struct build_kev) kevs;
+    VEC(struct build_denial) denials;
     struct vulndb_summary summary;
 };
 

@@ -49,6 +49,8 @@ struct draft {
     uint64_t digest; /* of the document: decides between copies of equal `modified` */
     uint8_t flags;   /* VULN_ADVISORY_* */
     bool withdrawn;
+    bool partial; /* one of many documents that together say what is known of this id in this world: they add up, and a
+                   * whole record of the same id takes the place of all of them */
     struct draft_affected *affected;
     size_t affected_count;
 };
@@ -58,6 +60,12 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
 /* What is known about a CVE; `cve` is its text, anything else is ignored. NOMEM. */
 int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struct err *err);
 int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32_t percentile, struct err *err);
+/* The vendor says that its package does not have this flaw: rows of the package whose CVEs are all denied are left out,
+ * whoever states them. 1, 0 when one of the three is none, <0 NOMEM. */
+int vulndb_add_not_affected(struct vulndb *build, struct span ecosystem, struct span package, struct span cve,
+                            struct err *err);
+/* A text's first line, cut at a character's end. */
+struct span vulndb_summary_cut(struct span text);
 /* Parses a document: 1, 0 when it is no JSON or too large (counted as a problem then), <0 NOMEM. */
 int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
                  struct doc **ret_root, struct err *err);

@@ -254,6 +254,19 @@ static int rank_order(const uint32_t *rank, uint32_t a, uint32_t b) {
     return rank[a] < rank[b] ? -1 : rank[a] > rank[b];
 }
 
+/* By what they say: their numbers depend on the order of documents. */
+static int entry_order(const struct layout *layout, const struct build_entry *a, const struct build_entry *b) {
+    if (a->status != b->status)
+        return (int)a->status - (int)b->status;
+    if (a->severity != b->severity)
+        return (int)a->severity - (int)b->severity;
+    if (a->score10 != b->score10)
+        return (int)a->score10 - (int)b->score10;
+    if (a->flags != b->flags)
+        return (int)a->flags - (int)b->flags;
+    return rank_order(layout->text_rank, a->vector, b->vector);
+}
+
 static int row_order(const void *left, const void *right, void *context) {
     const struct layout *layout = context;
     const struct build_row *a = left;
@@ -275,7 +288,8 @@ static int row_order(const void *left, const void *right, void *context) {
         order = rank_order(layout->text_rank, a->lower_text, b->lower_text);
     if (order == 0)
         order = rank_order(layout->text_rank, a->upper_text, b->upper_text);
-    /* Entries of one advisory are numbered in its document's order. */
+    if (order == 0)
+        order = entry_order(layout, &entries[a->entry], &entries[b->entry]);
     return order != 0 ? order : a->entry < b->entry ? -1 : a->entry > b->entry;
 }
 
@@ -285,13 +299,47 @@ static bool row_same(const struct build_row *a, const struct build_row *b) {
            a->flags == b->flags && a->text_space == b->text_space;
 }
 
-/* Drops the rows of dead advisories and doubles. */
+static int denial_order(const void *left, const void *right) {
+    const struct build_denial *a = left;
+    const struct build_denial *b = right;
+    if (a->package != b->package)
+        return a->package < b->package ? -1 : 1;
+    return a->cve < b->cve ? -1 : a->cve > b->cve;
+}
+
+/* Whether the vendor says of this package that it has none of the CVEs of the row's advisory. */
+static bool row_is_denied(const struct vulndb *build, const struct build_row *row) {
+    const struct build_advisory *advisory = &build->advisories.data[build->entries.data[row->entry].advisory];
+    size_t denied = 0;
+    if (build->denials.count == 0)
+        return false;
+    for (uint32_t i = 0; i < 1 + advisory->alias_count + advisory->upstream_count; i++) {
+        struct build_denial wanted = {.package = row->package};
+        uint32_t text = i == 0                       ? advisory->id
+                        : i <= advisory->alias_count ? advisory->aliases[i - 1]
+                                                     : advisory->upstream[i - 1 - advisory->alias_count];
+        if (!cve_number(build->texts.texts.data[text], &wanted.cve))
+            continue;
+        if (bsearch(&wanted, build->denials.data, build->denials.count, sizeof wanted, denial_order) == NULL)
+            return false;
+        denied++;
+    }
+    return denied > 0;
+}
+
+/* Drops the rows of dead advisories, those that the vendor denies, and doubles. */
 static void rows_settle(struct layout *layout) {
     struct vulndb *build = layout->build;
     size_t kept = 0;
+    if (build->denials.count > 1)
+        qsort(build->denials.data, build->denials.count, sizeof *build->denials.data, denial_order);
     for (size_t i = 0; i < build->rows.count; i++) {
-        if (!build->advisories.data[build->entries.data[build->rows.data[i].entry].advisory].dead)
-            build->rows.data[kept++] = build->rows.data[i];
+        const struct build_row *row = &build->rows.data[i];
+        bool dead = build->advisories.data[build->entries.data[row->entry].advisory].dead;
+        bool denied = !dead && row_is_denied(build, row);
+        build->summary.not_affected += denied;
+        if (!dead && !denied)
+            build->rows.data[kept++] = *row;
     }
     build->rows.count = kept;
     if (kept == 0)

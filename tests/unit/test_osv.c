@@ -273,6 +273,236 @@ static void test_copies(void **state) {
     }
 }
 
+/* Checks what `count` documents lead to, in this order and the other way round, byte for byte. */
+struct answer {
+    const char *ecosystem, *name, *version, *ids;
+};
+static void answers_check(const char *const *documents, size_t count, const struct answer *answers, size_t answer_count,
+                          struct vulndb_fixture *ret_fixture) {
+    const char *reversed[16];
+    struct vulndb_fixture other;
+    assert_true(count <= ARRAY_COUNT(reversed));
+    for (size_t i = 0; i < count; i++)
+        reversed[i] = documents[count - 1 - i];
+    vulndb_fixture_make(ret_fixture, documents, count);
+    vulndb_fixture_make(&other, reversed, count);
+    assert_true(span_equal(buf_span(&ret_fixture->bytes), buf_span(&other.bytes)));
+    vulndb_fixture_release(&other);
+    for (size_t i = 0; i < answer_count; i++) {
+        char ids[256];
+        (void)vulndb_fixture_ids(&ret_fixture->db, answers[i].ecosystem, answers[i].name, answers[i].version, true, ids,
+                                 sizeof ids);
+        if (strcmp(ids, answers[i].ids) != 0)
+            fail_msg("%s %s %s: expected '%s', found '%s'", answers[i].ecosystem, answers[i].name, answers[i].version,
+                     answers[i].ids, ids);
+    }
+}
+
+/* Documents of releases and repositories add up to one record of each CVE; a whole record takes their place. */
+static void test_secdb(void **state) {
+    (void)state;
+    static const char *const documents[] = {
+        "{\"distroversion\":\"v3.18\",\"reponame\":\"main\",\"urlprefix\":\"https://x\",\"packages\":[{\"pkg\":{\"name\":"
+        "\"a\",\"secfixes\":{\"1.2-r3\":[\"CVE-2024-1 (+ a remark)\",\"CVE-2024-2 XSA-7\"],\"0\":[\"CVE-2024-3\"],"
+        "\"1.4-r0\":[\"XSA-9\",\"no id at all\"]}}}]}",
+        "{\"distroversion\":\"v3.18\",\"reponame\":\"community\",\"urlprefix\":\"https://x\",\"packages\":[{\"pkg\":{"
+        "\"name\":\"b\",\"secfixes\":{\"3.0-r0\":[\"CVE-2024-1\"]}}}]}",
+        "{\"distroversion\":\"v3.19\",\"urlprefix\":\"https://x\",\"packages\":[{\"pkg\":{\"name\":\"a\",\"secfixes\":{"
+        "\"1.3-r0\":[\"CVE-2024-1\",\"CVE-2024-5\"]}}}]}",
+        "{\"urlprefix\":\"https://packages.wolfi.dev/os\",\"packages\":[{\"pkg\":{\"name\":\"a\",\"secfixes\":{\"1.3-r0\":["
+        "\"CVE-2024-1\"]}}},{\"pkg\":7},7]}",
+        "{\"id\":\"ALPINE-CVE-2024-5\",\"affected\":[{\"package\":{\"ecosystem\":\"Alpine:v3.19\",\"name\":\"other\"}," ALL
+        "}]}",
+    };
+    static const struct answer answers[] = {
+        {"Alpine:v3.18", "a", "1.2-r2", "ALPINE-CVE-2024-1 ALPINE-CVE-2024-2 XSA-9"},
+        {"Alpine:v3.18", "a", "1.2-r3", "XSA-9"},
+        {"Alpine:v3.18", "a", "1.4-r0", ""},
+        {"Alpine:v3.18", "b", "2.9-r9", "ALPINE-CVE-2024-1"},
+        {"Alpine:v3.19", "a", "1.2-r3", "ALPINE-CVE-2024-1"},
+        {"Alpine:v3.19", "other", "1", "ALPINE-CVE-2024-5"},
+        {"Wolfi", "a", "1.2-r9", "CVE-2024-1"},
+    };
+    struct vulndb_fixture fixture;
+    answers_check(documents, ARRAY_COUNT(documents), answers, ARRAY_COUNT(answers), &fixture);
+    assert_int_equal(fixture.summary.advisories, 5);
+    assert_int_equal(fixture.summary.malformed, 0);
+    vulndb_fixture_release(&fixture);
+}
+
+struct status_seen {
+    enum vuln_status status;
+    enum severity severity;
+    bool any;
+};
+static int status_see(void *context, const struct vuln_match *match, struct err *err) {
+    (void)err;
+    *(struct status_seen *)context = (struct status_seen){match->status, match->severity, true};
+    return 0;
+}
+
+static struct status_seen status_of(const struct vuln_db *db, const char *ecosystem, const char *name) {
+    struct status_seen seen = {.any = false};
+    struct vuln_query query = {span_text(ecosystem), span_text(name), span_text("1.0-1"), true};
+    assert_int_equal(vuln_match(db, &query, status_see, &seen, NULL), 0);
+    return seen;
+}
+
+/* Debian's own words for what it will not do, and for what it has not got. */
+static void test_debian_tracker(void **state) {
+    (void)state;
+    static const char *const documents[] = {
+        "{\"a\":{\"CVE-2024-1\":{\"description\":\"a } { \\\" text\",\"releases\":{"
+        "\"bookworm\":{\"status\":\"open\",\"repositories\":{},\"urgency\":\"low**\",\"nodsa\":\"Minor\",\"nodsa_reason\":"
+        "\"ignored\"},"
+        "\"bullseye\":{\"status\":\"open\",\"repositories\":{},\"urgency\":\"end-of-life\"},"
+        "\"trixie\":{\"status\":\"open\",\"repositories\":{},\"urgency\":\"unimportant\"},"
+        "\"buster\":{\"status\":\"resolved\",\"fixed_version\":\"2.0-1\",\"urgency\":\"high\"},"
+        "\"stretch\":{\"status\":\"resolved\",\"fixed_version\":\"0\",\"urgency\":\"high\"},"
+        "\"forky\":{\"status\":\"undetermined\",\"urgency\":\"high\"},"
+        "\"sid\":{\"status\":\"open\",\"urgency\":\"high\"}}}},"
+        "\"b\":{\"CVE-2024-1\":{\"releases\":{\"bookworm\":{\"status\":\"open\",\"urgency\":\"not yet assigned\"}}},\"TEMP-1-AB\":"
+        "{\"releases\":{\"bookworm\":{\"status\":\"resolved\",\"fixed_version\":\"0.5-1\"}}}},\"c\":[]}",
+    };
+    static const struct answer answers[] = {
+        {"Debian:12", "a", "1.0-1", "DEBIAN-CVE-2024-1"},
+        {"Debian:10", "a", "1.0-1", "DEBIAN-CVE-2024-1"},
+        {"Debian:10", "a", "2.0-1", ""},
+        {"Debian:9", "a", "1.0-1", ""},
+        {"Debian:14", "a", "1.0-1", ""},
+        {"Debian:12", "b", "0.4-1", "DEBIAN-CVE-2024-1 TEMP-1-AB"},
+        {"Debian:12", "b", "0.5-1", "DEBIAN-CVE-2024-1"},
+    };
+    struct vulndb_fixture fixture;
+    answers_check(documents, ARRAY_COUNT(documents), answers, ARRAY_COUNT(answers), &fixture);
+    struct status_seen seen = status_of(&fixture.db, "Debian:12", "a");
+    assert_true(seen.any && seen.status == VULN_WONT_FIX && seen.severity == SEVERITY_LOW);
+    seen = status_of(&fixture.db, "Debian:11", "a");
+    assert_true(seen.any && seen.status == VULN_END_OF_LIFE);
+    seen = status_of(&fixture.db, "Debian:13", "a");
+    assert_true(seen.any && seen.status == VULN_NO_FIX && seen.severity == SEVERITY_NEGLIGIBLE);
+    seen = status_of(&fixture.db, "Debian:10", "a");
+    assert_true(seen.any && seen.status == VULN_FIXED && seen.severity == SEVERITY_HIGH);
+    vulndb_fixture_release(&fixture);
+    /* Cut off anywhere: counted, and what stood before it is kept. */
+    for (size_t size = 80; size < strlen(documents[0]); size += 7) {
+        AUTO_VULNDB struct vulndb *build = NULL;
+        AUTO_BUF struct buf bytes = {0};
+        struct err err = {0};
+        assert_int_equal(vulndb_new(&build, &err), 0);
+        assert_int_equal(vulndb_add_document(build, "cut", span_make(documents[0], size), &err), 0);
+        assert_int_equal(vulndb_finish(build, &bytes, &err), 0);
+        assert_true(vulndb_summary(build)->malformed > 0);
+    }
+}
+
+/* What the vendor denies is left out, but only where it denies all of it. */
+static void test_not_affected(void **state) {
+    (void)state;
+    static const char *const documents[] = {
+        "CVE-2024-1\tUbuntu:22.04:LTS\ta\tcode not present\nCVE-2024-2\tUbuntu:22.04:LTS\tb\t\nwhat\tis\tthis\n",
+        "{\"id\":\"UBUNTU-CVE-2024-1\",\"upstream\":[\"CVE-2024-1\"],\"affected\":[{\"package\":{\"ecosystem\":\"Ubuntu:22.04:LTS\","
+        "\"name\":\"a\"}," ALL "},{\"package\":{\"ecosystem\":\"Ubuntu:20.04:LTS\",\"name\":\"a\"}," ALL "}]}",
+        "{\"id\":\"USN-1\",\"upstream\":[\"CVE-2024-2\",\"CVE-2024-3\"],\"affected\":[{\"package\":{\"ecosystem\":"
+        "\"Ubuntu:22.04:LTS\",\"name\":\"b\"}," ALL "}]}",
+    };
+    static const struct answer answers[] = {
+        {"Ubuntu:22.04:LTS", "a", "1", ""},
+        {"Ubuntu:20.04:LTS", "a", "1", "UBUNTU-CVE-2024-1"},
+        {"Ubuntu:22.04:LTS", "b", "1", "USN-1"},
+    };
+    struct vulndb_fixture fixture;
+    answers_check(documents, ARRAY_COUNT(documents), answers, ARRAY_COUNT(answers), &fixture);
+    assert_int_equal(fixture.summary.not_affected, 1);
+    assert_int_equal(fixture.summary.malformed, 1);
+    vulndb_fixture_release(&fixture);
+}
+
+/* Every field of the schema: not there, of each other kind, huge, nested a thousand deep. The good record beside it is
+ * kept whatever happens. */
+static void test_every_field(void **state) {
+    (void)state;
+    static const char *const fields[] = {"schema_version", "id",       "modified",   "published", "withdrawn",
+                                         "aliases",        "related",  "upstream",   "summary",   "details",
+                                         "severity",       "affected", "references", "credits",   "database_specific"};
+    static const char *const inner[] = {"package",          "ranges", "versions", "severity", "ecosystem_specific",
+                                        "database_specific"};
+    enum { DEEP = 1000, HUGE_SIZE = 1000000 };
+    AUTO_BUF struct buf deep = {0};
+    AUTO_BUF struct buf huge = {0};
+    for (int i = 0; i < DEEP; i++)
+        buf_text(&deep, "[");
+    for (int i = 0; i < DEEP; i++)
+        buf_text(&deep, "]");
+    buf_byte(&deep, 0);
+    buf_byte(&huge, '"');
+    buf_fill(&huge, 'x', HUGE_SIZE);
+    buf_text(&huge, "\"");
+    buf_byte(&huge, 0);
+    assert_false(deep.failed || huge.failed);
+    const char *const values[] = {"null",
+                                  "true",
+                                  "7",
+                                  "-1e400",
+                                  "\"\"",
+                                  "\"text\"",
+                                  "[]",
+                                  "{}",
+                                  "[[[]]]",
+                                  "[{}]",
+                                  "[null,7,\"x\"]",
+                                  "{\"introduced\":{}}",
+                                  "[{\"events\":{}}]",
+                                  "[{\"type\":7,\"events\":[[]]}]",
+                                  (const char *)deep.data,
+                                  (const char *)huge.data};
+    for (size_t f = 0; f < ARRAY_COUNT(fields) + ARRAY_COUNT(inner); f++) {
+        for (size_t v = 0; v < ARRAY_COUNT(values); v++) {
+            AUTO_BUF struct buf text = {0};
+            bool outer = f < ARRAY_COUNT(fields);
+            if (outer)
+                buf_format(&text, "{\"%s\":", fields[f]);
+            else
+                buf_format(&text, "{\"id\":\"H\",\"affected\":[{\"%s\":", inner[f - ARRAY_COUNT(fields)]);
+            buf_text(&text, values[v]);
+            if (outer && strcmp(fields[f], "id") != 0)
+                buf_text(&text, ",\"id\":\"H\"");
+            buf_text(&text, outer ? "}" : "}]}");
+            buf_byte(&text, 0);
+            const char *documents[] = {
+                (const char *)text.data,
+                "{\"id\":\"OK\",\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL "}]}"};
+            struct vulndb_fixture fixture;
+            char ids[64];
+            vulndb_fixture_make(&fixture, documents, ARRAY_COUNT(documents));
+            assert_string_equal(vulndb_fixture_ids(&fixture.db, "npm", "x", "1.0.0", true, ids, sizeof ids), "OK");
+            vulndb_fixture_release(&fixture);
+        }
+    }
+}
+
+/* Aliases that go round, and to themselves: one group. */
+static void test_cyclic_aliases(void **state) {
+    (void)state;
+    static const char *const documents[] = {
+        "{\"id\":\"A\",\"aliases\":[\"B\",\"A\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL
+        "}]}",
+        "{\"id\":\"B\",\"aliases\":[\"C\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL
+        "}]}",
+        "{\"id\":\"C\",\"aliases\":[\"A\",\"C\",\"C\"],\"affected\":[{\"package\":{\"ecosystem\":\"npm\",\"name\":\"x\"}," ALL
+        "}]}",
+    };
+    static const struct answer answers[] = {{"npm", "x", "1", "A B C"}};
+    struct vulndb_fixture fixture;
+    answers_check(documents, ARRAY_COUNT(documents), answers, ARRAY_COUNT(answers), &fixture);
+    for (size_t i = 0; i < 3; i++) {
+        struct vuln_advisory advisory;
+        assert_true(vuln_db_advisory(&fixture.db, i, &advisory));
+        assert_int_equal(advisory.group, 0);
+    }
+    vulndb_fixture_release(&fixture);
+}
+
 /* One bad document costs itself, and the summary names it. */
 static void test_malformed(void **state) {
     (void)state;
@@ -396,7 +626,9 @@ int main(void) {
         cmocka_unit_test(test_kev_and_epss),   cmocka_unit_test(test_copies),
         cmocka_unit_test(test_malformed),      cmocka_unit_test(test_no_order),
         cmocka_unit_test(test_event_limit),    cmocka_unit_test(test_damaged_archive),
-        cmocka_unit_test(test_document_limit),
+        cmocka_unit_test(test_document_limit), cmocka_unit_test(test_secdb),
+        cmocka_unit_test(test_debian_tracker), cmocka_unit_test(test_not_affected),
+        cmocka_unit_test(test_every_field),    cmocka_unit_test(test_cyclic_aliases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
