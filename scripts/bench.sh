@@ -26,6 +26,12 @@ if [ -x "$ranges" ]; then
     echo "range test of the vulnerability matcher"
     "$ranges" | sed 's/^/  /'
 fi
+feeds=${TRAWL_SHARED:-../shared}/feeds
+if [ -d "$feeds" ]; then
+    echo "matching against all of the shared feeds"
+    "$trawl" db build "$feeds" -o "$work/vuln.db" >/dev/null
+    "$build/bench/micro/bench_match" "$work/vuln.db" | sed 's/^/  /'
+fi
 shards=$build/bench/micro/bench_shard
 if [ -x "$shards" ]; then
     echo "shards"

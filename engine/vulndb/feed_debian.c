@@ -1,8 +1,8 @@
 /* Debian's security tracker, data/json: every source package with every CVE and what it means for each release,
  *
- *     {"PACKAGE": {"CVE-2024-1": {"description": …, "releases": {"bookworm": {"status": "resolved" | "open" | "undetermined",
- *         "fixed_version": "1.2-3" | "0", "urgency": "low" | "not yet assigned" | "unimportant" | "end-of-life" …,
- *         "nodsa": "Minor issue", "nodsa_reason": "ignored" | "postponed" | ""}}}}}
+ *     {"PACKAGE": {"CVE-2024-1": {"description": …, "releases": {"bookworm": {"status": "resolved" | "open" |
+ * "undetermined", "fixed_version": "1.2-3" | "0", "urgency": "low" | "not yet assigned" | "unimportant" | "end-of-life"
+ * …, "nodsa": "Minor issue", "nodsa_reason": "ignored" | "postponed" | ""}}}}}
  *
  * The document has some 70 MB; it is read a package at a time. */
 #include "base/limits.h"
@@ -21,7 +21,7 @@ static bool debian_recognise(struct span bytes) {
 static struct span release_number(struct span codename) {
     static const struct {
         const char *codename, *number;
-    } releases[] = {{"squeeze", "6"}, {"wheezy", "7"},   {"jessie", "8"},    {"stretch", "9"}, {"buster", "10"},
+    } releases[] = {{"squeeze", "6"},   {"wheezy", "7"},    {"jessie", "8"},  {"stretch", "9"}, {"buster", "10"},
                     {"bullseye", "11"}, {"bookworm", "12"}, {"trixie", "13"}, {"forky", "14"},  {"duke", "15"}};
     for (size_t i = 0; i < ARRAY_COUNT(releases); i++) {
         if (span_is(codename, releases[i].codename))

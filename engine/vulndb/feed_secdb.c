@@ -1,7 +1,8 @@
 /* Alpine's secdb, which Wolfi and Chainguard publish too: a document for each release and repository,
  *
  *     {"distroversion": "v3.18", "reponame": "main", "urlprefix": "https://…",
- *      "packages": [{"pkg": {"name": …, "secfixes": {"1.2-r3": ["CVE-2024-1 (+ a remark)", "CVE-2024-2 XSA-7"], "0": […]}}}]}
+ *      "packages": [{"pkg": {"name": …, "secfixes": {"1.2-r3": ["CVE-2024-1 (+ a remark)", "CVE-2024-2 XSA-7"], "0":
+ * […]}}}]}
  *
  * A fix in version "0" says that the package never had the flaw. Packages are sources (apk's origin). */
 #include "base/limits.h"

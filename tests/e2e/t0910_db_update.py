@@ -6,6 +6,7 @@ import os
 import threading
 import urllib.parse
 import zipfile
+import zlib
 
 from lab import Run, check, done, equal, folder
 
@@ -200,6 +201,30 @@ equal(Run("fs", "--db", database, "--max-age", "3000w", tree).status, 0, "young 
 run = Run("fs", "--db", database, "--max-age", "1s", tree)
 check(run.status == 4 and "db update" in run.err and "2026-03-01" in run.err, f"too old: {run.status} {run.err}")
 equal(Run("fs", "--db", database, "--max-age", "soon", tree).status, 2, "no duration")
+
+# A million members: read, counted, and none of them is an advisory but the last.
+member = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0" + (0xA3A6BF43).to_bytes(4, "little") + b"\2\0\0\0\2\0\0\0\7\0\0\0"
+with open(folder("million.zip"), "wb") as file:
+    directory, offset, good = [], 0, json.dumps(record("last", "z", "2.0.0", "2026-01-01T00:00:00Z")).encode()
+    for i in range(1000000):
+        name, body = b"%07d" % i, b"{}"
+        head = member + name
+        if i == 999999:
+            body = good
+            sizes = (zlib.crc32(good)).to_bytes(4, "little") + len(good).to_bytes(4, "little") * 2
+            head = member[:14] + sizes + b"\7\0\0\0" + name
+        file.write(head + body)
+        directory.append(b"PK\x01\x02\x14\0" + head[4:28] + b"\0\0" + b"\0" * 10 + offset.to_bytes(4, "little") + name)
+        offset += len(head) + len(body)
+    size = sum(map(len, directory))
+    file.writelines(directory)
+    end = (1000000).to_bytes(8, "little") * 2 + size.to_bytes(8, "little") + offset.to_bytes(8, "little")
+    file.write(b"PK\x06\x06" + (44).to_bytes(8, "little") + b"\x2d\0\x2d\0" + b"\0" * 8 + end)
+    file.write(b"PK\x06\x07" + b"\0" * 4 + (offset + size).to_bytes(8, "little") + b"\1\0\0\0")
+    file.write(b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff" + size.to_bytes(4, "little") + offset.to_bytes(4, "little") + b"\0\0")
+run = Run("db", "build", folder("million.zip"), "-o", folder("m.db"))
+check(run.status == 0 and numbers(run)["malformed documents"] == "999999", f"a million members: {run.status} {run.out[-400:]} {run.err}")
+equal(ids(folder("m.db"), "1.0.0", "z"), ["T-last"], "the one advisory among them")
 
 # Bundles: signed, and verified before use.
 key, bundle, target = folder("k"), folder("b.tar"), folder("imported.db")
