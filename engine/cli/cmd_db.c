@@ -1,3 +1,5 @@
+#include <sched.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -5,6 +7,9 @@
 #include "engine/cli/db_verbs.h"
 #include "io/file/file.h"
 #include "matchers/vuln/vuln_db.h"
+
+/* More wait for the one lock of the builder than read. */
+#define THREADS_MAX 16u
 
 static const char *date_text(int64_t utc_s, char *out) {
     if (utc_s == 0)
@@ -55,7 +60,16 @@ int db_finish(struct vulndb *build, const char *output, size_t *ret_size, struct
     return file_replace(output, buf_span(&bytes), err);
 }
 
-static int db_build(const struct text_list *feeds, const char *output, struct err *err) {
+unsigned db_threads(const struct db_options *options) {
+    if (options->jobs > 0)
+        return options->jobs < THREADS_MAX ? (unsigned)options->jobs : THREADS_MAX;
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : count > (int)THREADS_MAX ? THREADS_MAX : (unsigned)count;
+}
+
+static int db_build(const struct text_list *feeds, const struct db_options *options, struct err *err) {
+    const char *output = options->output;
     AUTO_VULNDB struct vulndb *build = NULL;
     size_t size = 0;
     if (output == NULL)
@@ -64,10 +78,8 @@ static int db_build(const struct text_list *feeds, const char *output, struct er
         return err_set(err, ERR_USAGE, 0, "db build: no feed given");
     if (vulndb_new(&build, err) < 0)
         return -1;
-    for (size_t i = 0; i < feeds->count; i++) {
-        if (vulndb_add_path(build, feeds->data[i], err) < 0)
-            return -1;
-    }
+    if (vulndb_add_paths(build, feeds->data, feeds->count, db_threads(options), err) < 0)
+        return -1;
     if (db_finish(build, output, &size, err) < 0)
         return err_wrap(err, "db build");
     db_summary_print(output, vulndb_summary(build), size);
@@ -110,7 +122,7 @@ static int db_info(const struct text_list *files, bool verify, struct err *err) 
 static int verb_run(const char *verb, const struct text_list *rest, const struct db_options *options, struct err *err) {
     char quoted[64];
     if (strcmp(verb, "build") == 0)
-        return db_build(rest, options->output, err);
+        return db_build(rest, options, err);
     if (strcmp(verb, "diff") == 0)
         return db_diff(rest, options, err);
     if (strcmp(verb, "export") == 0)
@@ -133,6 +145,7 @@ static int db_run(struct arena *arena, int argc, char **argv, struct err *err) {
     struct text_list operands = {0};
     const struct option options[] = {
         {"output", 'o', OPTION_TEXT, &db.output},
+        {"jobs", 'j', OPTION_COUNT, &db.jobs},
         {"verify", 0, OPTION_FLAG, &db.verify},
         {"scores", 0, OPTION_FLAG, &db.scores},
         {"format", 'f', OPTION_TEXT, &db.format},

@@ -54,12 +54,9 @@ static int update_run(struct arena *arena, const struct text_list *feeds, const 
                  summary.unchanged, "archives fetched", summary.archives, "advisories fetched", summary.advisories,
                  "bytes fetched", summary.bytes);
     size_t size = 0;
-    if (vulndb_new(&build, err) < 0 || vulndb_add_path(build, folder, err) < 0)
+    if (vulndb_new(&build, err) < 0 || vulndb_add_paths(build, &folder, 1, db_threads(options), err) < 0 ||
+        vulndb_add_paths(build, feeds->data, feeds->count, db_threads(options), err) < 0)
         return -1;
-    for (size_t i = 0; i < feeds->count; i++) {
-        if (vulndb_add_path(build, feeds->data[i], err) < 0)
-            return -1;
-    }
     if (db_finish(build, options->output, &size, err) < 0)
         return -1;
     db_summary_print(options->output, vulndb_summary(build), size);

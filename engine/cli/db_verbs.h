@@ -7,6 +7,7 @@
 
 struct db_options {
     const char *output;
+    uint64_t jobs; /* 0: as many as there are processors */
     bool verify, scores;
     const char *base, *folder;
     struct text_list ecosystems, extra;
@@ -15,6 +16,7 @@ struct db_options {
     const char *key, *public_key, *format;
 };
 
+unsigned db_threads(const struct db_options *options);
 /* Compiles what `build` has taken in and replaces the output; an empty database is refused. `*ret_size` in bytes. */
 int db_finish(struct vulndb *build, const char *output, size_t *ret_size, struct err *err);
 void db_summary_print(const char *path, const struct vulndb_summary *summary, size_t size);

@@ -148,7 +148,7 @@ static bool ranges_read(struct vulndb *build, struct arena *arena, const struct 
     for (const struct doc *item = doc_first(list); item != NULL; item = item->next) {
         const struct doc *events = doc_get(item, "events");
         if (span_is(doc_text(doc_get(item, "type")), "GIT")) {
-            vulndb_count(build)->git_ranges++;
+            vulndb_count_git_range(build);
             continue;
         }
         if (!doc_is(events, DOC_ARRAY) || events->count == 0)
@@ -297,12 +297,12 @@ static int osv_read(struct vulndb *build, struct arena *scratch, const char *nam
         return document_read(build, scratch, name, bytes, err);
     struct reader r = reader_init(bytes);
     struct span line;
-    vulndb_count(build)->documents--; /* the lines are the documents */
+    vulndb_count_documents(build, -1); /* the lines are the documents */
     while (read_line(&r, &line)) {
         if (text_trim(line).size == 0)
             continue;
         arena_reset(scratch);
-        vulndb_count(build)->documents++;
+        vulndb_count_documents(build, 1);
         if (document_read(build, scratch, name, line, err) < 0)
             return -1;
     }

@@ -70,6 +70,10 @@ int vulndb_new(struct vulndb **ret_build, struct err *err) {
     AUTO_VULNDB struct vulndb *build = mem_zalloc(sizeof *build);
     if (build == NULL)
         return nomem(err);
+    if (pthread_mutex_init(&build->lock, NULL) != 0) {
+        mem_free(STEAL(build));
+        return nomem(err);
+    }
     arena_init(&build->arena, LIMIT_MIB, 0);
     arena_init(&build->scratch, LIMIT_MIB, 0); /* bounded by the ceilings of a document */
     map_init(&build->by_id, INTERN_SEED);
@@ -93,6 +97,7 @@ void vulndb_free(struct vulndb *build) {
         vec_release(&build->advisories.data[i].entries);
     vec_release(&build->advisories);
     vec_release(&build->denials);
+    (void)pthread_mutex_destroy(&build->lock);
     vec_release(&build->scores);
     vec_release(&build->kevs);
     mem_free(build);
@@ -100,16 +105,28 @@ void vulndb_free(struct vulndb *build) {
 
 const struct vulndb_summary *vulndb_summary(const struct vulndb *build) { return &build->summary; }
 
-struct vulndb_summary *vulndb_count(struct vulndb *build) {
-    return &build->summary;
-}
+void vulndb_count_git_range(struct vulndb *build) { VULNDB_TALLY(build, git_ranges, 1); }
 
+void vulndb_count_documents(struct vulndb *build, int more) { VULNDB_TALLY(build, documents, (uint64_t)(int64_t)more); }
+
+/* Of all problems those are kept whose texts come first, so that it does not matter who met them when. */
 void vulndb_problem(struct vulndb *build, const char *name, const char *why) {
-    uint64_t index = build->summary.malformed++;
     char quoted[64];
-    if (index < VULNDB_PROBLEMS_MAX)
-        (void)snprintf(build->summary.problems[index], sizeof build->summary.problems[index], "%s: %s",
-                       text_quote(span_text(name), quoted, sizeof quoted), why);
+    char text[sizeof build->summary.problems[0]];
+    (void)snprintf(text, sizeof text, "%s: %s", text_quote(span_text(name), quoted, sizeof quoted), why);
+    (void)pthread_mutex_lock(&build->lock);
+    size_t kept = build->summary.malformed < VULNDB_PROBLEMS_MAX ? build->summary.malformed : VULNDB_PROBLEMS_MAX;
+    size_t at = kept;
+    while (at > 0 && strcmp(build->summary.problems[at - 1], text) > 0)
+        at--;
+    if (at < VULNDB_PROBLEMS_MAX) {
+        size_t after = (kept < VULNDB_PROBLEMS_MAX ? kept : VULNDB_PROBLEMS_MAX - 1) - at;
+        memmove(build->summary.problems[at + 1 < VULNDB_PROBLEMS_MAX ? at + 1 : at], build->summary.problems[at],
+                after * sizeof build->summary.problems[0]);
+        memcpy(build->summary.problems[at], text, sizeof text);
+    }
+    build->summary.malformed++;
+    (void)pthread_mutex_unlock(&build->lock);
 }
 
 int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
@@ -131,16 +148,22 @@ int vulndb_add_kev(struct vulndb *build, struct span cve, bool ransomware, struc
     struct build_kev kev = {.ransomware = ransomware};
     if (!cve_number(cve, &kev.cve))
         return 0;
-    build->summary.kev++;
-    return vec_push(&build->kevs, kev) ? 0 : nomem(err);
+    VULNDB_TALLY(build, kev, 1);
+    (void)pthread_mutex_lock(&build->lock);
+    bool pushed = vec_push(&build->kevs, kev);
+    (void)pthread_mutex_unlock(&build->lock);
+    return pushed ? 0 : nomem(err);
 }
 
 int vulndb_add_epss(struct vulndb *build, struct span cve, uint32_t epss, uint32_t percentile, struct err *err) {
     struct build_score score = {.epss = epss, .percentile = percentile};
     if (!cve_number(cve, &score.cve))
         return 0;
-    build->summary.epss++;
-    return vec_push(&build->scores, score) ? 0 : nomem(err);
+    VULNDB_TALLY(build, epss, 1);
+    (void)pthread_mutex_lock(&build->lock);
+    bool pushed = vec_push(&build->scores, score);
+    (void)pthread_mutex_unlock(&build->lock);
+    return pushed ? 0 : nomem(err);
 }
 
 int vulndb_add_not_affected(struct vulndb *build, struct span ecosystem, struct span package, struct span cve,
@@ -151,7 +174,11 @@ int vulndb_add_not_affected(struct vulndb *build, struct span ecosystem, struct 
         ecosystem.size > LIMIT_FIELD_BYTES || package.size > LIMIT_FIELD_BYTES)
         return 0;
     vuln_package_key(ecosystem, package, &key);
-    if (key.failed || !intern_put(&build->texts, buf_span(&key), &denial.package) || !vec_push(&build->denials, denial))
+    (void)pthread_mutex_lock(&build->lock);
+    bool pushed =
+        !key.failed && intern_put(&build->texts, buf_span(&key), &denial.package) && vec_push(&build->denials, denial);
+    (void)pthread_mutex_unlock(&build->lock);
+    if (!pushed)
         return nomem(err);
     return 1;
 }
@@ -362,7 +389,7 @@ static int advisory_add(struct vulndb *build, const struct draft *draft, uint32_
     return 0;
 }
 
-int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err) {
+static int draft_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err) {
     uint32_t index = 0;
     if (advisory_add(build, draft, &index, err) < 0)
         return -1;
@@ -398,16 +425,29 @@ int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *
     return 0;
 }
 
-int vulndb_add_document(struct vulndb *build, const char *name, struct span bytes, struct err *err) {
+int vulndb_add(struct vulndb *build, struct arena *scratch, const struct draft *draft, struct err *err) {
+    (void)pthread_mutex_lock(&build->lock);
+    int result = draft_add(build, scratch, draft, err);
+    (void)pthread_mutex_unlock(&build->lock);
+    return result;
+}
+
+int vulndb_read_document(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
+                         struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(feeds); i++) {
         if (!feeds[i]->recognise(bytes))
             continue;
-        build->summary.documents++;
-        arena_reset(&build->scratch);
-        return feeds[i]->read(build, &build->scratch, name, bytes, err);
+        VULNDB_TALLY(build, documents, 1);
+        arena_reset(scratch);
+        return feeds[i]->read(build, scratch, name, bytes, err);
     }
-    build->summary.unrecognised++;
+    VULNDB_TALLY(build, unrecognised, 1);
     return 0;
+}
+
+int vulndb_add_document(struct vulndb *build, const char *name, struct span bytes, struct err *err) {
+    return build->crew != NULL ? crew_add(build->crew, name, bytes, err)
+                               : vulndb_read_document(build, &build->scratch, name, bytes, err);
 }
 
 static int archive_document(void *context, const char *name, struct span bytes, struct err *err) {
@@ -465,4 +505,20 @@ int vulndb_add_path(struct vulndb *build, const char *path, struct err *err) {
     if (stat(path, &status) != 0)
         return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%s: %s", path, strerror(errno));
     return S_ISDIR(status.st_mode) ? folder_add(build, path, err) : file_add(build, path, err);
+}
+
+int vulndb_add_paths(struct vulndb *build, const char *const *paths, size_t count, unsigned threads, struct err *err) {
+    struct crew *crew = NULL;
+    int result = 0;
+    if (threads > 1 && crew_open(build, threads, &crew, err) < 0)
+        return -1;
+    build->crew = crew;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = vulndb_add_path(build, paths[i], err);
+    build->crew = NULL;
+    if (crew == NULL)
+        return result;
+    struct err why = {0};
+    int closed = crew_close(crew, &why);
+    return result == 0 && closed < 0 ? err_set(err, why.code, why.sys, "%s", why.text) : result;
 }

@@ -6,7 +6,7 @@
  *     vulndb_finish(build, &bytes, err)             the file's bytes, as matchers/vuln/FORMAT.md has them
  *
  * Memory: the compact rows and one copy of each text; documents are parsed one at a time in an arena of their own.
- * Single-threaded. */
+ * Calls come from one thread. */
 #ifndef TRAWL_VULNDB_H
 #define TRAWL_VULNDB_H
 
@@ -44,6 +44,9 @@ void vulndb_free(struct vulndb *build);
  * of feed a document belongs to is recognised by its content (feed.def). Errors: IO, NOTFOUND, FORMAT (damaged
  * archive), LIMIT, NOMEM. */
 int vulndb_add_path(struct vulndb *build, const char *path, struct err *err);
+
+/* The same of many paths, their documents read by so many threads; what comes out does not depend on how many. */
+int vulndb_add_paths(struct vulndb *build, const char *const *paths, size_t count, unsigned threads, struct err *err);
 
 /* Reads one document; `name` is for messages. NOMEM and LIMIT only: everything else is counted. */
 int vulndb_add_document(struct vulndb *build, const char *name, struct span bytes, struct err *err);

@@ -3,6 +3,8 @@
 #ifndef TRAWL_VULNDB_BUILD_H
 #define TRAWL_VULNDB_BUILD_H
 
+#include <pthread.h>
+
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -66,7 +68,12 @@ struct build_denial {
     uint64_t cve;
 };
 
+struct crew;
+
 struct vulndb {
+    pthread_mutex_t lock; /* guards everything but `scratch` and `crew` while documents are read by several threads; a
+                           * leaf lock: nothing else is taken under it. Counts of the summary are added atomically */
+    struct crew *crew;    /* who reads documents while a path is added; NULL: the caller */
     struct intern texts;
     struct intern keys;
     struct arena arena;   /* alias lists */
@@ -80,6 +87,21 @@ struct vulndb {
     VEC(struct build_denial) denials;
     struct vulndb_summary summary;
 };
+
+/* Adds to a count of the summary, from any thread. */
+#define VULNDB_TALLY(build, count, number) __atomic_fetch_add(&(build)->summary.count, (number), __ATOMIC_RELAXED)
+
+/* Reads one document with a scratch arena of the caller's. NOMEM, LIMIT. */
+int vulndb_read_document(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
+                         struct err *err);
+
+/* Threads that read the documents of archives and folders: small ones go to them in batches, by copy; while they are
+ * behind, the caller waits. `threads` at least 1. */
+int crew_open(struct vulndb *build, unsigned threads, struct crew **ret_crew, struct err *err);
+/* Any document; large ones are read here and now. Fails with what a thread failed with before. */
+int crew_add(struct crew *crew, const char *name, struct span bytes, struct err *err);
+/* Waits for all that was added; the first error of a thread is the result. Frees the crew. */
+int crew_close(struct crew *crew, struct err *err);
 
 /* The number of a text, made where it is new. False when memory is short. */
 bool intern_put(struct intern *intern, struct span text, uint32_t *ret_number);

@@ -71,7 +71,9 @@ int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, 
                  struct doc **ret_root, struct err *err);
 /* Counts a document as malformed and keeps why. */
 void vulndb_problem(struct vulndb *build, const char *name, const char *why);
-struct vulndb_summary *vulndb_count(struct vulndb *build);
+/* Counts of the summary that a feed knows, from any thread. */
+void vulndb_count_git_range(struct vulndb *build);
+void vulndb_count_documents(struct vulndb *build, int more);
 
 /* A kind of feed. `recognise` looks at the first bytes only; `read` counts what is wrong with a document, and fails for
  * NOMEM and LIMIT alone. `scratch` is reset by the caller before each document. */

@@ -151,6 +151,9 @@ os.makedirs(whole)
 open(os.path.join(whole, "all.zip"), "wb").write(bucket.file("/bucket/npm/all.zip"))
 Run("db", "build", whole, "-o", old)
 check(open(old, "rb").read() == open(database, "rb").read(), "what was updated is what was built at once")
+for jobs in ("1", "7"):
+    Run("db", "build", "-j", jobs, whole, "-o", folder("jobs.db"))
+    check(open(old, "rb").read() == open(folder("jobs.db"), "rb").read(), f"{jobs} threads build the same")
 
 # What a hostile bucket may say is not believed.
 before = open(database, "rb").read()
