@@ -21,7 +21,8 @@ static int add_reference(struct catalogue *run, struct span reference, struct er
 }
 
 static int parse_lock(struct catalogue *run, struct err *err) {
-    static const char *const lists[] = {"requires", "build_requires", "python_requires"};
+    /* Not "build_requires": what only builds, as automake, is no part of what comes out. */
+    static const char *const lists[] = {"requires", "python_requires"};
     struct doc *root = NULL;
     if (catalogue_document(run, json_parse, run->body, &root, err) < 0)
         return -1;

@@ -77,7 +77,7 @@ static const struct catalogue_case bun[] = {
 static const struct catalogue_case conan[] = {
     {"version 2", "conan.lock",
      "{\"version\":\"0.5\",\"requires\":[\"a/1.0#r%1\",\"b/2.0@u/c#r\"],\"build_requires\":[\"t/3.0\"],\"python_requires\":[7]}",
-     "conan a 1.0 declared\nconan b 2.0 declared\nconan t 3.0 declared\n"},
+     "conan a 1.0 declared\nconan b 2.0 declared\n"},
     {"version 1", "conan.lock",
      "{\"graph_lock\":{\"nodes\":{\"0\":{\"ref\":\"me/1\",\"path\":\"conanfile.py\"},\"1\":{\"ref\":\"a/1.0@u/c#r\"},"
      "\"2\":{\"pref\":\"z/1.2:id#r\"},\"3\":{\"pref\":null}}}}",
