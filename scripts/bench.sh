@@ -21,6 +21,13 @@ echo
 echo
 python3 scripts/bench_sweep.py "$trawl" "$work" "$jobs" "$copies" "$build/bench/macro/bench_capacity"
 echo
+cases=${TRAWL_SHARED:-../shared}/corpora/secrets/dev.jsonl.gz
+if [ -f "$cases" ]; then
+    make --no-print-directory "$build/tests/support/bin/secrets" | grep -v '^  ' || true
+    echo "confidence of secrets: is a hit right as often as it says"
+    python3 scripts/train_confidence.py "$build/tests/support/bin/secrets" --corpus "$cases" ${NOISE:+--noise "$NOISE"/*/unpacked} | sed 's/^/  /'
+    echo
+fi
 ranges=$build/bench/micro/bench_range
 if [ -x "$ranges" ]; then
     echo "range test of the vulnerability matcher"

@@ -56,7 +56,7 @@ def main():
         row = json.loads(line)
         if row["table"] != "secret" or row["confidence"] < 0.3:
             continue
-        if row["provider"] == "generic" and row["confidence"] < 0.5:
+        if row["provider"] == "generic" and row["confidence"] < 0.5 and row["rule"] != "generic-password-hash":
             continue
         secret = row["redacted"]
         if len(secret) < BYTES_MIN or len(set(secret)) < DISTINCT_MIN or "\ufffd" in secret:

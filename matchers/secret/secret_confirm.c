@@ -6,8 +6,6 @@
 #define GENERIC_LINE_BYTES_MAX ((size_t)2048)
 /* A NUL this near says: not text. */
 #define GENERIC_NUL_BYTES ((size_t)256)
-/* What a path of tests or documentation leaves of the confidence; a passed checksum does not care where it stands. */
-#define TEST_PATH_FACTOR 0.8
 
 /* What the checks cost, in secret_pattern_match()'s units: entropy, classes, a validator that decodes and parses. */
 #define WORK_CONFIRM ((uint64_t)128)
@@ -165,7 +163,7 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
     struct secret_verdict verdict = {.arena = &scratch->arena};
     arena_reset(&scratch->arena);
     bool valid = rule->validator->check(secret, &verdict);
-    candidate->validator = rule->validator->name;
+    candidate->validator = verdict.unsure && !valid ? NULL : rule->validator->name;
     candidate->confidence = valid            ? rule->confidence_valid
                             : verdict.unsure ? rule->confidence
                                              : rule->confidence_invalid;
@@ -215,7 +213,5 @@ enum confirm_result secret_confirm(const struct secret_engine *engine, struct se
         return CONFIRM_NO;
     if (is_allowed(engine, scratch, rule, secret, certain))
         return CONFIRM_ALLOWED;
-    if (!certain && secret_path_is_test(input->path))
-        ret_candidate->confidence *= TEST_PATH_FACTOR;
     return ret_candidate->confidence > 0 ? CONFIRM_YES : CONFIRM_NO;
 }

@@ -154,6 +154,7 @@ int secret_engine_new_saved(const struct secret_rules *rules, struct span finger
     struct arena arena __attribute__((cleanup(arena_release)));
     arena_init(&arena, 0, LIMIT_SECRET_RULES_BYTES);
     engine->allow = secret_rules_allow(rules);
+    engine->model = secret_rules_model(rules);
     engine->rule_count = secret_rules_count(rules);
     engine->rules = engine->rule_count == 0 ? NULL : secret_rules_at(rules, 0);
     engine->key_size = size_min(fingerprint_key.size, sizeof engine->key);
@@ -566,15 +567,41 @@ static int fingerprint_make(const struct secret_engine *engine, struct secret_sc
     return result;
 }
 
-static void evidence_make(const struct candidate *candidate, char out[SECRET_EVIDENCE_SIZE]) {
+/* Sets the hit's confidence, and says why in `why`. */
+static void hit_score(const struct search *search, const struct candidate *candidate, struct secret_hit *hit, char *why,
+                      size_t why_size) {
+    const struct secret_rule *rule = hit->rule;
+    bool certain = strcmp(candidate->validated, "checksum") == 0;
+    struct secret_scored scored = {.body = search->input->body,
+                                   .begin = candidate->begin,
+                                   .end = candidate->end,
+                                   .confidence = candidate->confidence,
+                                   .offset = rule->score_offset,
+                                   .cases = rule->score_cases,
+                                   .test_path = secret_path_is_test(search->input->path),
+                                   .generic = rule->generic,
+                                   .opaque = rule->opaque,
+                                   .passed = !certain && candidate->validated[0] != '\0',
+                                   .failed = candidate->validator != NULL && candidate->validated[0] == '\0',
+                                   .certain = certain};
+    secret_features(search->engine->model, &scored, hit->features);
+    hit->prior = candidate->confidence;
+    hit->confidence = secret_score(search->engine->model, &scored, hit->features, why, why_size);
+    if (search->engine->model->is_trained && !certain && rule->score_cases == 0) {
+        size_t used = strlen(why);
+        (void)snprintf(why + used, why_size - used, "%sno cases of this rule", used == 0 ? "" : ", ");
+    }
+}
+
+static void evidence_make(const struct candidate *candidate, const char *why, char out[SECRET_EVIDENCE_SIZE]) {
     char check[64] = "";
     if (candidate->validator != NULL)
         (void)snprintf(check, sizeof check, ", %s %s", candidate->validator,
                        candidate->validated[0] != '\0' ? "passed" : "failed");
     unsigned tenths = (unsigned)(candidate->entropy * 10 + 0.5); /* 80 at most */
-    (void)snprintf(out, SECRET_EVIDENCE_SIZE, "entropy %u.%u%s%s%s%s%s", tenths / 10, tenths % 10,
+    (void)snprintf(out, SECRET_EVIDENCE_SIZE, "entropy %u.%u%s%s%s%s%s%s%s", tenths / 10, tenths % 10,
                    candidate->keyword ? ", keyword" : "", candidate->paired ? ", pair" : "", check,
-                   candidate->note[0] != '\0' ? ", " : "", candidate->note);
+                   candidate->note[0] != '\0' ? ", " : "", candidate->note, why[0] != '\0' ? "; " : "", why);
 }
 
 void secret_redact(struct span secret, char out[SECRET_REDACTED_SIZE]) {
@@ -634,7 +661,9 @@ static int candidates_report(struct search *search, secret_hit_fn fn, void *cont
             .secret = span_slice(input->body, candidate->begin, candidate->end - candidate->begin),
         };
         secret_redact(hit.secret, hit.redacted);
-        evidence_make(candidate, hit.evidence);
+        char why[96];
+        hit_score(search, candidate, &hit, why, sizeof why);
+        evidence_make(candidate, why, hit.evidence);
         if (fingerprint_make(search->engine, search->scratch, hit.rule->provider, hit.secret, hit.fingerprint, err) < 0)
             return -1;
         outcome->hit_count++;

@@ -66,7 +66,7 @@ bool secret_path_is_test(struct span path);
 
 #define SECRET_REDACTED_SIZE 48
 #define SECRET_FINGERPRINT_SIZE 33 /* 32 hex digits and NUL */
-#define SECRET_EVIDENCE_SIZE 192
+#define SECRET_EVIDENCE_SIZE 256
 
 /* Valid during the callback. */
 struct secret_hit {
@@ -78,7 +78,9 @@ struct secret_hit {
     const char *validated;               /* "", "checksum" or "structure" */
     char redacted[SECRET_REDACTED_SIZE]; /* "ghp_…(40)…x9Qz": see secret_redact() */
     char fingerprint[SECRET_FINGERPRINT_SIZE]; /* of provider and secret */
-    char evidence[SECRET_EVIDENCE_SIZE];       /* "entropy 4.6, checksum github_crc32" */
+    char evidence[SECRET_EVIDENCE_SIZE];       /* "entropy 4.6, github_crc32 passed": see secret_score.h for the rest */
+    double features[SECRET_FEATURE_COUNT];     /* what the score was made of */
+    double prior;                              /* the confidence before it was scored */
     const char *encoding;                      /* "plain", or how it was written: see secret_dig.h */
     struct span secret;                        /* the clear text, for --show-secrets only: never log it */
 };

@@ -25,6 +25,7 @@ struct ready_literal {
 
 struct secret_engine {
     struct secret_allow allow;
+    const struct secret_model *model;
     const struct secret_rule *rules; /* the rule set's array */
     size_t rule_count;
     VEC(struct ready_literal) literals;

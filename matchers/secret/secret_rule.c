@@ -17,6 +17,12 @@
 #define LITERAL_BYTES_MIN 3
 #define LITERAL_BYTES_MAX 64
 
+struct rule_offset {
+    struct span id;
+    double offset;
+    uint32_t cases;
+};
+
 struct secret_rules {
     struct arena arena;
     VEC(struct secret_rule) rules;         /* sorted by id once all files are read */
@@ -25,6 +31,8 @@ struct secret_rules {
     VEC(struct span) allow_values;
     VEC(struct digest) allow_digests; /* sorted once all files are read */
     VEC(struct secret_pattern *) allow_expressions, allow_generic;
+    struct secret_model model;
+    VEC(struct rule_offset) offsets; /* what the model knows of single rules */
 };
 
 /* Where a message points. */
@@ -514,6 +522,23 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
     return 0;
 }
 
+static int model_read(struct secret_rules *set, struct place place, const struct doc *value, struct err *err) {
+    if (secret_model_read(value, &set->model, err) < 0)
+        return err_wrap(err, "secret rules: %s:%" PRIu32, place.file, value->line);
+    set->offsets.count = 0; /* of a model that a user's file replaces */
+    const struct doc *list = doc_get(value, "rules");
+    for (const struct doc *item = doc_first(list); item != NULL; item = item->next) {
+        int64_t offset = 0, cases = 0;
+        const struct doc *first = doc_first(item);
+        if (!doc_i64(first, &offset) || !doc_i64(first->next, &cases) || cases < 0)
+            return rule_error(place, err, "'model': expected two whole numbers for each rule");
+        struct rule_offset known = {arena_copy(&set->arena, item->key), (double)offset / 1000, (uint32_t)cases};
+        if (known.id.data == NULL || !vec_push(&set->offsets, known))
+            return nomem(err);
+    }
+    return 0;
+}
+
 static int file_read(struct secret_rules *set, const struct secret_rule_file *file, struct arena *scratch,
                      struct err *err) {
     if (file->bytes.size > LIMIT_SECRET_RULE_FILE_BYTES)
@@ -528,6 +553,8 @@ static int file_read(struct secret_rules *set, const struct secret_rule_file *fi
         return err_wrap(err, "secret rules: %s", file->name);
     if (!doc_is(root, DOC_OBJECT))
         return rule_error(place, err, "a rule file begins with 'provider: name' and 'rules:'");
+    if (doc_get(root, "model") != NULL)
+        return model_read(set, place, doc_get(root, "model"), err);
     if (doc_get(root, "provider") == NULL)
         return doc_get(root, "rules") == NULL ? allow_read(set, place, root, err)
                                               : rule_error(place, err, "'provider' is missing");
@@ -560,6 +587,22 @@ static int compare_rules(const void *a, const void *b) {
 
 static int compare_digests(const void *a, const void *b) { return digest_compare(a, b); }
 
+/* SIZE_MAX when there is none; the rules are sorted. */
+static size_t rule_index(const struct secret_rules *set, struct span id) {
+    size_t low = 0, high = set->rules.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = span_compare(set->rules.data[middle].id, id);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
 /* Once all files are read: their order is final, and pairs are found. */
 static int rules_link(struct secret_rules *set, struct err *err) {
     if (set->rules.count > 1)
@@ -575,6 +618,14 @@ static int rules_link(struct secret_rules *set, struct err *err) {
         rule->pair = rule->pair_id.size == 0 ? NULL : secret_rules_find(set, rule->pair_id);
         if (rule->pair_id.size > 0 && rule->pair == NULL)
             return rule_error(place, err, "'pair' names no rule: '%.*s'", SPAN_FORMAT(rule->pair_id));
+    }
+    for (size_t i = 0; i < set->offsets.count; i++) {
+        const struct rule_offset *known = &set->offsets.data[i];
+        size_t index = rule_index(set, known->id);
+        if (index == SIZE_MAX)
+            continue; /* a user's file has replaced it */
+        set->rules.data[index].score_offset = known->offset;
+        set->rules.data[index].score_cases = known->cases;
     }
     return 0;
 }
@@ -629,6 +680,7 @@ void secret_rules_free(struct secret_rules *rules) {
     vec_release(&rules->allow_digests);
     vec_release(&rules->allow_expressions);
     vec_release(&rules->allow_generic);
+    vec_release(&rules->offsets);
     arena_release(&rules->arena);
     mem_free(rules);
 }
@@ -641,19 +693,11 @@ const struct secret_rule *secret_rules_at(const struct secret_rules *rules, size
 }
 
 const struct secret_rule *secret_rules_find(const struct secret_rules *rules, struct span id) {
-    size_t low = 0, high = rules->rules.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = span_compare(rules->rules.data[middle].id, id);
-        if (order == 0)
-            return &rules->rules.data[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    size_t index = rule_index(rules, id);
+    return index == SIZE_MAX ? NULL : &rules->rules.data[index];
 }
+
+const struct secret_model *secret_rules_model(const struct secret_rules *rules) { return &rules->model; }
 
 struct secret_allow secret_rules_allow(const struct secret_rules *rules) {
     return (struct secret_allow){

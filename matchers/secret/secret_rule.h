@@ -7,6 +7,7 @@
 #include "base/hash/digest.h"
 #include "base/model/severity.h"
 #include "base/span.h"
+#include "matchers/secret/secret_score.h"
 
 struct secret_validator;
 
@@ -63,7 +64,9 @@ struct secret_rule {
     size_t reference_count;
     const struct span *positives, *negatives; /* examples, with their {{…}} */
     size_t positive_count, negative_count;
-    const char *file; /* the file's name, and the line where the rule begins */
+    double score_offset;  /* what the model knows of this rule, in log odds */
+    uint32_t score_cases; /* of how many hits; 0: of none, its confidence is its author's estimate */
+    const char *file;     /* the file's name, and the line where the rule begins */
     uint32_t line;
 };
 
@@ -101,13 +104,16 @@ struct secret_allow {
 };
 struct secret_allow secret_rules_allow(const struct secret_rules *rules);
 
+/* Lives as long as the rules. */
+const struct secret_model *secret_rules_model(const struct secret_rules *rules);
+
 /* What the check of the examples tells about each failure; `reason` is a sentence without its full stop. */
 typedef void (*secret_rules_test_report_fn)(void *context, const struct secret_rule *rule, struct span example,
                                             const char *reason);
 
 /* Runs the examples of every rule whose file is `file` (NULL: all). A positive has to be found by its own rule with
  * confidence
- * of at least 0.5 (or the rule's own highest, where that is lower), a negative must not be found by it.
+ * of at least 0.5 (any, where the rule's own highest is lower), a negative must not be found by it.
  * `*ret_failures` counts what
  * was reported. Compiles an engine: some 100 ms for all rules. */
 int secret_rules_test(const struct secret_rules *rules, const char *file, secret_rules_test_report_fn report,

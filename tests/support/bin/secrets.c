@@ -1,5 +1,6 @@
 /* Searches the files of folders and prints what is found, a row a line: secrets [RULES_DIR --] FOLDER….
- * A measuring tool for rules, without layers, packages or windows. */
+ * A measuring tool for rules, without layers, packages or windows; scripts/train_confidence.py takes the features of
+ * the hits from it, and it shows the secrets as they are. */
 #include <fts.h>
 
 #include "base/limits.h"
@@ -28,7 +29,13 @@ static int on_hit(void *context, const struct secret_hit *hit) {
                hit->confidence);
     buf_format(&walk->out, ",\"validated\":\"%s\",\"redacted\":", hit->validated);
     buf_json_text(&walk->out, span_text(hit->redacted));
-    buf_format(&walk->out, ",\"fingerprint\":\"%s\",\"evidence\":\"%s\"}\n", hit->fingerprint, hit->evidence);
+    buf_format(&walk->out, ",\"fingerprint\":\"%s\",\"evidence\":\"%s\",\"prior\":%.3f,\"certain\":%s,\"features\":[",
+               hit->fingerprint, hit->evidence, hit->prior, strcmp(hit->validated, "checksum") == 0 ? "true" : "false");
+    for (size_t i = 0; i < SECRET_FEATURE_COUNT; i++)
+        buf_format(&walk->out, "%s%.6g", i == 0 ? "" : ",", hit->features[i]);
+    buf_text(&walk->out, "],\"secret\":");
+    buf_json_text(&walk->out, hit->secret);
+    buf_text(&walk->out, "}\n");
     (void)fwrite(walk->out.data, 1, walk->out.size, stdout);
     return 0;
 }
