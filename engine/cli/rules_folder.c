@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "io/file/file.h"
+#include "matchers/secret/secret_gitleaks.h"
 
 struct folder_files {
     struct arena arena;
@@ -22,8 +23,15 @@ static int file_add(struct folder_files *files, const char *path, struct err *er
     buf_init(&bytes, LIMIT_SECRET_RULE_FILE_BYTES);
     if (file_read(path, &bytes, err) < 0)
         return -1;
+    bool converted = span_ends(span_text(path), ".toml");
+    AUTO_BUF struct buf rules, notes;
+    buf_init(&rules, LIMIT_SECRET_RULE_FILE_BYTES);
+    buf_init(&notes, LIMIT_SECRET_RULE_FILE_BYTES);
+    if (converted && secret_gitleaks_convert(buf_span(&bytes), path, &rules, &notes, err) < 0)
+        return -1;
+    (void)fwrite(notes.data, 1, notes.size, stderr);
     struct secret_rule_file file = {arena_text(&files->arena, span_text(path)),
-                                    arena_copy(&files->arena, buf_span(&bytes))};
+                                    arena_copy(&files->arena, buf_span(converted ? &rules : &bytes))};
     if (file.name == NULL || file.bytes.data == NULL || !vec_push(files, file))
         return err_set(err, ERR_NOMEM, 0, "rules: no memory for %s", path);
     return 0;
@@ -40,7 +48,7 @@ static int folder_add(struct folder_files *files, const char *path, struct err *
     bool good = true;
     for (struct dirent *entry = readdir(folder); good && entry != NULL; entry = readdir(folder)) {
         struct span name = span_text(entry->d_name);
-        if (name.data[0] == '.' || !(span_ends(name, ".yaml") || span_ends(name, ".yml")))
+        if (name.data[0] == '.' || !(span_ends(name, ".yaml") || span_ends(name, ".yml") || span_ends(name, ".toml")))
             continue;
         char *full = arena_format(&files->arena, "%s/%s", path, entry->d_name);
         good = full != NULL && vec_push(&names, full);

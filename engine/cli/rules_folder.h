@@ -6,8 +6,9 @@
 #include "engine/cli/options.h"
 #include "matchers/secret/secret_rule.h"
 
-/* Each of `paths` is a rule file or a folder of *.yaml files (not looked into deeper), which are read in the order of
- * their names. `ret_digest` (may be NULL) is that of these files' texts, and DIGEST_NONE where there are none. */
+/* Each of `paths` is a rule file, a Gitleaks configuration (*.toml; what has no like here is told of on stderr) or a
+ * folder of both (not looked into deeper), which are read in the order of their names. `ret_digest` (may be NULL) is
+ * that of these files' texts, and DIGEST_NONE where there are none. */
 int rules_folder_load(const struct text_list *paths, struct secret_rules **ret_rules, struct digest *ret_digest,
                       struct err *err);
 

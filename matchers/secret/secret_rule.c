@@ -39,7 +39,13 @@ struct secret_rules {
 struct place {
     const char *file;
     uint32_t line;
+    bool is_converted; /* the file is another tool's, made over: examples are not asked for */
 };
+
+static struct place place_at(struct place place, const struct doc *value) {
+    place.line = value->line;
+    return place;
+}
 
 #define rule_error(place, err, ...)                                                                                    \
     (err_set(err, ERR_FORMAT, 0, __VA_ARGS__), err_wrap(err, "secret rules: %s:%" PRIu32, (place).file, (place).line))
@@ -430,7 +436,8 @@ static int rule_finish(struct secret_rules *set, struct place place, struct rule
         return rule_error(place, err, "rule '%.*s' needs description, severity and confidence", SPAN_FORMAT(rule->id));
     if (draft->expression.size == 0)
         return rule_error(place, err, "rule '%.*s' needs an expression", SPAN_FORMAT(rule->id));
-    if (rule->positive_count < EXAMPLE_POSITIVES_MIN || rule->negative_count < EXAMPLE_NEGATIVES_MIN)
+    if (!place.is_converted &&
+        (rule->positive_count < EXAMPLE_POSITIVES_MIN || rule->negative_count < EXAMPLE_NEGATIVES_MIN))
         return rule_error(place, err, "rule '%.*s' needs %d positive and %d negative examples", SPAN_FORMAT(rule->id),
                           EXAMPLE_POSITIVES_MIN, EXAMPLE_NEGATIVES_MIN);
     if (rule->max_bytes == 0)
@@ -478,9 +485,8 @@ static int rule_read(struct secret_rules *set, struct place place, struct span p
         return rule_error(place, err, "'rules' must be a list of rules: - id: …");
     for (const struct doc *value = doc_first(object); value != NULL; value = value->next) {
         if (member_is_repeated(object, value))
-            return rule_error(((struct place){place.file, value->line}), err, "'%.*s' stands twice in one rule",
-                              SPAN_FORMAT(value->key));
-        if (member_read(set, (struct place){place.file, value->line}, value, &draft, err) < 0)
+            return rule_error(place_at(place, value), err, "'%.*s' stands twice in one rule", SPAN_FORMAT(value->key));
+        if (member_read(set, place_at(place, value), value, &draft, err) < 0)
             return -1;
     }
     if (rule_finish(set, place, &draft, err) < 0)
@@ -546,7 +552,7 @@ static int file_read(struct secret_rules *set, const struct secret_rule_file *fi
                        LIMIT_SECRET_RULE_FILE_BYTES);
     struct doc *root = NULL;
     struct span name = arena_copy(&set->arena, span_text(file->name));
-    struct place place = {(const char *)name.data, 1};
+    struct place place = {.file = (const char *)name.data, .line = 1};
     if (name.data == NULL)
         return nomem(err);
     if (yaml_parse(scratch, file->bytes, doc_limits_default(), &root, err) < 0)
@@ -559,9 +565,10 @@ static int file_read(struct secret_rules *set, const struct secret_rule_file *fi
         return doc_get(root, "rules") == NULL ? allow_read(set, place, root, err)
                                               : rule_error(place, err, "'provider' is missing");
     const struct doc *list = doc_get(root, "rules");
+    place.is_converted = doc_get(root, "converted") != NULL;
     for (const struct doc *value = doc_first(root); value != NULL; value = value->next) {
         place.line = value->line;
-        if (!span_is(value->key, "provider") && !span_is(value->key, "rules"))
+        if (!span_is(value->key, "provider") && !span_is(value->key, "rules") && !span_is(value->key, "converted"))
             return rule_error(place, err, "unknown key '%.*s': a rule file holds 'provider' and 'rules'",
                               SPAN_FORMAT(value->key));
     }
@@ -611,7 +618,7 @@ static int rules_link(struct secret_rules *set, struct err *err) {
         qsort(set->allow_digests.data, set->allow_digests.count, sizeof *set->allow_digests.data, compare_digests);
     for (size_t i = 0; i < set->rules.count; i++) {
         struct secret_rule *rule = &set->rules.data[i];
-        struct place place = {rule->file, rule->line};
+        struct place place = {.file = rule->file, .line = rule->line};
         if (i > 0 && span_equal(rule->id, rule[-1].id))
             return rule_error(place, err, "id '%.*s' is taken by %s:%" PRIu32 ": choose another", SPAN_FORMAT(rule->id),
                               rule[-1].file, rule[-1].line);
