@@ -127,14 +127,17 @@ static int sorted_spread(struct outputs *outputs, struct err *err) {
 int outputs_finish(struct outputs *outputs, struct err *err) {
     if (outputs->sort != NULL && sorted_spread(outputs, err) < 0)
         return -1;
+    /* One that cannot be finished, such as a document that must not be empty, leaves the others whole. */
+    int result = 0;
     for (size_t i = 0; i < outputs->list.count; i++) {
         struct output *output = &outputs->list.data[i];
-        if (exporter_finish(output->exporter, err) < 0)
-            return -1;
-        if (output->file != NULL && fclose(STEAL(output->file)) != 0)
-            return err_set(err, ERR_IO, errno, "%s: %s", output->path, strerror(errno));
+        struct err *first = result == 0 ? err : NULL;
+        if (exporter_finish(output->exporter, first) < 0)
+            result = -1;
+        else if (output->file != NULL && fclose(STEAL(output->file)) != 0)
+            result = err_set(first, ERR_IO, errno, "%s: %s", output->path, strerror(errno));
     }
-    return 0;
+    return result;
 }
 
 void outputs_close(struct outputs *outputs) {

@@ -240,6 +240,10 @@ for f in FORMATS:
     if f in JSON_SCHEMAS and f != "openvex":
         equal(schema_errors(f, json.loads(run.out)), [], f"{f} of nothing")
 
+run = Run("fs", empty, "-q", "-o", f"openvex={folder('none.vex')}", "-o", f"sarif={folder('whole.sarif')}")
+with open(folder("whole.sarif"), encoding="utf-8") as file:
+    check(run.status == 4 and json.load(file)["version"] == "2.1.0", "a format that cannot be leaves the others whole")
+
 # ---- templates ----
 template = folder("t.tmpl")
 
