@@ -72,7 +72,7 @@ SUPPORT := $(B)/libsupport.a
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:%.c=$(B)/%)
 
-.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores lint format demo chaos kill-test bench noise bench-fleet bench-rematch fuzz asan tsan man install uninstall clean help \
+.PHONY: all bootstrap test test-unit test-fuzz test-e2e test-scores test-large lint format demo chaos kill-test bench noise bench-fleet bench-rematch fuzz asan tsan man install uninstall clean help \
   units fuzzers benches
 .DELETE_ON_ERROR:
 .PRECIOUS: $(B)/%.o $(B)/%.s $(B)/tests/unit/% $(B)/tests/fuzz/% $(B)/bench/% $(B)/tests/support/bin/%
@@ -173,6 +173,9 @@ chaos: trawl ## SEEDS=200: sweeps through a proxy that breaks answers; `make tes
 
 kill-test: trawl ## KILLS=100: sweeps that are killed at any moment and resumed; `make test` does eight of them
 	$(Q)KILLS=$(or $(KILLS),100) $(LONG_TEST) tests/e2e/t1400_resume.py
+
+test-large: trawl ## a body of 8 GiB, a line of 1 GiB, a million hits through `trawl secrets`; `make test` does small ones
+	$(Q)LARGE=1 $(LONG_TEST) tests/e2e/t0890_large_bodies.py
 
 lint: | $(BOOTSTRAP_STAMP) ## tiers, banned symbols, sizes, shellcheck, both compilers without warnings
 	$(Q)scripts/lint.sh "$(MAKE)"

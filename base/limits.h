@@ -121,6 +121,14 @@
 #define LIMIT_SECRET_DECODE_DEPTH_DEFAULT 6u
 #define LIMIT_SECRET_DECODE_BYTES (256 * (uint64_t)LIMIT_MIB) /* of one body in all: a second's work */
 
+/* Git repositories. git itself makes chains of 4,095 deltas at most, and 50 unless told otherwise. */
+#define LIMIT_GIT_OBJECT_BYTES (256 * LIMIT_MIB) /* of one object; a delta needs its base as a whole */
+#define LIMIT_GIT_DELTA_DEPTH ((size_t)4096)
+#define LIMIT_GIT_PACKS ((size_t)4096) /* git gc leaves one; 50 make it run */
+#define LIMIT_GIT_ALTERNATES ((size_t)64)
+#define LIMIT_GIT_CACHE_BYTES (64 * LIMIT_MIB)  /* of objects that were made lately */
+#define LIMIT_GIT_NAMES_BYTES (256 * LIMIT_MIB) /* names of blobs, from trees: some two million */
+
 /* Vulnerability feeds. The largest archive of one ecosystem seen holds 21,000 records and unpacks to 130 MiB. */
 #define LIMIT_FEED_MEMBERS ((size_t)4000000) /* members of one archive */
 #define LIMIT_FEED_DOCUMENT_BYTES                                                                                      \
