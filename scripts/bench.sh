@@ -45,3 +45,14 @@ if [ -x "$shards" ]; then
     mkdir -p "$work/shards"
     "$shards" 300000 "$work/shards" 256 | sed 's/^/  /'
 fi
+secrets=$build/bench/micro/bench_secret
+if [ -x "$secrets" ]; then
+    echo
+    echo "secrets: the layers' unpacked bytes"
+    for layer in $layers; do
+        gzip -dc "$layer" 2>/dev/null || zstd -dcq "$layer" 2>/dev/null || cat "$layer"
+    done | head -c 200000000 >"$work/layers.tar"
+    "$secrets" "$work/layers.tar" 7 | sed 's/^/  /'
+    echo "secrets: bodies made against every rule, ns a byte"
+    "$build/bench/micro/bench_hostile" 64 | tail -n 4 | sed 's/^/  /' || true
+fi

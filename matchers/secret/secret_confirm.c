@@ -170,7 +170,8 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
     candidate->validated = valid ? rule->validator->kind : "";
     memcpy(candidate->note, verdict.note, sizeof candidate->note);
     if (verdict.encrypted) {
-        (void)snprintf(candidate->note, sizeof candidate->note, "encrypted");
+        (void)snprintf(candidate->note, sizeof candidate->note, "encrypted%s%.80s", verdict.note[0] == '\0' ? "" : ", ",
+                       verdict.note);
         candidate->severity = rule->severity > SEVERITY_LOW ? SEVERITY_LOW : rule->severity;
     }
 }

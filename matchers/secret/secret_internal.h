@@ -62,7 +62,7 @@ struct candidate {
     const char *validator; /* that was asked, or NULL */
     bool keyword;
     bool paired;
-    char note[48];
+    char note[SECRET_NOTE_SIZE];
 };
 
 struct secret_scratch {

@@ -1,6 +1,7 @@
 #include "matchers/secret/secret_validator.h"
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/parse/doc.h"
 #include "base/reader.h"
 #include "base/text.h"
@@ -157,6 +158,34 @@ static bool check_stripe(struct span secret, struct secret_verdict *verdict) {
 
 static bool is_algorithm_byte(uint8_t c) { return text_is_alnum(c) || c == '-' || c == '+' || c == '_'; }
 
+/* Appends to the note what a stranger's text says, where it is short and plain: names, addresses, hosts. */
+static void note_add(struct secret_verdict *verdict, const char *what, struct span text) {
+    size_t used = strlen(verdict->note);
+    if (text.size == 0 || text.size > 48)
+        return;
+    for (size_t i = 0; i < text.size; i++)
+        if (!text_is_alnum(text.data[i]) && memchr("@.-_:/+ <>", text.data[i], 10) == NULL)
+            return;
+    (void)snprintf(verdict->note + used, sizeof verdict->note - used, "%s%s %.*s", used > 0 ? ", " : "", what,
+                   SPAN_FORMAT(text));
+}
+
+/* Until when it is good, and who made it and for whom. The day alone: whether it is over depends on when one asks. */
+static void jwt_claims_note(struct span claims, struct secret_verdict *verdict) {
+    struct doc *root = NULL;
+    uint64_t seconds = 0;
+    char day[32] = "";
+    struct doc_limits limits = {.depth_max = 8, .nodes_max = 256};
+    if (json_parse(verdict->arena, claims, limits, &root, NULL) < 0)
+        return;
+    if (text_u64(doc_scalar(doc_get(root, "exp")), 10, 253402300799U, &seconds)) {
+        (void)clock_text((int64_t)seconds, day);
+        note_add(verdict, "expires", span_slice(span_text(day), 0, 10));
+    }
+    note_add(verdict, "iss", doc_text(doc_get(root, "iss")));
+    note_add(verdict, "sub", doc_text(doc_get(root, "sub")));
+}
+
 /* RFC 7519: a JSON header, and claims that are JSON too. `alg` is demanded by the RFC and missing in the wild. */
 static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
     struct span rest = secret;
@@ -176,14 +205,66 @@ static bool check_jwt(struct span secret, struct secret_verdict *verdict) {
     if (algorithm.size > 0 && span_all(algorithm, is_algorithm_byte))
         (void)snprintf(verdict->note, sizeof verdict->note, "alg %.*s", SPAN_FORMAT(algorithm));
     /* An encrypted token's second part is a key, not claims. */
-    return doc_get(root, "enc") != NULL || span_starts(text_trim(claims), "{");
+    if (doc_get(root, "enc") != NULL)
+        return true;
+    jwt_claims_note(claims, verdict);
+    return span_starts(text_trim(claims), "{");
 }
 
-static bool pem_is_encrypted_openssh(struct span bytes) {
+/* PROTOCOL.key of OpenSSH: cipher, KDF, its options, the public keys, the private ones. The last text of these is a
+ * comment, mostly user and host; padding 1, 2, 3 … follows. */
+static bool openssh_read(struct span bytes, struct secret_verdict *verdict) {
     struct reader r = reader_init(bytes);
     read_skip(&r, sizeof "openssh-key-v1"); /* with its NUL */
     struct span cipher = read_bytes(&r, read_be32(&r));
-    return !r.failed && !span_is(cipher, "none");
+    bool encrypted = !r.failed && !span_is(cipher, "none");
+    for (int i = 0; i < 2; i++)
+        (void)read_bytes(&r, read_be32(&r));
+    uint32_t keys = read_be32(&r);
+    (void)read_bytes(&r, read_be32(&r));
+    struct reader inner = reader_init(read_bytes(&r, read_be32(&r)));
+    if (encrypted || r.failed || keys != 1)
+        return encrypted;
+    (void)read_be64(&inner); /* two equal numbers */
+    struct span last = {NULL, 0};
+    while (reader_left(&inner) >= 4) {
+        uint32_t size = read_be32(&inner);
+        if (size > reader_left(&inner))
+            break; /* padding */
+        last = read_bytes(&inner, size);
+    }
+    note_add(verdict, "of", last);
+    return false;
+}
+
+/* RFC 4880 §4.2 and §5.11: the first user id of the packets. */
+static void openpgp_owner(struct span bytes, struct secret_verdict *verdict) {
+    struct reader r = reader_init(bytes);
+    while (reader_left(&r) > 2) {
+        uint8_t head = read_u8(&r);
+        bool is_new = (head & 0x40) != 0;
+        unsigned tag = is_new ? head & 0x3F : head >> 2 & 0x0F;
+        uint64_t size = 0;
+        if ((head & 0x80) == 0 || (!is_new && (head & 3) == 3))
+            return; /* no packet, or one without a length */
+        if (is_new) {
+            uint8_t first = read_u8(&r);
+            if (first >= 224 && first != 255)
+                return; /* in parts */
+            size = first < 192    ? first
+                   : first == 255 ? read_be32(&r)
+                                  : (uint64_t)(first - 192) * 256 + read_u8(&r) + 192;
+        } else {
+            size = (head & 3) == 0 ? read_u8(&r) : (head & 3) == 1 ? read_be16(&r) : read_be32(&r);
+        }
+        if (r.failed || size > reader_left(&r))
+            return;
+        struct span body = read_bytes(&r, (size_t)size);
+        if (tag == 13) {
+            note_add(verdict, "of", body);
+            return;
+        }
+    }
 }
 
 /* A DER SEQUENCE that ends where its length says, within the bytes: half a key is no key. */
@@ -224,13 +305,17 @@ static bool check_pem(struct span secret, struct secret_verdict *verdict) {
             return false;
         body = span_from(body, line);
     }
-    struct span bytes = {NULL, 0};
+    struct span bytes = {NULL, 0}, armor = SPAN_LITERAL("\n=");
+    size_t checksum = span_find(body, armor, 0); /* RFC 4880 §6.1: a line of its own, not of the base64 */
+    body = checksum == SIZE_MAX ? body : span_slice(body, 0, checksum);
     if (!secret_base64_decode(body, verdict->arena, &bytes) || bytes.size < 24)
         return false;
     if (span_starts(bytes, "openssh-key-v1")) {
-        verdict->encrypted = verdict->encrypted || pem_is_encrypted_openssh(bytes);
+        verdict->encrypted = openssh_read(bytes, verdict) || verdict->encrypted;
         return true;
     }
+    if ((bytes.data[0] & 0x80) != 0)
+        openpgp_owner(bytes, verdict);
     /* Under RFC 1421 encryption the bytes are a cipher's; OpenPGP packets have the high bit of their first byte set. */
     return is_whole_der(bytes) || verdict->encrypted || (bytes.data[0] & 0x80) != 0;
 }

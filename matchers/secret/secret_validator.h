@@ -6,12 +6,14 @@
 #include "base/buf.h"
 #include "base/span.h"
 
+#define SECRET_NOTE_SIZE 96
+
 /* What a validator may use and tell. */
 struct secret_verdict {
-    struct arena *arena; /* scratch; reset by the caller */
-    bool encrypted;      /* the secret is a key under a passphrase */
-    bool unsure;         /* with a result of false: not of the form that can be checked, which says nothing */
-    char note[48];       /* what it says about itself: "account 123456789012", "alg HS256"; or "" */
+    struct arena *arena;         /* scratch; reset by the caller */
+    bool encrypted;              /* the secret is a key under a passphrase */
+    bool unsure;                 /* with a result of false: not of the form that can be checked, which says nothing */
+    char note[SECRET_NOTE_SIZE]; /* what it says about itself: "account 123456789012", "alg HS256"; or "" */
 };
 
 struct secret_validator {

@@ -138,7 +138,14 @@ static void an_encrypted_key_is_noted(void **state) {
         &verdict));
     assert_true(verdict.encrypted);
     assert_true(ask(fixture, "jwt", "{{jwt}}", &verdict));
-    assert_string_equal(verdict.note, "alg HS256");
+    assert_memory_equal(verdict.note, "alg HS256, sub ", 15);
+    /* Made up: claims that are not plain are not told. */
+    assert_true(ask(
+        fixture, "jwt",
+        "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJodHRwczovL2F1dGguZXhhbXBsZS5vcmciLCJleHAiOjE3MDAwMDAwMDAsInN1YiI6ImFcImIifQ."
+        "made-up",
+        &verdict));
+    assert_string_equal(verdict.note, "alg HS256, expires 2023-11-14, iss https://auth.example.org");
 }
 
 /* Line ends written as two characters, as in JSON and in environment files. */
