@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/buf.h"
+
 #include <math.h>
 
 #include "base/overflow.h"
@@ -301,4 +303,18 @@ double text_entropy(struct span s) {
         }
     }
     return bits;
+}
+
+bool text_hex_decode(struct span digits, struct buf *out) {
+    size_t begin = out->size;
+    bool good = digits.size % 2 == 0 && digits.size > 0;
+    for (size_t i = 0; good && i < digits.size; i += 2) {
+        int high = text_hex_value(digits.data[i]), low = text_hex_value(digits.data[i + 1]);
+        good = high >= 0 && low >= 0;
+        if (good)
+            buf_byte(out, (uint8_t)(high << 4 | low));
+    }
+    if (!good)
+        out->size = begin;
+    return good;
 }

@@ -68,4 +68,9 @@ bool text_glob(struct span pattern, struct span text);
 /* Shannon entropy in bits per byte, 0 for an empty span. */
 double text_entropy(struct span s);
 
+struct buf;
+/* Appends the bytes that pairs of hexadecimal digits stand for; false, with nothing appended, for anything else.
+ * `out->failed` is for the caller to check. */
+bool text_hex_decode(struct span digits, struct buf *out);
+
 #endif

@@ -175,6 +175,10 @@ static int fill_one(struct span inside, uint64_t *state, struct buf *out, struct
         buf_init(&token, LIMIT_SECRET_EXAMPLE_BYTES);
         fill_jwt(&token, state);
         fill_base64(out, buf_span(&token), false, 0);
+    } else if (span_is(name, "bytes") && rest.size > 0) {
+        if (!text_hex_decode(rest, out))
+            return err_set(err, ERR_FORMAT, 0, "example: {{%s}}: expected pairs of hexadecimal digits",
+                           text_quote(inside, quoted, sizeof quoted));
     } else if (span_is(name, "pem") && rest.size > 0) {
         fill_pem(out, rest, state);
     } else if (span_is(name, "github") && rest.size > 0) {

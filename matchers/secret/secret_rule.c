@@ -260,6 +260,34 @@ static int bool_read(struct place place, const struct doc *value, bool *ret_valu
     return 0;
 }
 
+/* "bytes:2A8648" is three bytes: what is no text, such as a file's magic, cannot be written in YAML otherwise. */
+static int literals_read(struct secret_rules *set, struct place place, const struct doc *value,
+                         struct secret_rule *rule, struct err *err) {
+    static const struct span prefix = SPAN_LITERAL("bytes:");
+    if (texts_read(set, place, value, &rule->literals, &rule->literal_count, err) < 0)
+        return -1;
+    struct span *literals = arena_array(&set->arena, rule->literal_count + 1, sizeof *literals);
+    if (literals == NULL)
+        return nomem(err);
+    for (size_t i = 0; i < rule->literal_count; i++) {
+        AUTO_BUF struct buf bytes;
+        struct span text = rule->literals[i];
+        buf_init(&bytes, 0);
+        literals[i] = text;
+        if (!span_starts(text, "bytes:"))
+            continue;
+        if (!text_hex_decode(span_from(text, prefix.size), &bytes) || span_index(buf_span(&bytes), 0, 0) != SIZE_MAX)
+            return rule_error(place, err,
+                              "a literal of bytes is written as 'bytes:' and pairs of hexadecimal digits "
+                              "that are not 00");
+        literals[i] = arena_copy(&set->arena, buf_span(&bytes));
+        if (literals[i].data == NULL)
+            return nomem(err);
+    }
+    rule->literals = literals;
+    return 0;
+}
+
 /* One member of a rule. */
 static int member_read(struct secret_rules *set, struct place place, const struct doc *value, struct rule_draft *draft,
                        struct err *err) {
@@ -291,7 +319,7 @@ static int member_read(struct secret_rules *set, struct place place, const struc
     if (span_is(key, "examples"))
         return examples_read(set, place, value, rule, err);
     if (span_is(key, "literals"))
-        return texts_read(set, place, value, &rule->literals, &rule->literal_count, err);
+        return literals_read(set, place, value, rule, err);
     if (span_is(key, "keywords"))
         return texts_read(set, place, value, &rule->keywords, &rule->keyword_count, err);
     if (span_is(key, "allow"))
