@@ -4,7 +4,7 @@
 #include "base/overflow.h"
 #include "base/text.h"
 
-#define RUN_BYTES_MIN ((size_t)40)   /* shorter ones are words, digests' parts, names */
+#define RUN_BYTES_MIN ((size_t)48)   /* shorter ones are words, digests' parts, names */
 #define CLOSE_BYTES_MIN ((size_t)12) /* in documents of encoded secrets */
 #define BLOCK_BYTES ((size_t)16)
 /* One block in so many bytes is looked at: a run of RUN_BYTES_MIN holds a whole one, wherever it begins. */
@@ -295,25 +295,43 @@ static bool block_is_pairs(block16 c) {
     return words[0] == words[1] && (words[0] == low || words[0] == ~low);
 }
 
-/* Whether a look at all 16 is worth it, by the first eight: most blocks hold a blank or a byte that is no text. */
-static bool block_may_be_digits(uint64_t word) {
-    static const uint64_t tops = 0x8080808080808080U, least = 0x2B2B2B2B2B2B2B2BU; /* '+' */
-    return ((word | (word - least)) & tops) == 0;
+/* From '+' to 'z': digits and little else, for text has a blank, a quote or a bracket in most blocks. */
+static bool block_may_be_digits(block16 c) {
+    block16 bad = (block16)((block16)(c - '+') > (uint8_t)('z' - '+'));
+    uint64_t words[2];
+    memcpy(words, &bad, sizeof words);
+    return (words[0] | words[1]) == 0;
 }
 
-static bool block_may_be_pairs(uint64_t word) {
+/* The same of eight bytes. */
+static bool word_may_be_digits(const uint8_t *p) {
+    static const uint64_t tops = 0x8080808080808080U, least = 0x2B2B2B2B2B2B2B2BU, most = 0x0505050505050505U;
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    /* No borrow and no carry where no byte is out of range; where one is, its top bit says so. */
+    return ((word | (word - least) | (word + most)) & tops) == 0;
+}
+
+/* A run of RUN_BYTES_MIN around a block reaches eight bytes beyond it, to one side at least. */
+static bool block_has_company(struct span body, size_t at) {
+    return (at >= 8 && word_may_be_digits(body.data + at - 8)) ||
+           (at + BLOCK_BYTES + 8 <= body.size && word_may_be_digits(body.data + at + BLOCK_BYTES));
+}
+
+static bool block_may_be_pairs(block16 c) {
     static const uint64_t low = 0x00FF00FF00FF00FFU;
+    uint64_t word;
+    memcpy(&word, &c, sizeof word);
     return ((word & low) == 0) != ((word & ~low) == 0);
 }
 
 static void runs_decode(struct span body, size_t from, size_t to, struct secret_view *view) {
     size_t at = from;
     while (at + BLOCK_BYTES <= body.size && at < to + STRIDE_BYTES && !view->truncated && !view->failed) {
-        uint64_t word;
-        memcpy(&word, body.data + at, sizeof word);
-        if (block_may_be_digits(word) && block_is_digits(block_load(body.data + at)))
+        block16 block = block_load(body.data + at);
+        if (block_may_be_digits(block) && block_has_company(body, at) && block_is_digits(block))
             at = size_max(run_look(body, at, RUN_BYTES_MIN, from, to, view), at + 1);
-        else if (block_may_be_pairs(word) && block_is_pairs(block_load(body.data + at)))
+        else if (block_may_be_pairs(block) && block_is_pairs(block))
             at = size_max(utf16_look(body, at, from, to, view), at + 1);
         else
             at += STRIDE_BYTES;

@@ -27,7 +27,7 @@ void secret_view_init(struct secret_view *view, size_t size_max);
 void secret_view_release(struct secret_view *view);
 
 /* Puts into the emptied view what decodes to text, or to the beginning of an archive, of runs that begin in
- * body[from .. to). Runs of 40 bytes and more are found; `close` finds those of 12, for documents that are known to
+ * body[from .. to). Runs of 48 bytes and more are found; `close` finds those of 12, for documents that are known to
  * hold encoded secrets. A value's name on the same line stands before it in the view, as in `name: "value"`. */
 void secret_decode(struct span body, size_t from, size_t to, bool close, struct secret_view *view);
 
