@@ -113,7 +113,7 @@
 #define LIMIT_SECRET_WORK_RATIO                                                                                        \
     ((uint64_t)8) /* work on literals' places per byte of body, in units of about a nanosecond: ordinary text takes    \
                    * less than 0.1, a file of nothing but settings 5. One rule may take half of it */
-#define LIMIT_SECRET_WORK_FLOOR ((uint64_t)256 * LIMIT_KIB) /* allowed to every body, however small */
+#define LIMIT_SECRET_WORK_FLOOR ((uint64_t)512 * LIMIT_KIB) /* allowed to every body, however small */
 
 /* Encodings and archives inside bodies. A jar in a war in an ear in a tar in a gzip is 5, a manifest of base64 in it 6.
  */

@@ -14,8 +14,8 @@
 #define MATCH_STEPS_FIRST ((uint32_t)64)
 #define MATCH_STEPS_MAX ((uint32_t)20000)
 /* Work, in units of about a nanosecond: of a call, of a step, of a place where no match begins. */
-#define WORK_CALL ((uint64_t)48)
-#define WORK_STEP ((uint64_t)8)
+#define WORK_CALL ((uint64_t)96)
+#define WORK_STEP ((uint64_t)4)
 #define WORK_PLACE ((uint64_t)2)
 /* PCRE2 counts the steps of each beginning anew: an attempt that may begin anywhere goes in stretches of so many. */
 #define PLACES_PER_CALL ((size_t)32)
