@@ -22,13 +22,8 @@ static void entries_are_read(void **state) {
         {"\x65\x80\x00", 3, GIT_OFFSET_DELTA, 5, 128, 3}, /* each further byte adds one: no two ways to write it */
         {"uaaaaaaaaaaaaaaaaaaaa", 21, GIT_HASH_DELTA, 5, 0, 21},
     };
-    static const char *const bad[] = {"",
-                                      "\x05",
-                                      "\x55",
-                                      "\x65",
-                                      "u"
-                                      "short",
-                                      "\xB5\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"};
+    static const char *const bad[] = {"",     "\x05",   "\x55",
+                                      "\x65", "ushort", "\xB5\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"};
     struct git_entry entry;
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
