@@ -7,7 +7,7 @@
 /* A NUL this near says: not text. */
 #define GENERIC_NUL_BYTES ((size_t)256)
 
-/* What the checks cost, in secret_pattern_match()'s units: entropy, classes, a validator that decodes and parses. */
+/* What the checks cost, in regex_match()'s units: entropy, classes, a validator that decodes and parses. */
 #define WORK_CONFIRM ((uint64_t)128)
 #define WORK_SECRET_BYTE ((uint64_t)4)
 
@@ -50,12 +50,11 @@ static bool is_repetition(struct span s) {
     return s.size >= 4 && longest * 2 >= s.size;
 }
 
-static bool matches_any(struct secret_pattern *const *patterns, size_t count, struct secret_scratch *scratch,
+static bool matches_any(struct regex *const *patterns, size_t count, struct secret_scratch *scratch,
                         struct span secret) {
-    struct secret_match match;
+    struct regex_match match;
     for (size_t i = 0; i < count; i++)
-        if (secret_pattern_match(patterns[i], scratch->matcher, secret, 0, SIZE_MAX, false, &scratch->work_left,
-                                 &match) > 0)
+        if (regex_match(patterns[i], scratch->matcher, secret, 0, SIZE_MAX, false, &scratch->work_left, &match) > 0)
             return true;
     return false;
 }
@@ -149,7 +148,7 @@ bool secret_path_is_test(struct span path) {
     return false;
 }
 
-static bool has_keyword(const struct secret_rule *rule, struct span body, const struct secret_match *match) {
+static bool has_keyword(const struct secret_rule *rule, struct span body, const struct regex_match *match) {
     struct span near = around(body, match->begin, match->end, rule->keyword_bytes);
     for (size_t i = 0; i < rule->keyword_count; i++)
         if (contains_nocase(near, rule->keywords[i]))
@@ -177,7 +176,7 @@ static void validate(struct secret_scratch *scratch, const struct secret_rule *r
 }
 
 /* Checks that cost little and need only the bytes. */
-static bool is_plausible(const struct secret_rule *rule, struct span body, const struct secret_match *match,
+static bool is_plausible(const struct secret_rule *rule, struct span body, const struct regex_match *match,
                          struct span secret) {
     if (secret.size == 0 || (classes_of(secret) & rule->require) != rule->require)
         return false;
@@ -188,9 +187,9 @@ static bool is_plausible(const struct secret_rule *rule, struct span body, const
 
 enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch,
                                    uint32_t rule_index, const struct secret_input *input,
-                                   const struct secret_match *match, struct candidate *ret_candidate) {
+                                   const struct regex_match *match, struct candidate *ret_candidate) {
     const struct secret_rule *rule = &engine->rules[rule_index];
-    struct span secret = span_slice(input->body, match->secret_begin, match->secret_end - match->secret_begin);
+    struct span secret = span_slice(input->body, match->group_begin, match->group_end - match->group_begin);
     uint64_t work = WORK_CONFIRM + WORK_SECRET_BYTE * secret.size +
                     rule->keyword_count * (rule->keyword_bytes + match->end - match->begin);
     scratch->work_left -= u64_min(scratch->work_left, work);
@@ -199,8 +198,8 @@ enum confirm_result secret_confirm(const struct secret_engine *engine, struct se
     *ret_candidate = (struct candidate){
         .rule = rule_index,
         .severity = rule->severity,
-        .begin = match->secret_begin,
-        .end = match->secret_end,
+        .begin = match->group_begin,
+        .end = match->group_end,
         .confidence = rule->confidence,
         .entropy = text_entropy(secret),
         .validated = "",

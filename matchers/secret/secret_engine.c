@@ -190,7 +190,7 @@ int secret_scratch_new(const struct secret_engine *engine, struct secret_scratch
         return nomem(err);
     arena_init(&scratch->arena, 0, 4 * LIMIT_MIB); /* a decoded secret of LIMIT_SECRET_MATCH_BYTES and its JSON tree */
     buf_init(&scratch->bytes, 4 * LIMIT_SECRET_MATCH_BYTES);
-    scratch->matcher = secret_matcher_new();
+    scratch->matcher = regex_matcher_new();
     scratch->states = mem_array(engine->rule_count, sizeof *scratch->states);
     scratch->follows = mem_array(engine->literals.count, sizeof *scratch->follows);
     if (scratch->matcher == NULL || scratch->states == NULL || scratch->follows == NULL)
@@ -208,7 +208,7 @@ void secret_scratch_free(struct secret_scratch *scratch) {
     if (scratch == NULL)
         return;
     (void)hs_free_scratch(scratch->hs); /* accepts NULL */
-    secret_matcher_free(scratch->matcher);
+    regex_matcher_free(scratch->matcher);
     arena_release(&scratch->arena);
     buf_release(&scratch->bytes);
     mem_free(scratch->hits);
@@ -386,11 +386,11 @@ static void cut_by(struct search *search, const struct secret_rule *rule) {
 
 /* Keeps a match that passes all checks; false when memory is short. */
 static bool match_take(struct search *search, uint32_t rule, struct rule_state *state,
-                       const struct secret_match *match) {
+                       const struct regex_match *match) {
     struct candidate candidate;
     enum confirm_result result =
         secret_confirm(search->engine, search->scratch, rule, search->input, match, &candidate);
-    bool inside = match->secret_begin >= search->report_from && match->secret_begin < search->report_to;
+    bool inside = match->group_begin >= search->report_from && match->group_begin < search->report_to;
     if (result == CONFIRM_ALLOWED && inside)
         search->allowed_count++;
     if (result != CONFIRM_YES)
@@ -418,12 +418,12 @@ static bool rule_try(struct search *search, uint32_t index, size_t begin, size_t
     /* What follows the longest match is seen too, for look-ahead at its end. */
     struct span subject = span_slice(body, 0, end + rule->max_bytes + 64);
     bool cut = subject.size < body.size;
-    struct secret_match match;
+    struct regex_match match;
     for (int attempt = 0; attempt < 8 && from <= begin; attempt++) {
         uint64_t left = u64_min(state->work_left, search->scratch->work_left), before_left = left;
-        int found = left == 0 ? -1
-                              : secret_pattern_match(rule->pattern, search->scratch->matcher, subject, from, begin, cut,
-                                                     &left, &match);
+        int found =
+            left == 0 ? -1
+                      : regex_match(rule->pattern, search->scratch->matcher, subject, from, begin, cut, &left, &match);
         work_take(search, state, before_left - left);
         if (found < 0)
             cut_by(search, rule);

@@ -9,7 +9,7 @@
 #include "base/hash/xxh.h"
 #include "base/vec.h"
 #include "matchers/secret/secret_engine.h"
-#include "matchers/secret/secret_pattern.h"
+#include "base/regex.h"
 #include "matchers/secret/secret_validator.h"
 
 /* A literal of one or more rules; or, with `size` 0, the place where a rule without literals is searched for. */
@@ -40,7 +40,7 @@ struct secret_engine {
 /* A rule's state during one scan; valid when `scan` is the scratch's. */
 struct rule_state {
     uint64_t scan;
-    uint64_t work_left; /* of what one body may cost it, in secret_pattern_match()'s units */
+    uint64_t work_left; /* of what one body may cost it, in regex_match()'s units */
     size_t next;        /* no match begins before this: the end of the last one */
 };
 
@@ -67,7 +67,7 @@ struct candidate {
 
 struct secret_scratch {
     hs_scratch_t *hs;
-    struct secret_matcher *matcher;
+    struct regex_matcher *matcher;
     struct arena arena; /* validators; reset per use */
     struct buf bytes;   /* what a fingerprint is made of; wiped */
     uint64_t *hits;     /* begin << 32 | literal index; LIMIT_SECRET_LITERAL_HITS at most */
@@ -89,7 +89,7 @@ enum confirm_result { CONFIRM_NO, CONFIRM_ALLOWED, CONFIRM_YES };
 /* The steps after the expression matched: fills in all of `*ret_candidate`. */
 enum confirm_result secret_confirm(const struct secret_engine *engine, struct secret_scratch *scratch,
                                    uint32_t rule_index, const struct secret_input *input,
-                                   const struct secret_match *match, struct candidate *ret_candidate);
+                                   const struct regex_match *match, struct candidate *ret_candidate);
 
 /* secret_scan() that also reports what another rule's hit covers: for the check of examples. */
 int secret_scan_all(const struct secret_engine *engine, struct secret_scratch *scratch,

@@ -8,7 +8,7 @@
 #include "base/parse/doc.h"
 #include "base/text.h"
 #include "base/vec.h"
-#include "matchers/secret/secret_pattern.h"
+#include "base/regex.h"
 #include "matchers/secret/secret_validator.h"
 
 #define EXAMPLE_POSITIVES_MIN 2
@@ -25,12 +25,12 @@ struct rule_offset {
 
 struct secret_rules {
     struct arena arena;
-    VEC(struct secret_rule) rules;         /* sorted by id once all files are read */
-    VEC(struct secret_pattern *) patterns; /* of rules and lists: to be freed */
-    struct map shared;                     /* expressions of rules that match behind their literal, to patterns */
+    VEC(struct secret_rule) rules; /* sorted by id once all files are read */
+    VEC(struct regex *) patterns;  /* of rules and lists: to be freed */
+    struct map shared;             /* expressions of rules that match behind their literal, to patterns */
     VEC(struct span) allow_values;
     VEC(struct digest) allow_digests; /* sorted once all files are read */
-    VEC(struct secret_pattern *) allow_expressions, allow_generic;
+    VEC(struct regex *) allow_expressions, allow_generic;
     struct secret_model model;
     VEC(struct rule_offset) offsets; /* what the model knows of single rules */
 };
@@ -411,12 +411,12 @@ static int literals_check(struct place place, const struct secret_rule *rule, st
 
 /* Compiles an expression, which the set then owns. `field` is for the message. */
 static int pattern_make(struct secret_rules *set, struct place place, const char *field, struct span expression,
-                        enum secret_pattern_use use, struct secret_pattern **ret_pattern, struct err *err) {
-    struct secret_pattern *pattern = NULL;
-    if (secret_pattern_new(expression, use, &pattern, err) < 0)
+                        enum regex_use use, struct regex **ret_pattern, struct err *err) {
+    struct regex *pattern = NULL;
+    if (regex_new(expression, use, "secret", &pattern, err) < 0)
         return err_wrap(err, "secret rules: %s:%" PRIu32 "%s", place.file, place.line, field);
     if (!vec_push(&set->patterns, pattern)) {
-        secret_pattern_free(pattern);
+        regex_free(pattern);
         return nomem(err);
     }
     *ret_pattern = pattern;
@@ -426,7 +426,7 @@ static int pattern_make(struct secret_rules *set, struct place place, const char
 static int expressions_compile(struct secret_rules *set, struct place place, struct secret_rule *rule,
                                struct err *err) {
     bool at = rule->literal_count > 0 && rule->before_bytes == 0;
-    struct secret_pattern **allow = arena_array(&set->arena, rule->allow_count, sizeof *allow);
+    struct regex **allow = arena_array(&set->arena, rule->allow_count, sizeof *allow);
     if (allow == NULL)
         return nomem(err);
     rule->allow_patterns = allow;
@@ -438,13 +438,12 @@ static int expressions_compile(struct secret_rules *set, struct place place, str
         return nomem(err);
     if (!is_new)
         rule->pattern = *slot;
-    else if (pattern_make(set, place, "", rule->expression, at ? SECRET_PATTERN_AT : SECRET_PATTERN_NEAR,
-                          &rule->pattern, err) < 0)
+    else if (pattern_make(set, place, "", rule->expression, at ? REGEX_AT : REGEX_NEAR, &rule->pattern, err) < 0)
         return -1;
     if (is_new && slot != NULL)
         *slot = (void *)(uintptr_t)rule->pattern;
     for (size_t i = 0; i < rule->allow_count; i++) {
-        if (pattern_make(set, place, ": allow", rule->allow[i], SECRET_PATTERN_ALLOW, &allow[i], err) < 0)
+        if (pattern_make(set, place, ": allow", rule->allow[i], REGEX_ALLOW, &allow[i], err) < 0)
             return -1;
     }
     return 0;
@@ -544,8 +543,8 @@ static int allow_read(struct secret_rules *set, struct place place, const struct
                 return nomem(err);
         }
         for (size_t i = 0; !digests && i < count; i++) {
-            struct secret_pattern *pattern = NULL;
-            if (!values && pattern_make(set, place, "", items[i], SECRET_PATTERN_ALLOW, &pattern, err) < 0)
+            struct regex *pattern = NULL;
+            if (!values && pattern_make(set, place, "", items[i], REGEX_ALLOW, &pattern, err) < 0)
                 return -1;
             if (!(values    ? vec_push(&set->allow_values, items[i])
                   : generic ? vec_push(&set->allow_generic, pattern)
@@ -708,7 +707,7 @@ void secret_rules_free(struct secret_rules *rules) {
         return;
     vec_release(&rules->rules);
     for (size_t i = 0; i < rules->patterns.count; i++)
-        secret_pattern_free(rules->patterns.data[i]);
+        regex_free(rules->patterns.data[i]);
     vec_release(&rules->patterns);
     map_release(&rules->shared);
     vec_release(&rules->allow_values);

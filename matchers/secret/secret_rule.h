@@ -19,7 +19,7 @@ enum secret_class {
     SECRET_CLASS_SYMBOL = 16
 };
 
-struct secret_pattern;
+struct regex;
 
 /* What a look at the bytes behind a literal can rule out before the expression is tried. */
 enum secret_follow {
@@ -47,8 +47,8 @@ struct secret_rule {
     bool yields;               /* gives way to every other rule but `generic` ones, and leaves it its confidence */
     bool generic;              /* provider `generic`: gives way to every other rule, off in very long lines */
     struct span expression;    /* with its {{…}} replaced; NUL-terminated */
-    struct secret_pattern *pattern; /* the expression, compiled */
-    const struct span *keywords;    /* lower case */
+    struct regex *pattern;     /* the expression, compiled */
+    const struct span *keywords; /* lower case */
     size_t keyword_count, keyword_bytes;
     size_t before_bytes, max_bytes;
     double entropy_min;                       /* 0: any */
@@ -58,7 +58,7 @@ struct secret_rule {
     const struct secret_rule *pair;           /* or NULL */
     size_t pair_bytes;
     const struct span *allow; /* expressions; NUL-terminated */
-    struct secret_pattern *const *allow_patterns;
+    struct regex *const *allow_patterns;
     size_t allow_count;
     const struct span *references;
     size_t reference_count;
@@ -99,7 +99,7 @@ const struct secret_rule *secret_rules_find(const struct secret_rules *rules, st
 struct secret_allow {
     const struct span *values;
     const struct digest *digests; /* sorted */
-    struct secret_pattern *const *expressions, *const *generic;
+    struct regex *const *expressions, *const *generic;
     size_t value_count, digest_count, expression_count, generic_count;
 };
 struct secret_allow secret_rules_allow(const struct secret_rules *rules);

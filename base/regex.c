@@ -1,4 +1,4 @@
-#include "matchers/secret/secret_pattern.h"
+#include "base/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -27,86 +27,87 @@
 #define JIT_STACK_BYTES_MIN ((size_t)32 * 1024)
 #define JIT_STACK_BYTES_MAX ((size_t)512 * 1024)
 
-struct secret_pattern {
+struct regex {
     pcre2_code *code;
-    atomic_bool compiled; /* to machine code, or found not to be; release in pattern_ready(), acquire there as well */
+    atomic_bool compiled; /* to machine code, or found not to be; release in regex_ready(), acquire there as well */
     pthread_mutex_t lock; /* held while it is */
-    enum secret_pattern_use use;
-    uint32_t group; /* number of `secret`; 0 for the whole match */
+    enum regex_use use;
+    uint32_t group; /* its number; 0 for the whole match */
 };
 
-struct secret_matcher {
+struct regex_matcher {
     pcre2_match_data *data;
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
 };
 
-int secret_pattern_new(struct span expression, enum secret_pattern_use use, struct secret_pattern **ret_pattern,
-                       struct err *err) {
+int regex_new(struct span expression, enum regex_use use, const char *group, struct regex **ret_regex,
+              struct err *err) {
     /* Unnamed groups do not capture: the match block stays small. Lists of what to suppress may refer back by number.
      * */
     uint32_t options = PCRE2_MULTILINE | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
-    if (use != SECRET_PATTERN_ALLOW)
-        options |= PCRE2_NO_AUTO_CAPTURE | (use == SECRET_PATTERN_AT ? PCRE2_ANCHORED : PCRE2_USE_OFFSET_LIMIT);
+    if (use != REGEX_ALLOW)
+        options |= PCRE2_NO_AUTO_CAPTURE | (use == REGEX_AT ? PCRE2_ANCHORED : PCRE2_USE_OFFSET_LIMIT);
     int code = 0;
     PCRE2_SIZE place = 0;
-    struct secret_pattern *pattern = mem_zalloc(sizeof *pattern);
-    if (pattern == NULL)
-        return err_set(err, ERR_NOMEM, 0, "secret: no memory for an expression");
-    pattern->use = use;
-    (void)pthread_mutex_init(&pattern->lock, NULL); /* cannot fail without attributes on Linux */
-    pattern->code = pcre2_compile(expression.data == NULL ? (PCRE2_SPTR) "" : expression.data, expression.size, options,
-                                  &code, &place, NULL);
-    if (pattern->code == NULL) {
+    struct regex *regex = mem_zalloc(sizeof *regex);
+    if (regex == NULL)
+        return err_set(err, ERR_NOMEM, 0, "no memory for an expression");
+    regex->use = use;
+    (void)pthread_mutex_init(&regex->lock, NULL); /* cannot fail without attributes on Linux */
+    regex->code = pcre2_compile(expression.data == NULL ? (PCRE2_SPTR) "" : expression.data, expression.size, options,
+                                &code, &place, NULL);
+    if (regex->code == NULL) {
         PCRE2_UCHAR message[128];
         if (pcre2_get_error_message(code, message, sizeof message) < 0)
             message[0] = '\0';
-        secret_pattern_free(pattern);
+        regex_free(regex);
         return err_set(err, ERR_FORMAT, 0, "expression does not compile: %s at byte %zu", (const char *)message,
                        (size_t)place);
     }
-    if (use != SECRET_PATTERN_ALLOW) {
-        int group = pcre2_substring_number_from_name(pattern->code, (PCRE2_SPTR) "secret");
-        if (group < 0) {
-            secret_pattern_free(pattern);
-            return err_set(err, ERR_FORMAT, 0, "expression has no group named secret: write (?<secret>…) around it");
+    if (use != REGEX_ALLOW) {
+        int number = pcre2_substring_number_from_name(regex->code, (PCRE2_SPTR)group);
+        if (number < 0) {
+            regex_free(regex);
+            return err_set(err, ERR_FORMAT, 0, "expression has no group named %s: write (?<%s>…) around it", group,
+                           group);
         }
-        pattern->group = (uint32_t)group;
+        regex->group = (uint32_t)number;
     }
-    *ret_pattern = pattern;
+    *ret_regex = regex;
     return 0;
 }
 
-void secret_pattern_free(struct secret_pattern *pattern) {
-    if (pattern == NULL)
+void regex_free(struct regex *regex) {
+    if (regex == NULL)
         return;
-    pcre2_code_free(pattern->code);
-    (void)pthread_mutex_destroy(&pattern->lock); /* nobody holds it */
-    mem_free(pattern);
+    pcre2_code_free(regex->code);
+    (void)pthread_mutex_destroy(&regex->lock); /* nobody holds it */
+    mem_free(regex);
 }
 
 /* Machine code is made when an expression is first tried: most never are, and a start has to be short. Without JIT (a
  * hardened kernel, an unusual CPU) matching is slower and gives the same results. */
-static void pattern_ready(struct secret_pattern *pattern) {
-    if (atomic_load_explicit(&pattern->compiled, memory_order_acquire))
+static void regex_ready(struct regex *regex) {
+    if (atomic_load_explicit(&regex->compiled, memory_order_acquire))
         return;
-    (void)pthread_mutex_lock(&pattern->lock);
-    if (!atomic_load_explicit(&pattern->compiled, memory_order_relaxed)) {
-        (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
-        atomic_store_explicit(&pattern->compiled, true, memory_order_release);
+    (void)pthread_mutex_lock(&regex->lock);
+    if (!atomic_load_explicit(&regex->compiled, memory_order_relaxed)) {
+        (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+        atomic_store_explicit(&regex->compiled, true, memory_order_release);
     }
-    (void)pthread_mutex_unlock(&pattern->lock);
+    (void)pthread_mutex_unlock(&regex->lock);
 }
 
-struct secret_matcher *secret_matcher_new(void) {
-    struct secret_matcher *matcher = mem_zalloc(sizeof *matcher);
+struct regex_matcher *regex_matcher_new(void) {
+    struct regex_matcher *matcher = mem_zalloc(sizeof *matcher);
     if (matcher == NULL)
         return NULL;
     matcher->data = pcre2_match_data_create(8, NULL);
     matcher->context = pcre2_match_context_create(NULL);
     matcher->stack = pcre2_jit_stack_create(JIT_STACK_BYTES_MIN, JIT_STACK_BYTES_MAX, NULL);
     if (matcher->data == NULL || matcher->context == NULL) {
-        secret_matcher_free(matcher);
+        regex_matcher_free(matcher);
         return NULL;
     }
     if (matcher->stack != NULL) /* NULL without JIT */
@@ -114,7 +115,7 @@ struct secret_matcher *secret_matcher_new(void) {
     return matcher;
 }
 
-void secret_matcher_free(struct secret_matcher *matcher) {
+void regex_matcher_free(struct regex_matcher *matcher) {
     if (matcher == NULL)
         return;
     pcre2_match_data_free(matcher->data);
@@ -124,8 +125,8 @@ void secret_matcher_free(struct secret_matcher *matcher) {
 }
 
 struct attempt {
-    const struct secret_pattern *pattern;
-    struct secret_matcher *matcher;
+    const struct regex *regex;
+    struct regex_matcher *matcher;
     struct span subject;
     bool cut;
     uint64_t work, work_max;
@@ -137,7 +138,7 @@ static int steps_run(struct attempt *attempt, struct span subject, size_t from, 
     attempt->work += WORK_PLACE * (last - from);
     for (uint32_t steps = MATCH_STEPS_FIRST;; steps *= 4) {
         (void)pcre2_set_match_limit(attempt->matcher->context, steps);
-        int found = pcre2_match(attempt->pattern->code, subject.data == NULL ? (PCRE2_SPTR) "" : subject.data,
+        int found = pcre2_match(attempt->regex->code, subject.data == NULL ? (PCRE2_SPTR) "" : subject.data,
                                 subject.size, from, options, attempt->matcher->data, attempt->matcher->context);
         attempt->work += WORK_CALL;
         if (found != PCRE2_ERROR_MATCHLIMIT)
@@ -153,9 +154,9 @@ static int steps_run(struct attempt *attempt, struct span subject, size_t from, 
 static int places_run(struct attempt *attempt, size_t from, size_t last) {
     int found = PCRE2_ERROR_PARTIAL;
     struct span near = span_slice(attempt->subject, 0, last + NEAR_BYTES);
-    bool is_near = attempt->pattern->use == SECRET_PATTERN_NEAR;
+    bool is_near = attempt->regex->use == REGEX_NEAR;
     (void)pcre2_set_offset_limit(attempt->matcher->context, is_near ? last : PCRE2_UNSET);
-    if (attempt->pattern->use != SECRET_PATTERN_ALLOW && near.size < attempt->subject.size)
+    if (attempt->regex->use != REGEX_ALLOW && near.size < attempt->subject.size)
         found = steps_run(attempt, near, from, last, PCRE2_PARTIAL_HARD);
     if (found == PCRE2_ERROR_PARTIAL) {
         attempt->work += attempt->subject.size - from;
@@ -164,14 +165,14 @@ static int places_run(struct attempt *attempt, size_t from, size_t last) {
     return found;
 }
 
-int secret_pattern_match(struct secret_pattern *pattern, struct secret_matcher *matcher, struct span subject,
-                         size_t from, size_t last, bool cut, uint64_t *work_left, struct secret_match *ret_match) {
+int regex_match(struct regex *regex, struct regex_matcher *matcher, struct span subject, size_t from, size_t last,
+                bool cut, uint64_t *work_left, struct regex_match *ret_match) {
     if (from > subject.size)
         return 0;
-    pattern_ready(pattern);
-    struct attempt attempt = {pattern, matcher, subject, cut, 0, *work_left};
+    regex_ready(regex);
+    struct attempt attempt = {regex, matcher, subject, cut, 0, *work_left};
     int found = PCRE2_ERROR_NOMATCH;
-    last = pattern->use == SECRET_PATTERN_NEAR ? size_max(from, size_min(last, subject.size)) : from;
+    last = regex->use == REGEX_NEAR ? size_max(from, size_min(last, subject.size)) : from;
     while (found == PCRE2_ERROR_NOMATCH && from <= last && attempt.work <= attempt.work_max) {
         size_t until = size_min(last, from + PLACES_PER_CALL - 1);
         found = places_run(&attempt, from, until);
@@ -183,12 +184,12 @@ int secret_pattern_match(struct secret_pattern *pattern, struct secret_matcher *
     if (found < 0)
         return -1;
     const PCRE2_SIZE *places = pcre2_get_ovector_pointer(matcher->data);
-    uint32_t group = pattern->group;
+    uint32_t group = regex->group;
     /* More groups than the block holds give 0; a group that did not take part is unset. Both are no hit. */
     if (group >= pcre2_get_ovector_count(matcher->data) || (found > 0 && group >= (uint32_t)found))
         return 0;
     if (places[2 * group] == PCRE2_UNSET || places[2 * group] > places[2 * group + 1] || places[0] > places[1])
         return 0;
-    *ret_match = (struct secret_match){places[0], places[1], places[2 * group], places[2 * group + 1]};
+    *ret_match = (struct regex_match){places[0], places[1], places[2 * group], places[2 * group + 1]};
     return 1;
 }
