@@ -62,9 +62,10 @@ FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SOURCES := $(sort $(wildcard bench/micro/bench_*.c) $(wildcard bench/macro/bench_*.c) bench/fleet/fleet_registry.c)
 
 RULE_FILES := $(sort $(shell find matchers/secret/rules -name '*.yaml' 2>/dev/null))
+SIGNATURE_FILES := $(sort $(wildcard matchers/package/signatures/*.yaml))
 HELP_FILES := $(sort $(wildcard engine/cli/man/*.txt))
 DATA_FILES := $(sort $(wildcard engine/cli/data/*))
-EMBEDS := $(B)/embed_rules.o $(B)/embed_help.o
+EMBEDS := $(B)/embed_rules.o $(B)/embed_signatures.o $(B)/embed_help.o
 
 OBJECTS = $(LIBRARY_SOURCES:%.c=$(B)/%.o)
 LIBRARY := $(B)/libtrawl.a
@@ -109,7 +110,7 @@ $(LIBRARY): $(OBJECTS) $(EMBEDS)
 ANALYSER_SOURCES := $(sort $(wildcard base/*.[ch] base/*/*.[ch] io/archive/*.[ch] io/codec/*.[ch] matchers/*/*.[ch] \
   matchers/*/*.def engine/image/*.[ch] engine/pipeline/inspect.[ch] engine/pipeline/layer_scan.[ch] \
   engine/pipeline/found_secret.[ch] engine/pipeline/image_*.[ch] engine/pipeline/package_set.[ch] \
-  engine/pipeline/emit.[ch] shard/row_block.[ch] shard/sort_key.[ch] io/source/manifest*.[ch])) $(RULE_FILES)
+  engine/pipeline/emit.[ch] shard/row_block.[ch] shard/sort_key.[ch] io/source/manifest*.[ch])) $(RULE_FILES) $(SIGNATURE_FILES)
 $(B)/engine/pipeline/profile.o: $(ANALYSER_SOURCES)
 $(B)/engine/pipeline/profile.o: CPPFLAGS += -DTRAWL_ANALYSER='"$(shell cat $(ANALYSER_SOURCES) | sha256sum | cut -c1-32)"'
 
@@ -126,6 +127,8 @@ $(B)/%.o: %.c | $(BOOTSTRAP_STAMP)
 
 $(B)/embed_rules.s: scripts/embed.sh $(RULE_FILES) Makefile
 	$(Q)mkdir -p $(B) && scripts/embed.sh embed_rules $(RULE_FILES) > $@
+$(B)/embed_signatures.s: scripts/embed.sh $(SIGNATURE_FILES) Makefile
+	$(Q)mkdir -p $(B) && scripts/embed.sh embed_signatures $(SIGNATURE_FILES) > $@
 $(B)/embed_help.s: scripts/embed.sh $(HELP_FILES) $(DATA_FILES) Makefile
 	$(Q)mkdir -p $(B) && scripts/embed.sh embed_help $(HELP_FILES) $(DATA_FILES) > $@
 $(B)/embed_%.o: $(B)/embed_%.s | $(BOOTSTRAP_STAMP)

@@ -1,5 +1,5 @@
-/* Files that are part of the binary: the secret rules and the help texts. scripts/embed.sh makes the tables at build
- * time. */
+/* Files that are part of the binary: the secret rules, the signatures of programs and the help texts. scripts/embed.sh
+ * makes the tables at build time. */
 #ifndef TRAWL_EMBED_H
 #define TRAWL_EMBED_H
 
@@ -12,6 +12,7 @@ struct embed_file {
 };
 
 extern const struct embed_file embed_rules[] __attribute__((visibility("hidden")));
+extern const struct embed_file embed_signatures[] __attribute__((visibility("hidden")));
 extern const struct embed_file embed_help[] __attribute__((visibility("hidden")));
 
 static inline struct span embed_bytes(const struct embed_file *file) {

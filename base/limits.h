@@ -129,6 +129,14 @@
 #define LIMIT_GIT_CACHE_BYTES (64 * LIMIT_MIB)  /* of objects that were made lately */
 #define LIMIT_GIT_NAMES_BYTES (256 * LIMIT_MIB) /* names of blobs, from trees: some two million */
 
+/* Binary signatures. A match with its context; far under LIMIT_WINDOW_OVERLAP, so that no window's end can cut one. */
+#define LIMIT_SIGNATURE_BYTES ((size_t)1024)
+#define LIMIT_SIGNATURE_FILE_BYTES LIMIT_MIB
+#define LIMIT_SIGNATURES_PER_PATH ((size_t)32) /* `mysql` has the most, with eight */
+/* What one signature may do in one file, in units of about a nanosecond (regex.h). Go programs of 100 MiB have 20,000
+ * version-like numbers, which take a twentieth of it. */
+#define LIMIT_SIGNATURE_WORK ((uint64_t)64 << 20)
+
 /* Vulnerability feeds. The largest archive of one ecosystem seen holds 21,000 records and unpacks to 130 MiB. */
 #define LIMIT_FEED_MEMBERS ((size_t)4000000) /* members of one archive */
 #define LIMIT_FEED_DOCUMENT_BYTES                                                                                      \

@@ -4,6 +4,7 @@
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
 #include "engine/cli/rules_folder.h"
+#include "matchers/package/product_signature.h"
 
 struct rules_options {
     const char *format;
@@ -79,6 +80,23 @@ static void failure_print(void *context, const struct secret_rule *rule, struct 
                  text_quote(example, quoted, sizeof quoted));
 }
 
+static void signature_print(void *context, const char *file, uint32_t line, struct span product, const char *reason) {
+    (void)context;
+    (void)printf("%s:%" PRIu32 ": %.*s: %s\n", file, line, SPAN_FORMAT(product), reason);
+}
+
+/* The signatures in the binary are tested with its rules; they are no rules of secrets and are not listed as such. */
+static int signatures_check(size_t *examples, size_t *failures, struct err *err) {
+    AUTO_SIGNATURES struct signatures *signatures = NULL;
+    size_t count = 0, failed = 0;
+    if (signatures_load(NULL, 0, &signatures, err) < 0 ||
+        signatures_test(signatures, signature_print, NULL, &count, &failed, err) < 0)
+        return -1;
+    *examples += count;
+    *failures += failed;
+    return 0;
+}
+
 /* Returns an exit status, or -1. */
 static int rules_test(struct rules_options *options, const struct text_list *files, struct err *err) {
     struct text_list paths = {0};
@@ -104,6 +122,8 @@ static int rules_test(struct rules_options *options, const struct text_list *fil
         examples += count;
         failures += failed;
     }
+    if (files->count == 0 && signatures_check(&examples, &failures, err) < 0)
+        return -1;
     (void)printf("%zu examples, %zu failed\n", examples, failures);
     return failures == 0 ? EXIT_DONE : EXIT_FINDINGS;
 }

@@ -18,7 +18,8 @@ enum body_mode {
 struct inspect {
     const struct inspect_options *options;
     struct secret_dig *dig;
-    struct arena arena; /* one file's parse: reset per file */
+    struct signature_search *signatures; /* or NULL */
+    struct arena arena;                  /* one file's parse: reset per file */
     struct buf body;
     struct layer_result *result;
     VEC(uint64_t) bodies;           /* hashes of this layer's bodies */
@@ -29,6 +30,7 @@ struct inspect {
     enum body_mode mode;
     bool inside_told; /* that more is inside of the body than was looked into */
     bool is_program;  /* the body begins as an ELF file does */
+    bool is_signed;   /* some signature asks for the path */
     struct classify_set wants;
     struct classify_set wants_head; /* who gets the first window and no more */
     uint64_t window_offset;         /* BODY_WINDOW: of body.data[0] in the file */
@@ -50,6 +52,11 @@ int inspect_new(const struct inspect_options *options, struct inspect **ret_insp
         inspect_free(inspect);
         return -1;
     }
+    if (options->packages && options->signatures != NULL &&
+        signature_search_new(options->signatures, &inspect->signatures, err) < 0) {
+        inspect_free(inspect);
+        return -1;
+    }
     *ret_inspect = inspect;
     return 0;
 }
@@ -58,6 +65,7 @@ void inspect_free(struct inspect *inspect) {
     if (inspect == NULL)
         return;
     secret_dig_free(inspect->dig);
+    signature_search_free(inspect->signatures);
     arena_release(&inspect->arena);
     buf_release(&inspect->body);
     vec_release(&inspect->bodies);
@@ -199,6 +207,29 @@ static uint64_t newlines_count(struct span s) {
     return count;
 }
 
+static int package_keep(void *context, const struct package *package, struct err *err) {
+    struct layer_result *result = context;
+    struct package copy;
+    /* Of a folder whose every file names the same package, once is enough: its files stand together. */
+    const struct package *last =
+        result->packages.count == 0 ? NULL : &result->packages.data[result->packages.count - 1];
+    if (last != NULL && last->evidence == package->evidence && layer_package_compare(last, package) == 0)
+        return 0;
+    if (!package_copy(&result->arena, package, &copy) || !vec_push(&result->packages, copy))
+        return err_set(err, ERR_NOMEM, 0, "packages: out of memory after %zu", result->packages.count);
+    return 0;
+}
+
+/* The next part of a body that a signature asks for. */
+static void signatures_read(struct inspect *inspect, struct span window, uint64_t offset, bool last) {
+    struct err err = {0};
+    if (!inspect->is_signed)
+        return;
+    signature_search_window(inspect->signatures, window, offset, last);
+    if (last && signature_search_end(inspect->signatures, package_keep, inspect->result, &err) < 0)
+        fail(inspect, STAGE_PACKAGE, &err);
+}
+
 /* Searches the window at hand and keeps the overlap that the next one begins with. */
 static void window_search(struct inspect *inspect, bool last) {
     struct span body = buf_span(&inspect->body);
@@ -213,8 +244,10 @@ static void window_search(struct inspect *inspect, bool last) {
                                  .column = inspect->window_column,
                                  .report_from = report_from,
                                  .report_to = report_to};
+    signatures_read(inspect, body, inspect->window_offset, last);
     inspect->found.count = 0;
-    search(inspect, &input, false);
+    if (inspect->options->secrets)
+        search(inspect, &input, false);
     secrets_add(inspect, inspect->found.data, inspect->found.count, false);
     inspect->window_reported = inspect->window_offset + report_to;
     size_t drop = report_to - size_min(LIMIT_WINDOW_OVERLAP, report_to);
@@ -225,19 +258,6 @@ static void window_search(struct inspect *inspect, bool last) {
     memmove(inspect->body.data, inspect->body.data + drop, body.size - drop);
     inspect->body.size -= drop;
     inspect->window_offset += drop;
-}
-
-static int package_keep(void *context, const struct package *package, struct err *err) {
-    struct layer_result *result = context;
-    struct package copy;
-    /* Of a folder whose every file names the same package, once is enough: its files stand together. */
-    const struct package *last =
-        result->packages.count == 0 ? NULL : &result->packages.data[result->packages.count - 1];
-    if (last != NULL && last->evidence == package->evidence && layer_package_compare(last, package) == 0)
-        return 0;
-    if (!package_copy(&result->arena, package, &copy) || !vec_push(&result->packages, copy))
-        return err_set(err, ERR_NOMEM, 0, "packages: out of memory after %zu", result->packages.count);
-    return 0;
 }
 
 /* Whether a file may be one that a cataloguer reads, so that a package found there has an owner: by its path, or as a
@@ -362,7 +382,7 @@ static void window_add(struct inspect *inspect, struct span bytes) {
             buf_add(&inspect->body, bytes);
             return;
         }
-        if (!inspect->options->secrets) {
+        if (!inspect->options->secrets && !inspect->is_signed) {
             inspect->mode = BODY_SKIP;
             return;
         }
@@ -405,6 +425,7 @@ static void body_look(struct inspect *inspect, struct span body) {
     }
     if (!classify_set_is_empty(&inspect->wants))
         packages_read(inspect, body);
+    signatures_read(inspect, body, 0, true);
 }
 
 void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uint64_t layer_offset) {
@@ -413,6 +434,7 @@ void inspect_begin(struct inspect *inspect, struct span path, uint64_t size, uin
     inspect->layer_offset = layer_offset;
     inspect->wants =
         inspect->options->packages ? classify_path(inspect->options->classify, path) : (struct classify_set){0};
+    inspect->is_signed = inspect->signatures != NULL && signature_search_begin(inspect->signatures, path);
     buf_reset(&inspect->body);
     inspect->wants_head = (struct classify_set){0};
     const struct classify *classify = inspect->options->classify;

@@ -9,6 +9,7 @@
 #include "engine/image/layer_result.h"
 #include "engine/pipeline/seen.h"
 #include "matchers/classify/classify.h"
+#include "matchers/package/product_signature.h"
 #include "matchers/secret/secret_dig.h"
 
 /* What is asked for, and the ceilings: one for all threads, constant during the sweep. */
@@ -21,6 +22,7 @@ struct inspect_options {
     size_t body_bytes_max;      /* looked at whole up to here, in windows of this size beyond */
     size_t catalogue_bytes_max; /* the largest file that a cataloguer gets */
     const struct classify *classify;
+    const struct signatures *signatures;       /* NULL: programs are not searched for the products they are */
     const struct secret_engine *secret_engine; /* NULL without `secrets` */
     struct seen *seen;                         /* NULL: no deduplication of bodies across layers */
 };

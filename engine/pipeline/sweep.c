@@ -35,6 +35,7 @@ struct sweep {
     struct source_context sources;
     struct resolve *resolve;
     struct classify *classify; /* too large for a stack */
+    struct signatures *signatures;
     struct seen *seen;
     struct chunk_pool pool;
     struct layer_scan_options scan_options;
@@ -369,6 +370,8 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
     if (sweep->classify == NULL)
         return err_set(err, ERR_NOMEM, 0, "sweep: out of memory");
     classify_init(sweep->classify);
+    if (options->packages && signatures_load(NULL, 0, &sweep->signatures, err) < 0)
+        return -1;
     sweep->sources = (struct source_context){.loop = sweep->loop,
                                              .http = sweep->http,
                                              .arena = &sweep->plan.arena,
@@ -391,6 +394,7 @@ static int sweep_open(struct sweep *sweep, struct err *err) {
                                                 .body_bytes_max = sweep->options->budget.body_bytes_max,
                                                 .catalogue_bytes_max = sweep->options->budget.catalogue_bytes_max,
                                                 .classify = sweep->classify,
+                                                .signatures = sweep->signatures,
                                                 .secret_engine = options->secret_engine,
                                                 .seen = sweep->seen},
                                     .codec_limits = options->codec_limits,
@@ -521,6 +525,7 @@ static void sweep_close(struct sweep *sweep) {
     layer_store_free(sweep->layers);
     resolve_free(sweep->resolve);
     mem_free(sweep->classify);
+    signatures_free(sweep->signatures);
     queue_release(&sweep->ready);
     queue_release(&sweep->done);
     chunk_pool_release(&sweep->pool);

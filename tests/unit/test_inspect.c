@@ -19,6 +19,7 @@ struct fixture {
     struct secret_rules *rules;
     struct secret_engine *engine;
     struct classify *classify;
+    struct signatures *signatures;
     struct inspect_options options;
 };
 
@@ -31,11 +32,13 @@ static int group_begin(void **state) {
     classify_init(fixture.classify);
     assert_int_equal(secret_rules_load(true, NULL, 0, &fixture.rules, &err), 0);
     assert_int_equal(secret_engine_new(fixture.rules, span_text("key"), &fixture.engine, &err), 0);
+    assert_int_equal(signatures_load(NULL, 0, &fixture.signatures, &err), 0);
     fixture.options = (struct inspect_options){.packages = true,
                                                .secrets = true,
                                                .body_bytes_max = WINDOW,
                                                .catalogue_bytes_max = 2 * WINDOW,
                                                .classify = fixture.classify,
+                                               .signatures = fixture.signatures,
                                                .secret_engine = fixture.engine};
     return 0;
 }
@@ -45,6 +48,7 @@ static int group_end(void **state) {
     secret_engine_free(fixture.engine);
     secret_rules_free(fixture.rules);
     mem_free(fixture.classify);
+    signatures_free(fixture.signatures);
     return 0;
 }
 
@@ -419,10 +423,39 @@ static void parts_of_files(void **state) {
     buf_release(&body);
 }
 
+/* A signature's file, larger than anything is kept whole: in windows, with and without a search for secrets, in any
+ * pieces, and small enough to be looked at in one. */
+static void signatures_in_windows(void **state) {
+    static const size_t sizes[] = {1000, WINDOW - 1, WINDOW, 5 * WINDOW + 77}, pieces[] = {4096, 700001, 100000000};
+    static const struct span banner = SPAN_LITERAL("\0Redis version 2.6.17\0");
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_COUNT(sizes) * ARRAY_COUNT(pieces); i++) {
+        struct inspect_options options = fixture.options;
+        size_t size = sizes[i / 2 % ARRAY_COUNT(sizes)];
+        options.secrets = i % 2 == 0;
+        struct inspect *inspect = inspect_make(&options);
+        struct buf body = body_make(size, NULL, 0);
+        memcpy(body.data + size - 40, banner.data, banner.size);
+        struct layer_result *layer = layer_begin(inspect);
+        file_add(inspect, "usr/bin/redis-server", buf_span(&body), pieces[i / 8]);
+        file_add(inspect, "usr/bin/other", buf_span(&body), pieces[i / 8]);
+        inspect_layer_end(inspect);
+        assert_int_equal(layer->errors.count, 0);
+        assert_int_equal(layer->packages.count, 1);
+        assert_true(span_is(layer->packages.data[0].name, "redis"));
+        assert_true(span_is(layer->packages.data[0].version, "2.6.17"));
+        assert_true(span_is(layer->packages.data[0].path, "usr/bin/redis-server"));
+        layer_result_free(layer);
+        inspect_free(inspect);
+        buf_release(&body);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows),  cmocka_unit_test(seen_bodies),
-                                       cmocka_unit_test(packages_and_limits), cmocka_unit_test(keys_in_programs),
-                                       cmocka_unit_test(programs_in_windows), cmocka_unit_test(seen_from_two_threads),
-                                       cmocka_unit_test(seen_across_sweeps),  cmocka_unit_test(parts_of_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_and_windows),   cmocka_unit_test(seen_bodies),
+                                       cmocka_unit_test(packages_and_limits),  cmocka_unit_test(keys_in_programs),
+                                       cmocka_unit_test(programs_in_windows),  cmocka_unit_test(seen_from_two_threads),
+                                       cmocka_unit_test(seen_across_sweeps),   cmocka_unit_test(parts_of_files),
+                                       cmocka_unit_test(signatures_in_windows)};
     return cmocka_run_group_tests(tests, group_begin, group_end);
 }

@@ -7,6 +7,7 @@
 #include "io/file/file.h"
 #include "matchers/classify/classify.h"
 #include "matchers/package/os_release.h"
+#include "matchers/package/product_signature.h"
 
 #include <ftw.h>
 
@@ -130,6 +131,10 @@ int main(int argc, char **argv) {
     if (walk.count > 0)
         qsort(walk.paths, walk.count, sizeof *walk.paths, compare_paths);
     find_distro(&classify, &run, &body, &output);
+    AUTO_SIGNATURES struct signatures *signatures = NULL;
+    AUTO_SIGNATURE_SEARCH struct signature_search *search = NULL;
+    if (signatures_load(NULL, 0, &signatures, NULL) < 0 || signature_search_new(signatures, &search, NULL) < 0)
+        return 3;
     for (size_t i = 0; i < walk.count; i++) {
         struct span path = span_from(span_text(walk.paths[i]), walk.root_size);
         struct classify_set set = classify_path(&classify, path);
@@ -138,6 +143,11 @@ int main(int argc, char **argv) {
             continue;
         const struct classify_set by_head = classify_head(&classify, buf_span(&body));
         classify_set_join(&set, &by_head);
+        if (signature_search_begin(search, path)) {
+            struct err err = {0};
+            signature_search_window(search, buf_span(&body), 0, true);
+            failed = signature_search_end(search, emit, &output, &err) < 0 || failed;
+        }
         while (classify_set_take(&set, &id)) {
             struct err err = {0};
             const struct catalogue_input input = {.path = path, .body = buf_span(&body)};
