@@ -70,6 +70,20 @@ static inline int span_compare(struct span a, struct span b) {
     return (a.size > b.size) - (a.size < b.size);
 }
 
+/* How many bytes both begin with. */
+static inline size_t span_common(struct span a, struct span b) {
+    size_t shared = a.size < b.size ? a.size : b.size, at = 0;
+    for (uint64_t x, y; at + sizeof x <= shared; at += sizeof x) {
+        memcpy(&x, a.data + at, sizeof x);
+        memcpy(&y, b.data + at, sizeof y);
+        if (x != y)
+            break;
+    }
+    while (at < shared && a.data[at] == b.data[at])
+        at++;
+    return at;
+}
+
 /* The index of the first `byte` at or after `from`, or SIZE_MAX. */
 static inline size_t span_index(struct span s, uint8_t byte, size_t from) {
     if (from >= s.size)

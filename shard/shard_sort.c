@@ -159,44 +159,38 @@ static void duplicate_count(struct shard_sort *sort, const struct item *item) {
     sort->duplicates += block.row_count;
 }
 
-static bool entry_is_after(const struct entry *a, const struct entry *b) {
+static bool entry_is_after(const struct entry *a, const struct entry *b, bool whole) {
     if (a->prefix != b->prefix)
         return a->prefix > b->prefix;
-    return span_compare(record_body(a->record), record_body(b->record)) > 0;
+    return whole && span_compare(record_body(a->record), record_body(b->record)) > 0;
 }
 
 /* Bottom-up merge sort: rows come nearly sorted (one image's after another), and halves already in order are not
- * merged. */
-static int entries_sort(struct shard_sort *sort, struct err *err) {
-    size_t count = sort->entries.count;
-    struct entry *from = sort->entries.data;
+ * merged. With `whole` rows of equal prefixes are compared, else they stay as they came. `spare` has room for as many.
+ */
+static void entries_merge(struct entry *entries, struct entry *spare, size_t count, bool whole) {
     enum { STRIDE = 8 };
+    struct entry *from = entries, *to = spare;
     for (size_t begin = 0; begin < count; begin += STRIDE) {
         size_t end = size_min(count, begin + STRIDE);
         for (size_t i = begin + 1; i < end; i++) {
             struct entry moved = from[i];
             size_t at = i;
-            for (; at > begin && entry_is_after(&from[at - 1], &moved); at--)
+            for (; at > begin && entry_is_after(&from[at - 1], &moved, whole); at--)
                 from[at] = from[at - 1];
             from[at] = moved;
         }
     }
-    if (count <= STRIDE)
-        return 0;
-    struct entry *spare = mem_array(count, sizeof *spare);
-    if (spare == NULL)
-        return err_set(err, ERR_NOMEM, 0, "sort of %zu rows: out of memory", count);
-    struct entry *to = spare;
     for (size_t width = STRIDE; width < count; width *= 2) {
         for (size_t begin = 0; begin < count; begin += 2 * width) {
             size_t middle = size_min(count, begin + width), end = size_min(count, begin + 2 * width);
             size_t left = begin, right = middle, at = begin;
-            if (middle == end || !entry_is_after(&from[middle - 1], &from[middle])) {
+            if (middle == end || !entry_is_after(&from[middle - 1], &from[middle], whole)) {
                 memcpy(to + begin, from + begin, (end - begin) * sizeof *to);
                 continue;
             }
             while (left < middle && right < end)
-                to[at++] = entry_is_after(&from[left], &from[right]) ? from[right++] : from[left++];
+                to[at++] = entry_is_after(&from[left], &from[right], whole) ? from[right++] : from[left++];
             memcpy(to + at, from + left, (middle - left) * sizeof *to);
             at += middle - left;
             memcpy(to + at, from + right, (end - right) * sizeof *to);
@@ -205,8 +199,56 @@ static int entries_sort(struct shard_sort *sort, struct err *err) {
         from = to;
         to = swap;
     }
-    if (from == spare)
-        memcpy(sort->entries.data, spare, count * sizeof *spare);
+    if (from != entries)
+        memcpy(entries, from, count * sizeof *entries);
+}
+
+/* Records lie all over the memory: what is looked at soon is asked for now. */
+static void entry_prefetch(const struct entry *entries, size_t count, size_t at) {
+    enum { AHEAD = 8, LINES = 4, LINE_BYTES = 64 };
+    if (at + AHEAD >= count)
+        return;
+    const char *record = (const char *)entries[at + AHEAD].record;
+    for (size_t i = 0; i < LINES; i++)
+        __builtin_prefetch(record + i * LINE_BYTES);
+}
+
+/* Rows of one prefix, which are many where they begin with the same text: they get another one, of what follows after
+ * all that they have in common. */
+static void group_sort(struct entry *entries, struct entry *spare, size_t count) {
+    struct span first = record_body(entries[0].record);
+    size_t common = first.size;
+    for (size_t i = 1; i < count; i++) {
+        struct span body = record_body(entries[i].record);
+        entry_prefetch(entries, count, i);
+        common = span_common(first, span_slice(body, 0, common));
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct span rest = span_slice(record_body(entries[i].record), common, sizeof entries[i].prefix);
+        uint64_t prefix = 0;
+        for (size_t b = 0; b < sizeof prefix; b++)
+            prefix = prefix << 8 | (b < rest.size ? rest.data[b] : 0U);
+        entries[i].prefix = prefix;
+    }
+    entries_merge(entries, spare, count, true);
+}
+
+static int entries_sort(struct shard_sort *sort, struct err *err) {
+    struct entry *entries = sort->entries.data;
+    size_t count = sort->entries.count;
+    if (count < 2)
+        return 0;
+    struct entry *spare = mem_array(count, sizeof *spare);
+    if (spare == NULL)
+        return err_set(err, ERR_NOMEM, 0, "sort of %zu rows: out of memory", count);
+    entries_merge(entries, spare, count, false);
+    for (size_t begin = 0, end; begin < count; begin = end) {
+        uint64_t prefix = entries[begin].prefix;
+        for (end = begin + 1; end < count && entries[end].prefix == prefix; end++)
+            ;
+        if (end - begin > 1)
+            group_sort(entries + begin, spare, end - begin);
+    }
     mem_free(spare);
     return 0;
 }
@@ -224,7 +266,7 @@ static int run_flush(struct run_writer *writer, struct err *err) {
     if (writer->records.size == 0)
         return 0;
     buf_reset(&writer->frame);
-    if (frame_encode(&writer->frame, buf_span(&writer->records), err) < 0)
+    if (frame_encode(&writer->frame, buf_span(&writer->records), FRAME_QUICK, err) < 0)
         return -1;
     buf_reset(&writer->records);
     return folder_write_all(writer->fd, buf_span(&writer->frame), "run", err);
@@ -402,6 +444,7 @@ static int spill(struct shard_sort *sort, struct err *err) {
     struct item last = {.key_size = 0};
     for (size_t i = 0; i < sort->entries.count; i++) {
         struct item item = record_item(sort->entries.data[i].record);
+        entry_prefetch(sort->entries.data, sort->entries.count, i);
         if (last.key_size > 0 && items_are_equal(&last, &item)) {
             duplicate_count(sort, &item);
             continue;
@@ -497,6 +540,7 @@ int shard_sort_next(struct shard_sort *sort, struct shard_sorted *ret_sorted, st
     } else {
         for (; sort->next < sort->entries.count; sort->next++) {
             item = record_item(sort->entries.data[sort->next].record);
+            entry_prefetch(sort->entries.data, sort->entries.count, sort->next);
             struct item before = {.key_size = 0};
             if (sort->next > 0)
                 before = record_item(sort->entries.data[sort->next - 1].record);

@@ -34,13 +34,13 @@ static void key_add_column(struct buf *buf, const struct row_view *view, size_t 
 void sort_key_add(struct buf *buf, const struct row_view *view) {
     const struct table_info *info = table_info(view->table);
     buf_byte(buf, (uint8_t)view->table);
-    for (unsigned place = 1, found = 1; found != 0; place++) {
-        found = 0;
-        for (size_t i = 0; i < info->column_count; i++) {
-            if (info->columns[i].key == place) {
-                key_add_column(buf, view, i);
-                found = 1;
-            }
-        }
+    size_t columns[TABLE_COLUMNS_MAX], count = 0;
+    for (size_t i = 0; i < info->column_count; i++) {
+        if (info->columns[i].key == 0)
+            continue;
+        columns[info->columns[i].key - 1] = i;
+        count++;
     }
+    for (size_t i = 0; i < count; i++)
+        key_add_column(buf, view, columns[i]);
 }
