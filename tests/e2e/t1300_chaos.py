@@ -133,9 +133,12 @@ def judge(outcome, found, calm, injected):
 
 
 def retry(outcome, proxy, out, db, found, calm):
-    """What failed is swept again on a calm day: those images and no others, with the rows of the calm run."""
+    """What failed is swept again on a calm day: those images and no others, with the rows of the calm run. Where the listing broke off,
+    there are images that no row knows: then all of them."""
     bad = [row for row in table(found, "image") if row["status"] != "done"]
     expected = set()
+    if any(row["stage"] == "resolve" and row["image_digest"] is None and row["target"].startswith("registry://") for row in table(found, "error")):
+        expected = {row["image_digest"] for row in table(calm, "image")}
     for row in bad:
         expected |= {row["image_digest"]} if row["image_digest"] else {r["image_digest"] for r in table(calm, "image") if r["reference"] == row["reference"]}
     proxy.begin()
