@@ -19,8 +19,10 @@ struct shard_set {
     bool finished;
     uint64_t part_bytes_max;
     struct shard_sort *sort;
-    struct buf sweep_id;        /* of the blocks' rows, encoded */
-    struct buf rows;            /* of one block */
+    struct buf sweep_id; /* of the blocks' rows, encoded */
+    struct buf rows;     /* of one block */
+    bool appended;       /* rows come in order */
+    struct shard_part part;
     struct shard_totals totals; /* its lists of files are this set's */
 };
 
@@ -103,6 +105,7 @@ int shard_set_open(const char *folder, const struct shard_options *options, stru
     if (set == NULL)
         return err_set(err, ERR_NOMEM, 0, "%s: out of memory", folder);
     set->folder = set->lock = -1;
+    set->part = (struct shard_part){.table = TABLE_COUNT, .folder = -1, .fd = -1};
     set->finished = true; /* until we are at home here, there is nothing of ours to clear */
     set->part_bytes_max = options->part_bytes_max == 0 ? 256 * (uint64_t)LIMIT_MIB : options->part_bytes_max;
     if (folder_make(folder, &set->folder, err) < 0)
@@ -136,19 +139,24 @@ int shard_add(struct shard_set *set, const struct row *row, struct err *err) {
     return shard_add_view(set, &view, err);
 }
 
-int shard_add_block(struct shard_set *set, struct span sweep_id, const struct row_block *block, struct err *err) {
-    if (set->sweep_id.size == 0) {
-        AUTO(row_release) struct row row;
-        row_init(&row);
-        row_begin(&row, block->table, sweep_id);
-        buf_add(&set->sweep_id, buf_span(&row.bytes));
-        if (row.bytes.failed || set->sweep_id.failed)
-            return err_set(err, ERR_NOMEM, 0, "block: out of memory");
-    }
-    return shard_sort_add_block(set->sort, block, err);
+static int sweep_id_set(struct shard_set *set, enum table table, struct span sweep_id, struct err *err) {
+    AUTO(row_release) struct row row;
+    if (set->sweep_id.size > 0)
+        return 0;
+    row_init(&row);
+    row_begin(&row, table, sweep_id);
+    buf_add(&set->sweep_id, buf_span(&row.bytes));
+    if (row.bytes.failed || set->sweep_id.failed)
+        return err_set(err, ERR_NOMEM, 0, "row: out of memory");
+    return 0;
 }
 
-static int table_end(struct shard_set *set, struct shard_part *part, struct err *err) {
+int shard_add_block(struct shard_set *set, struct span sweep_id, const struct row_block *block, struct err *err) {
+    return sweep_id_set(set, block->table, sweep_id, err) < 0 ? -1 : shard_sort_add_block(set->sort, block, err);
+}
+
+static int table_end(struct shard_set *set, struct err *err) {
+    struct shard_part *part = &set->part;
     if (shard_part_end(part, err) < 0)
         return -1;
     struct shard_files *files = &set->totals.tables[part->table];
@@ -166,12 +174,12 @@ static int table_end(struct shard_set *set, struct shard_part *part, struct err 
     return 0;
 }
 
-static int block_write(struct shard_set *set, struct shard_part *part, const struct row_block *block, struct err *err) {
+static int block_write(struct shard_set *set, const struct row_block *block, struct err *err) {
     if (row_block_unpack(block, &set->rows, err) < 0)
         return -1;
     struct reader reader = reader_init(buf_span(&set->rows));
     for (struct span columns; row_block_row(&reader, &columns);) {
-        if (shard_part_add(part, buf_span(&set->sweep_id), columns, err) < 0)
+        if (shard_part_add(&set->part, buf_span(&set->sweep_id), columns, err) < 0)
             return -1;
     }
     if (reader.failed)
@@ -179,21 +187,35 @@ static int block_write(struct shard_set *set, struct shard_part *part, const str
     return 0;
 }
 
-static int parts_write(struct shard_set *set, struct shard_part *part, struct err *err) {
+/* The part that takes rows of this table, after the one that took those of another; TABLE_COUNT ends the last. */
+static int part_turn(struct shard_set *set, enum table table, struct err *err) {
+    if (set->part.table == table)
+        return 0;
+    if (set->part.table != TABLE_COUNT && table_end(set, err) < 0)
+        return -1;
+    return table == TABLE_COUNT ? 0 : shard_part_begin(&set->part, set->folder, table, set->part_bytes_max, err);
+}
+
+int shard_append(struct shard_set *set, struct span sweep_id, const struct row_view *view, struct err *err) {
+    set->appended = true;
+    if (sweep_id_set(set, view->table, sweep_id, err) < 0 || part_turn(set, view->table, err) < 0)
+        return -1;
+    return shard_part_add(&set->part, buf_span(&set->sweep_id), span_from(view->bytes, view->columns[0].size), err);
+}
+
+static int parts_write(struct shard_set *set, struct err *err) {
     for (;;) {
         static const struct span nothing = {NULL, 0};
         struct shard_sorted next;
         int got = shard_sort_next(set->sort, &next, err);
         if (got < 0)
             return -1;
-        if (part->table != TABLE_COUNT && (got == 0 || next.table != part->table) && table_end(set, part, err) < 0)
+        if (part_turn(set, got == 0 ? TABLE_COUNT : next.table, err) < 0)
             return -1;
         if (got == 0)
             return 0;
-        if (part->table == TABLE_COUNT && shard_part_begin(part, set->folder, next.table, set->part_bytes_max, err) < 0)
-            return -1;
-        if (next.is_block ? block_write(set, part, &next.block, err) < 0
-                          : shard_part_add(part, next.row, nothing, err) < 0)
+        if (next.is_block ? block_write(set, &next.block, err) < 0
+                          : shard_part_add(&set->part, next.row, nothing, err) < 0)
             return -1;
     }
 }
@@ -216,11 +238,9 @@ static int ddl_write(struct shard_set *set, struct err *err) {
 
 int shard_set_finish(struct shard_set *set, struct shard_totals *ret_totals, struct err *err) {
     assert(!set->finished);
-    struct shard_part part = {.table = TABLE_COUNT, .folder = -1, .fd = -1};
-    int result = shard_sort_finish(set->sort, err);
-    if (result == 0)
-        result = parts_write(set, &part, err);
-    shard_part_release(&part);
+    int result = set->appended ? part_turn(set, TABLE_COUNT, err) : shard_sort_finish(set->sort, err);
+    if (result == 0 && !set->appended)
+        result = parts_write(set, err);
     if (result < 0 || ddl_write(set, err) < 0 || folder_sync(set->folder, "sweep", err) < 0)
         return -1;
     set->totals.duplicates = shard_sort_duplicates(set->sort);
@@ -235,6 +255,7 @@ void shard_set_free(struct shard_set *set) {
     if (set == NULL)
         return;
     shard_sort_free(set->sort);
+    shard_part_release(&set->part);
     buf_release(&set->sweep_id);
     buf_release(&set->rows);
     struct err ignored;

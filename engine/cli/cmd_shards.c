@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "engine/cli/command.h"
 #include "engine/cli/options.h"
+#include "engine/cli/shards_repair.h"
 #include "engine/export/export.h"
 #include "shard/ddl.h"
 #include "shard/shard_read.h"
@@ -160,14 +161,26 @@ static int file_verify(const char *path, struct err *err) {
     return 0;
 }
 
-static int shards_run(struct arena *arena, const struct text_list *operands, struct err *err) {
+static int repair_run(struct arena *arena, const struct text_list *operands, const char *output, bool *ret_lost,
+                      struct err *err) {
+    if (operands->count != 2 || output == NULL)
+        return err_set(err, ERR_USAGE, 0, "repair: expected one folder or file, and -o DIR for what can be read of it");
+    return shards_repair(arena, operands->data[1], output, ret_lost, err);
+}
+
+static int shards_run(struct arena *arena, const struct text_list *operands, const char *output, bool *ret_lost,
+                      struct err *err) {
     if (operands->count < 2)
-        return err_set(err, ERR_USAGE, 0, "expected ls, cat or verify, and files or folders");
+        return err_set(err, ERR_USAGE, 0, "expected ls, cat, verify or repair, and files or folders");
+    if (strcmp(operands->data[0], "repair") == 0)
+        return repair_run(arena, operands, output, ret_lost, err);
+    if (output != NULL)
+        return err_set(err, ERR_USAGE, 0, "-o is for repair");
     const char *verb = operands->data[0];
     bool list = strcmp(verb, "ls") == 0, cat = strcmp(verb, "cat") == 0, verify = strcmp(verb, "verify") == 0;
     char quoted[64];
     if (!list && !cat && !verify)
-        return err_set(err, ERR_USAGE, 0, "expected ls, cat or verify, found '%s'",
+        return err_set(err, ERR_USAGE, 0, "expected ls, cat, verify or repair, found '%s'",
                        text_quote(span_text(verb), quoted, sizeof quoted));
     for (size_t i = 1; i < operands->count; i++) {
         const char *path = operands->data[i];
@@ -190,12 +203,14 @@ int cmd_shards(int argc, char **argv) {
     struct arena arena;
     struct err err = {0};
     struct text_list operands = {0};
-    bool help = false;
-    static const struct option options[] = {OPTION_END};
+    bool help = false, lost = false;
+    const char *output = NULL;
+    const struct option options[] = {{"output", 'o', OPTION_TEXT, &output}, OPTION_END};
     arena_init(&arena, 0, 0);
     int result = options_parse(&arena, "shards", options, argc, argv, &operands, &help, &err);
     if (result == 0 && !help)
-        result = shards_run(&arena, &operands, &err);
+        result = shards_run(&arena, &operands, output, &lost, &err);
+    int status = result < 0 ? command_fail("shards", &err) : lost ? EXIT_PARTIAL : EXIT_DONE;
     arena_release(&arena);
-    return result < 0 ? command_fail("shards", &err) : EXIT_DONE;
+    return status;
 }
