@@ -1,6 +1,6 @@
 /* Reads what is left of a damaged shard: the rows of every whole frame, before and behind what is torn. A frame whose
- * checksum is wrong, or that is cut off, or whose rows do not follow the schema, is lost from the first byte to where the
- * next whole frame begins. Input is hostile, as for shard/shard_read.h. */
+ * checksum is wrong, or that is cut off, or whose rows do not follow the schema, is lost from the first byte to where
+ * the next whole frame begins. Input is hostile, as for shard/shard_read.h. */
 #ifndef TRAWL_SHARD_SALVAGE_H
 #define TRAWL_SHARD_SALVAGE_H
 

@@ -103,8 +103,8 @@ int shards_repair(struct arena *arena, const char *path, const char *output, boo
         manifest->tool_version = span_text(TRAWL_VERSION);
     if (shard_manifest_write(output, manifest, err) < 0)
         return -1;
-    (void)printf("kept  %" PRIu64 " rows in %s, lost %" PRIu64 " stretches of %" PRIu64 " bytes together\n", repair.rows,
-                 output, repair.losses, repair.lost_bytes);
+    (void)printf("kept  %" PRIu64 " rows in %s, lost %" PRIu64 " stretches of %" PRIu64 " bytes together\n",
+                 repair.rows, output, repair.losses, repair.lost_bytes);
     *ret_lost = repair.losses > 0;
     return 0;
 }

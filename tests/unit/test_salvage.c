@@ -42,7 +42,8 @@ static void file_write(const char *path, struct span bytes) {
     assert_int_equal(close(fd), 0);
 }
 
-/* Every row that comes out is one that went in, in order, and those of frame `lost` alone are missing (SIZE_MAX: none). */
+/* Every row that comes out is one that went in, in order, and those of frame `lost` alone are missing (SIZE_MAX: none).
+ */
 static void rows_check(struct shard_salvage *salvage, size_t lost) {
     struct err err;
     struct row_view view;
