@@ -140,9 +140,9 @@ int shard_add(struct shard_set *set, const struct row *row, struct err *err) {
 }
 
 static int sweep_id_set(struct shard_set *set, enum table table, struct span sweep_id, struct err *err) {
-    AUTO(row_release) struct row row;
     if (set->sweep_id.size > 0)
         return 0;
+    AUTO(row_release) struct row row;
     row_init(&row);
     row_begin(&row, table, sweep_id);
     buf_add(&set->sweep_id, buf_span(&row.bytes));
