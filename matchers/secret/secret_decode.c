@@ -350,7 +350,7 @@ static void runs_decode_close(struct span body, size_t from, size_t to, struct s
 static size_t percent_take(struct span s, size_t at, uint8_t *ret_byte) {
     int high = at + 2 < s.size ? text_hex_value(s.data[at + 1]) : -1;
     int low = high < 0 ? -1 : text_hex_value(s.data[at + 2]);
-    *ret_byte = low < 0 ? '%' : (uint8_t)(high << 4 | low);
+    *ret_byte = (uint8_t)(low < 0 ? '%' : high << 4 | low);
     return low < 0 ? 1 : 3;
 }
 

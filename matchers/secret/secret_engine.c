@@ -599,9 +599,11 @@ static void evidence_make(const struct candidate *candidate, const char *why, ch
         (void)snprintf(check, sizeof check, ", %s %s", candidate->validator,
                        candidate->validated[0] != '\0' ? "passed" : "failed");
     unsigned tenths = (unsigned)(candidate->entropy * 10 + 0.5); /* 80 at most */
-    (void)snprintf(out, SECRET_EVIDENCE_SIZE, "entropy %u.%u%s%s%s%s%s%s%s", tenths / 10, tenths % 10,
-                   candidate->keyword ? ", keyword" : "", candidate->paired ? ", pair" : "", check,
-                   candidate->note[0] != '\0' ? ", " : "", candidate->note, why[0] != '\0' ? "; " : "", why);
+    /* The end of a long one is cut off. */
+    if (snprintf(out, SECRET_EVIDENCE_SIZE, "entropy %u.%u%s%s%s%s%s%s%s", tenths / 10, tenths % 10,
+                 candidate->keyword ? ", keyword" : "", candidate->paired ? ", pair" : "", check,
+                 candidate->note[0] != '\0' ? ", " : "", candidate->note, why[0] != '\0' ? "; " : "", why) < 0)
+        out[0] = '\0';
 }
 
 void secret_redact(struct span secret, char out[SECRET_REDACTED_SIZE]) {
