@@ -145,10 +145,18 @@ bool cache_is_stale(struct span value) {
 
 /* ---- opening ---- */
 
+#define TABLE_NONE ((MDB_dbi)0) /* LMDB's own table of free pages: no handle of ours */
+
+/* Without MDB_CREATE a table that an older build of the same format did not have is TABLE_NONE. */
 static int tables_open(struct cache *cache, MDB_txn *transaction, unsigned flags) {
     int code = mdb_dbi_open(transaction, "meta", flags, &cache->meta);
-    for (size_t i = 0; code == 0 && i < CACHE_TABLE_COUNT; i++)
+    for (size_t i = 0; code == 0 && i < CACHE_TABLE_COUNT; i++) {
         code = mdb_dbi_open(transaction, table_names[i], flags, &cache->tables[i]);
+        if (code != MDB_NOTFOUND)
+            continue;
+        cache->tables[i] = TABLE_NONE;
+        code = 0;
+    }
     return code;
 }
 
@@ -219,7 +227,8 @@ static int probe_child(const char *path, bool thorough) {
         !cache_probe_table(&probe, transaction, cache.meta, info.me_last_pgno, NULL))
         return 1;
     for (size_t i = 0; i < CACHE_TABLE_COUNT; i++) {
-        if (!cache_probe_table(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
+        if (cache.tables[i] != TABLE_NONE &&
+            !cache_probe_table(&probe, transaction, cache.tables[i], info.me_last_pgno, NULL))
             return 1;
     }
     return 0;

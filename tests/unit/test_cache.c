@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include <lmdb.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -385,6 +387,31 @@ static void walks(void **state) {
     cache_close(cache);
 }
 
+/* A file of the same format by a build that had fewer tables is whole: what it knows is of use. */
+static void fewer_tables(void **state) {
+    const struct fixture *fixture = *state;
+    struct err err = {0};
+    struct cache *cache = open_it(fixture, false);
+    MDB_env *env = NULL;
+    MDB_txn *transaction = NULL;
+    MDB_dbi table;
+    cache_put(cache, CACHE_LAYER, span_text("a"), span_text("one"));
+    assert_int_equal(cache_flush(cache, &err), 0);
+    cache_close(cache);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 4), 0);
+    assert_int_equal(mdb_env_open(env, fixture->data, MDB_NOSUBDIR, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &transaction), 0);
+    assert_int_equal(mdb_dbi_open(transaction, cache_table_name(CACHE_REFERENCE), 0, &table), 0);
+    assert_int_equal(mdb_drop(transaction, table, 1), 0);
+    assert_int_equal(mdb_txn_commit(transaction), 0);
+    mdb_env_close(env);
+    cache = open_it(fixture, false);
+    assert_true(get(cache, CACHE_LAYER, "a", "one"));
+    assert_false(get(cache, CACHE_REFERENCE, "a", NULL));
+    cache_close(cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_is_given_back, set_up, tear_down),
@@ -397,6 +424,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(damaged_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pruning, set_up, tear_down),
         cmocka_unit_test_setup_teardown(none_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fewer_tables, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
