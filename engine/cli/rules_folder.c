@@ -29,7 +29,8 @@ static int file_add(struct folder_files *files, const char *path, struct err *er
     buf_init(&notes, LIMIT_SECRET_RULE_FILE_BYTES);
     if (converted && secret_gitleaks_convert(buf_span(&bytes), path, &rules, &notes, err) < 0)
         return -1;
-    (void)fwrite(notes.data, 1, notes.size, stderr);
+    if (notes.size > 0)
+        (void)fwrite(notes.data, 1, notes.size, stderr);
     struct secret_rule_file file = {arena_text(&files->arena, span_text(path)),
                                     arena_copy(&files->arena, buf_span(converted ? &rules : &bytes))};
     if (file.name == NULL || file.bytes.data == NULL || !vec_push(files, file))
