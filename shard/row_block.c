@@ -20,7 +20,7 @@ void row_block_add(struct row_block_writer *writer, const struct row *row) {
 #ifdef TRAWL_DEBUG
     AUTO_BUF struct buf key = {0};
     sort_key_add(&key, &view);
-    assert(writer->row_count == 0 || key.failed || writer->last_key.failed ||
+    assert(key.size == 0 || writer->last_key.size == 0 || writer->row_count == 0 ||
            (key.data[0] == writer->last_key.data[0] && span_compare(buf_span(&writer->last_key), buf_span(&key)) <= 0));
     buf_reset(&writer->last_key);
     buf_add(&writer->last_key, buf_span(&key));
