@@ -89,3 +89,9 @@ bool row_block_row(struct reader *rows, struct span *ret_columns) {
     *ret_columns = read_bytes(rows, read_le32(rows));
     return !rows->failed;
 }
+
+int row_block_end_check(const struct reader *rows, const struct row_block *block, struct err *err) {
+    return rows->failed
+               ? err_set(err, ERR_FORMAT, 0, "block of table %s: its rows break off", table_info(block->table)->name)
+               : 0;
+}

@@ -60,7 +60,9 @@ bool row_block_next(struct span *rest, struct row_block *ret_block);
 
 /* Replaces what is in `rows`. FORMAT, NOMEM. */
 int row_block_unpack(const struct row_block *block, struct buf *rows, struct err *err);
-/* A row's columns without the first; false at the end, where `rows->failed` tells that something else ended them. */
+/* A row's columns without the first; false at the end, or where the rows break off: row_block_end_check() tells. */
 bool row_block_row(struct reader *rows, struct span *ret_columns);
+/* FORMAT when something else than the end ended the rows. */
+int row_block_end_check(const struct reader *rows, const struct row_block *block, struct err *err);
 
 #endif

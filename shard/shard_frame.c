@@ -13,16 +13,12 @@
 /* What is read at once, and the least room that a decoding step gets. */
 #define FRAME_INPUT_BYTES (64 * LIMIT_KIB)
 
-/* LZ4's own scale: negative levels look at fewer places. */
-#define LEVEL_QUICK (-12)
-
-int frame_encode(struct buf *out, struct span content, enum frame_effort effort, struct err *err) {
+int frame_encode(struct buf *out, struct span content, struct err *err) {
     LZ4F_preferences_t preferences = {
         .frameInfo = {.blockSizeID = content.size > 256 * LIMIT_KIB ? LZ4F_max1MB : LZ4F_max64KB,
                       .blockMode = LZ4F_blockIndependent,
                       .contentChecksumFlag = LZ4F_contentChecksumEnabled,
                       .contentSize = content.size},
-        .compressionLevel = effort == FRAME_QUICK ? LEVEL_QUICK : 0,
     };
     size_t bound = LZ4F_compressFrameBound(content.size, &preferences);
     if (!buf_reserve(out, bound))

@@ -6,11 +6,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* For what is kept, and for what is read again soon: larger, in less time. */
-enum frame_effort { FRAME_DENSE, FRAME_QUICK };
-
 /* Appends one frame holding `content`. NOMEM. */
-int frame_encode(struct buf *out, struct span content, enum frame_effort effort, struct err *err);
+int frame_encode(struct buf *out, struct span content, struct err *err);
 
 struct frame_reader;
 

@@ -59,7 +59,7 @@ static int frame_write(struct shard_part *part, struct err *err) {
     if (part->rows.size == 0)
         return 0;
     buf_reset(&part->frame);
-    if (frame_encode(&part->frame, buf_span(&part->rows), FRAME_DENSE, err) < 0)
+    if (frame_encode(&part->frame, buf_span(&part->rows), err) < 0)
         return -1;
     /* A first frame may pass the bound alone. */
     bool full = part->file.bytes >= part->bytes_max || part->frame.size > part->bytes_max - part->file.bytes;

@@ -19,7 +19,6 @@ struct shard_salvage {
     uint64_t size;
     struct frame_reader *frames; /* from `base` on; NULL: to be looked for from `at` on */
     uint64_t base;
-    uint64_t frame_begin; /* of the frame at hand */
     uint64_t at;
     struct span rows; /* of the frame at hand, all of them sound */
     uint64_t row_count;

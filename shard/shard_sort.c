@@ -266,7 +266,7 @@ static int run_flush(struct run_writer *writer, struct err *err) {
     if (writer->records.size == 0)
         return 0;
     buf_reset(&writer->frame);
-    if (frame_encode(&writer->frame, buf_span(&writer->records), FRAME_QUICK, err) < 0)
+    if (frame_encode(&writer->frame, buf_span(&writer->records), err) < 0)
         return -1;
     buf_reset(&writer->records);
     return folder_write_all(writer->fd, buf_span(&writer->frame), "run", err);

@@ -21,7 +21,6 @@ struct shard_set {
     struct shard_sort *sort;
     struct buf sweep_id; /* of the blocks' rows, encoded */
     struct buf rows;     /* of one block */
-    bool appended;       /* rows come in order */
     struct shard_part part;
     struct shard_totals totals; /* its lists of files are this set's */
 };
@@ -139,20 +138,16 @@ int shard_add(struct shard_set *set, const struct row *row, struct err *err) {
     return shard_add_view(set, &view, err);
 }
 
-static int sweep_id_set(struct shard_set *set, enum table table, struct span sweep_id, struct err *err) {
-    if (set->sweep_id.size > 0)
-        return 0;
-    AUTO(row_release) struct row row;
-    row_init(&row);
-    row_begin(&row, table, sweep_id);
-    buf_add(&set->sweep_id, buf_span(&row.bytes));
-    if (row.bytes.failed || set->sweep_id.failed)
-        return err_set(err, ERR_NOMEM, 0, "row: out of memory");
-    return 0;
-}
-
 int shard_add_block(struct shard_set *set, struct span sweep_id, const struct row_block *block, struct err *err) {
-    return sweep_id_set(set, block->table, sweep_id, err) < 0 ? -1 : shard_sort_add_block(set->sort, block, err);
+    if (set->sweep_id.size == 0) {
+        AUTO(row_release) struct row row;
+        row_init(&row);
+        row_begin(&row, block->table, sweep_id);
+        buf_add(&set->sweep_id, buf_span(&row.bytes));
+        if (row.bytes.failed || set->sweep_id.failed)
+            return err_set(err, ERR_NOMEM, 0, "block: out of memory");
+    }
+    return shard_sort_add_block(set->sort, block, err);
 }
 
 static int table_end(struct shard_set *set, struct err *err) {
@@ -182,9 +177,7 @@ static int block_write(struct shard_set *set, const struct row_block *block, str
         if (shard_part_add(&set->part, buf_span(&set->sweep_id), columns, err) < 0)
             return -1;
     }
-    if (reader.failed)
-        return err_set(err, ERR_FORMAT, 0, "block of table %s: cut off", table_info(block->table)->name);
-    return 0;
+    return row_block_end_check(&reader, block, err);
 }
 
 /* The part that takes rows of this table, after the one that took those of another; TABLE_COUNT ends the last. */
@@ -194,13 +187,6 @@ static int part_turn(struct shard_set *set, enum table table, struct err *err) {
     if (set->part.table != TABLE_COUNT && table_end(set, err) < 0)
         return -1;
     return table == TABLE_COUNT ? 0 : shard_part_begin(&set->part, set->folder, table, set->part_bytes_max, err);
-}
-
-int shard_append(struct shard_set *set, struct span sweep_id, const struct row_view *view, struct err *err) {
-    set->appended = true;
-    if (sweep_id_set(set, view->table, sweep_id, err) < 0 || part_turn(set, view->table, err) < 0)
-        return -1;
-    return shard_part_add(&set->part, buf_span(&set->sweep_id), span_from(view->bytes, view->columns[0].size), err);
 }
 
 static int parts_write(struct shard_set *set, struct err *err) {
@@ -238,10 +224,8 @@ static int ddl_write(struct shard_set *set, struct err *err) {
 
 int shard_set_finish(struct shard_set *set, struct shard_totals *ret_totals, struct err *err) {
     assert(!set->finished);
-    int result = set->appended ? part_turn(set, TABLE_COUNT, err) : shard_sort_finish(set->sort, err);
-    if (result == 0 && !set->appended)
-        result = parts_write(set, err);
-    if (result < 0 || ddl_write(set, err) < 0 || folder_sync(set->folder, "sweep", err) < 0)
+    if (shard_sort_finish(set->sort, err) < 0 || parts_write(set, err) < 0 || ddl_write(set, err) < 0 ||
+        folder_sync(set->folder, "sweep", err) < 0)
         return -1;
     set->totals.duplicates = shard_sort_duplicates(set->sort);
     set->finished = true;

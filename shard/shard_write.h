@@ -48,10 +48,6 @@ int shard_add_view(struct shard_set *set, const struct row_view *view, struct er
 struct row_block;
 int shard_add_block(struct shard_set *set, struct span sweep_id, const struct row_block *block, struct err *err);
 
-/* The same for rows that come in their final order already, table after table, and without duplicates: nothing is
- * sorted. Such a set takes no other rows. `sweep_id` replaces the row's own. */
-int shard_append(struct shard_set *set, struct span sweep_id, const struct row_view *view, struct err *err);
-
 /* Writes all parts and the DDL. Once per set. `ret_totals` borrows from the set. IO, NOMEM. */
 int shard_set_finish(struct shard_set *set, struct shard_totals *ret_totals, struct err *err);
 

@@ -137,7 +137,7 @@ int main(int argc, char **argv) {
         shard_table_release(&reader);
         begin = cpu_ns();
         for (struct span rest = buf_span(&plain); rest.size > 0; rest = span_from(rest, LIMIT_MIB)) {
-            if (frame_encode(&packed, span_slice(rest, 0, LIMIT_MIB), FRAME_DENSE, &err) < 0)
+            if (frame_encode(&packed, span_slice(rest, 0, LIMIT_MIB), &err) < 0)
                 fail(&err);
         }
         best(&encode_s, seconds_since(begin));

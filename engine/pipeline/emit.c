@@ -44,7 +44,7 @@ static int block_rows_put(const struct row_sink *sink, struct row *row, struct s
         if (row_put(sink, row, err) < 0)
             return -1;
     }
-    return 0;
+    return row_block_end_check(&reader, block, err);
 }
 
 int blocks_put(const struct row_sink *sink, struct row *row, struct span sweep_id, struct span blocks,

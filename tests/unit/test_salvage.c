@@ -30,7 +30,7 @@ static void file_make(struct file *file) {
             support_row(&row, TABLE_SECRET, frame * FRAME_ROWS + i, 1000);
             buf_add(&rows, buf_span(&row.bytes));
         }
-        assert_int_equal(frame_encode(&file->bytes, buf_span(&rows), FRAME_DENSE, &err), 0);
+        assert_int_equal(frame_encode(&file->bytes, buf_span(&rows), &err), 0);
         file->ends[frame] = file->bytes.size;
     }
 }

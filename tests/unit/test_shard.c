@@ -282,7 +282,7 @@ static void test_torn_at_every_byte(void **state) {
             support_row(&row, TABLE_SECRET, frame * 5 + i, 3);
             buf_add(&rows, buf_span(&row.bytes));
         }
-        assert_int_equal(frame_encode(&file, buf_span(&rows), FRAME_DENSE, &err), 0);
+        assert_int_equal(frame_encode(&file, buf_span(&rows), &err), 0);
         frame_ends[frame + 1] = file.size;
     }
     for (size_t size = 0; size <= file.size; size++) {
@@ -334,7 +334,7 @@ static void test_frame_limit(void **state) {
         struct frame_reader *frames = NULL;
         struct span got;
         buf_fill(&content, 'x', LIMIT_SHARD_FRAME_BYTES + over);
-        assert_int_equal(frame_encode(&file, buf_span(&content), FRAME_DENSE, &err), 0);
+        assert_int_equal(frame_encode(&file, buf_span(&content), &err), 0);
         assert_int_equal(frame_reader_new(-1, buf_span(&file), "f", &frames, &err), 0);
         if (over == 0) {
             assert_int_equal(frame_next(frames, &got, &err), 1);
