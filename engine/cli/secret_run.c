@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "engine/cli/rules_cache.h"
 #include "engine/cli/rules_folder.h"
+#include "engine/pipeline/scan_rows.h"
 #include "engine/pipeline/sweep.h"
 
 #define CONFIDENCE_COUNTS 0.5 /* as in a sweep's summary */
@@ -135,41 +136,17 @@ static int secret_write(struct secret_run *run, const struct layer_secret *secre
         run->secrets++;
         run->worst = secret->severity > run->worst ? secret->severity : run->worst;
     }
-    struct row *row = &run->row;
-    row_begin(row, TABLE_SECRET, span_text(""));
-    row_text(row, span_text("")); /* of no layer */
-    row_text(row, secret->path);
-    row_u64(row, secret->line);
-    row_u64(row, secret->column);
-    row_u64(row, secret->byte_offset);
-    row_u64(row, secret->byte_length);
-    row_text(row, secret->rule);
-    row_text(row, secret->provider);
-    row_text(row, span_text(severity_name(secret->severity)));
-    row_f64(row, secret->confidence);
-    row_text(row, secret->validated);
-    row_text(row, secret->redacted);
-    row_text(row, secret->fingerprint);
-    row_text(row, secret->encoding);
-    row_nil(row);
-    row_text(row, secret->evidence);
-    row_text(row, suppressed_by);
+    static const struct span none = {NULL, 0}; /* no sweep, no layer */
+    secret_row(&run->row, none, none, secret, suppressed_by);
     return row_write(run, err);
 }
 
 static int error_write(struct secret_run *run, struct span target, const struct layer_error *error, struct err *err) {
-    struct row *row = &run->row;
+    static const struct span none = {NULL, 0};
+    const struct error_row row = {
+        .target = target, .stage = error->stage, .path = error->path, .code = error->code, .message = error->message};
     run->errors++;
-    row_begin(row, TABLE_ERROR, span_text(""));
-    row_text(row, target);
-    row_nil(row);
-    row_nil(row);
-    row_text(row, span_text(stage_name(error->stage)));
-    row_text(row, error->path);
-    row_nil(row);
-    row_text(row, span_text(err_code_name(error->code)));
-    row_text(row, error->message);
-    row_bool(row, err_is_retryable(error->code));
+    error_row(&run->row, none, &row);
     return row_write(run, err);
 }
 

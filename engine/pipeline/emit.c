@@ -9,6 +9,7 @@
 #include "engine/pipeline/image_secrets.h"
 #include "engine/pipeline/package_set.h"
 #include "engine/pipeline/reference_store.h"
+#include "engine/pipeline/scan_rows.h"
 
 struct emit_run {
     struct plan *plan;
@@ -27,10 +28,6 @@ struct emit_run {
 };
 
 static const struct span nothing = {NULL, 0};
-
-static struct span digest_span(const struct digest *digest, char text[DIGEST_TEXT_SIZE]) {
-    return digest->algorithm == DIGEST_NONE ? nothing : span_text(digest_text(digest, text));
-}
 
 static int block_rows_put(const struct row_sink *sink, struct row *row, struct span sweep_id,
                           const struct row_block *block, struct err *err) {
@@ -61,39 +58,14 @@ int blocks_put(const struct row_sink *sink, struct row *row, struct span sweep_i
 
 /* ---- errors ---- */
 
-struct error_row {
-    struct span target;
-    const struct digest *image_digest; /* or NULL */
-    const struct digest *layer_digest;
-    enum stage stage;
-    struct span path;
-    const uint64_t *byte_offset;
-    enum err_code code;
-    struct span message;
-};
-
 static int error_emit(struct emit_run *run, const struct error_row *error, struct err *err) {
-    struct row *row = &run->row;
-    char text[DIGEST_TEXT_SIZE];
-    row_begin(row, TABLE_ERROR, run->options->sweep_id);
-    row_text(row, error->target);
-    row_text_or_nil(row, error->image_digest == NULL ? nothing : digest_span(error->image_digest, text));
-    row_text_or_nil(row, error->layer_digest == NULL ? nothing : digest_span(error->layer_digest, text));
-    row_text(row, span_text(stage_name(error->stage)));
-    row_text(row, error->path);
-    if (error->byte_offset == NULL)
-        row_nil(row);
-    else
-        row_u64(row, *error->byte_offset);
-    row_text(row, span_text(err_code_name(error->code)));
-    row_text(row, error->message);
-    row_bool(row, err_is_retryable(error->code));
+    error_row(&run->row, run->options->sweep_id, error);
     struct totals *totals = run->totals;
     totals->errors++;
     if (totals->first_error_count < TOTALS_ERRORS_MAX)
         totals->first_errors[totals->first_error_count++] = (struct total_error){
             error->target, span_text(stage_name(error->stage)), plan_intern(run->plan, error->message)};
-    return row_put(run->sink, row, err);
+    return row_put(run->sink, &run->row, err);
 }
 
 /* ---- layers ---- */
@@ -123,29 +95,11 @@ static bool secret_is_wanted(struct emit_run *run, const struct layer_secret *se
 
 static int secret_emit(struct emit_run *run, const struct digest *layer_digest, const struct layer_secret *secret,
                        struct span suppressed_by, struct err *err) {
-    struct row *row = &run->row;
     char text[DIGEST_TEXT_SIZE];
-    row_begin(row, TABLE_SECRET, run->options->sweep_id);
-    row_text(row, digest_span(layer_digest, text));
-    row_text(row, secret->path);
-    row_u64(row, secret->line);
-    row_u64(row, secret->column);
-    row_u64(row, secret->byte_offset);
-    row_u64(row, secret->byte_length);
-    row_text(row, secret->rule);
-    row_text(row, secret->provider);
-    row_text(row, span_text(severity_name(secret->severity)));
-    row_f64(row, secret->confidence);
-    row_text(row, secret->validated);
-    row_text(row, secret->redacted);
-    row_text(row, secret->fingerprint);
-    row_text(row, secret->encoding);
-    row_nil(row);
-    row_text(row, secret->evidence);
-    row_text(row, suppressed_by);
+    secret_row(&run->row, run->options->sweep_id, digest_span(layer_digest, text), secret, suppressed_by);
     if (suppressed_by.size == 0)
         secret_count(run->totals, secret);
-    return row_put(run->sink, row, err);
+    return row_put(run->sink, &run->row, err);
 }
 
 static int layer_errors_emit(struct emit_run *run, const struct planned_layer *layer, const struct layer_result *result,
