@@ -98,6 +98,17 @@ int catalogue_add_installed(struct catalogue *run, enum package_type type, struc
         run, (struct package){.type = type, .evidence = EVIDENCE_INSTALLED, .name = name, .version = version}, err);
 }
 
+bool catalogue_image_split(struct span image, struct span *ret_name, struct span *ret_version) {
+    size_t slash = span_index_last(image, '/'), at = span_index(image, '@', 0);
+    size_t colon = span_index(image, ':', slash == SIZE_MAX ? 0 : slash);
+    size_t end = at != SIZE_MAX ? at : colon;
+    if (end == SIZE_MAX || span_index(image, '$', 0) != SIZE_MAX)
+        return false;
+    *ret_name = span_slice(image, 0, colon != SIZE_MAX && colon < end ? colon : end);
+    *ret_version = span_from(image, end + 1);
+    return true;
+}
+
 struct span catalogue_basename(struct span path) {
     size_t slash = span_index_last(path, '/');
     return slash == SIZE_MAX ? path : span_from(path, slash + 1);

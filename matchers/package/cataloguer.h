@@ -104,6 +104,10 @@ int catalogue_declare(struct catalogue *run, enum package_type type, struct span
 int catalogue_add_installed(struct catalogue *run, enum package_type type, struct span name, struct span version,
                             struct err *err);
 
+/* "host/name:tag@digest" as its name and what pins it: the digest, else the tag. False when nothing does, or a variable
+ * stands in it. The name may be empty. */
+bool catalogue_image_split(struct span image, struct span *ret_name, struct span *ret_version);
+
 /* The last component of a path, and the n-th folder above it: 1 for the one that it is in, empty beyond the first. */
 struct span catalogue_basename(struct span path);
 struct span catalogue_folder(struct span path, size_t n);

@@ -156,14 +156,10 @@ static int parse_dockerfile(struct catalogue *run, struct err *err) {
         struct span image = text_cut(&rest, ' ');
         while (span_starts(image, "--") || (image.size == 0 && rest.size > 0))
             image = text_cut(&rest, ' ');
-        size_t slash = span_index_last(image, '/'), at = span_index(image, '@', 0);
-        size_t colon = span_index(image, ':', slash == SIZE_MAX ? 0 : slash);
-        size_t end = at != SIZE_MAX ? at : colon;
+        struct span name, version;
         /* A name alone may be a stage of the same file. */
-        if (end == SIZE_MAX || span_index(image, '$', 0) != SIZE_MAX)
-            continue;
-        struct span name = span_slice(image, 0, colon != SIZE_MAX && colon < end ? colon : end);
-        if (catalogue_declare(run, PACKAGE_DOCKER, name, span_from(image, end + 1), err) < 0)
+        if (catalogue_image_split(image, &name, &version) &&
+            catalogue_declare(run, PACKAGE_DOCKER, name, version, err) < 0)
             return -1;
     }
     return 0;

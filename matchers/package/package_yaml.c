@@ -178,14 +178,9 @@ static int add_snap(struct catalogue *run, const struct doc *root, struct err *e
 /* {"services": {name: {"image": "host/name:tag@digest"}}}: what is not pinned, or a variable, is left out. */
 static int add_services(struct catalogue *run, const struct doc *root, struct err *err) {
     for (const struct doc *item = doc_first(doc_get(root, "services")); item != NULL; item = item->next) {
-        struct span image = doc_text(doc_get(item, "image"));
-        size_t slash = span_index_last(image, '/'), at = span_index(image, '@', 0);
-        size_t colon = span_index(image, ':', slash == SIZE_MAX ? 0 : slash);
-        size_t end = at != SIZE_MAX ? at : colon;
-        if (end == SIZE_MAX || span_index(image, '$', 0) != SIZE_MAX)
-            continue;
-        struct span name = span_slice(image, 0, colon != SIZE_MAX && colon < end ? colon : end);
-        if (name.size > 0 && catalogue_declare(run, PACKAGE_DOCKER, name, span_from(image, end + 1), err) < 0)
+        struct span name, version;
+        if (catalogue_image_split(doc_text(doc_get(item, "image")), &name, &version) && name.size > 0 &&
+            catalogue_declare(run, PACKAGE_DOCKER, name, version, err) < 0)
             return -1;
     }
     return 0;
