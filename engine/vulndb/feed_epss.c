@@ -56,11 +56,7 @@ static int epss_read(struct vulndb *build, struct arena *scratch, const char *na
         if (vulndb_add_epss(build, cve, epss, percentile, err) < 0)
             return -1;
     }
-    if (wrong > 0) {
-        char why[80];
-        (void)snprintf(why, sizeof why, "%" PRIu64 " lines that are no scores, ignored", wrong);
-        vulndb_problem(build, name, why);
-    }
+    vulndb_problem_lines(build, name, wrong, "are no scores");
     return 0;
 }
 

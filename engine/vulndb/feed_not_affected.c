@@ -31,11 +31,7 @@ static int not_affected_read(struct vulndb *build, struct arena *scratch, const 
             return -1;
         wrong += added == 0;
     }
-    if (wrong > 0) {
-        char why[80];
-        (void)snprintf(why, sizeof why, "%" PRIu64 " lines that name no CVE and package, ignored", wrong);
-        vulndb_problem(build, name, why);
-    }
+    vulndb_problem_lines(build, name, wrong, "name no CVE and package");
     return 0;
 }
 

@@ -129,6 +129,13 @@ void vulndb_problem(struct vulndb *build, const char *name, const char *why) {
     (void)pthread_mutex_unlock(&build->lock);
 }
 
+void vulndb_problem_lines(struct vulndb *build, const char *name, uint64_t count, const char *what) {
+    char why[80];
+    (void)snprintf(why, sizeof why, "%" PRIu64 " lines that %s, ignored", count, what);
+    if (count > 0)
+        vulndb_problem(build, name, why);
+}
+
 int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, struct span bytes,
                  struct doc **ret_root, struct err *err) {
     struct err why = {0};

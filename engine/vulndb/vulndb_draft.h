@@ -71,6 +71,8 @@ int vulndb_parse(struct vulndb *build, struct arena *scratch, const char *name, 
                  struct doc **ret_root, struct err *err);
 /* Counts a document as malformed and keeps why. */
 void vulndb_problem(struct vulndb *build, const char *name, const char *why);
+/* The same of `count` lines that `what` ("are no scores"); nothing where there are none. */
+void vulndb_problem_lines(struct vulndb *build, const char *name, uint64_t count, const char *what);
 /* Counts of the summary that a feed knows, from any thread. */
 void vulndb_count_git_range(struct vulndb *build);
 void vulndb_count_documents(struct vulndb *build, int more);
