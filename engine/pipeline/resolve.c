@@ -7,6 +7,7 @@
 #include "engine/pipeline/image_record.h"
 #include "engine/pipeline/plan_save.h"
 #include "engine/pipeline/profile.h"
+#include "engine/pipeline/reference_store.h"
 
 /* Manifests and configurations asked for at the same time. The HTTP client has its own limit of connections; this one
  * bounds memory: a request costs some KiB. */
@@ -239,22 +240,13 @@ static void keep(struct resolve *resolve, enum cache_table table, const struct d
     cache_put(resolve->cache, table, profile_key_span(&key), value);
 }
 
-/* Whether an earlier run asked for the repository: then most of its tags lead to what is in the cache. From now on one
- * did. A name has no bound of its own, a key has: its hash, under the cache's own secret. */
+/* Whether an earlier sweep had images of the repository: then most of its tags lead to what is in the cache. */
 static bool repository_is_known(struct resolve *resolve, const struct source_reference *reference) {
-    static const struct span nothing = {NULL, 0};
-    arena_reset(&resolve->scratch);
-    const char *name = arena_format(&resolve->scratch, "%.*s/%.*s", SPAN_FORMAT(reference->registry),
-                                    SPAN_FORMAT(reference->repository));
-    if (name == NULL)
-        return false;
-    struct hash128 key = body_hash_once(cache_secret(resolve->cache), span_text(name));
-    struct span key_span = span_make(&key, sizeof key), value;
-    if (memcmp(&key, &resolve->repository, sizeof key) != 0) {
+    struct hash128 key = references_key(resolve->cache, reference->registry, reference->repository, reference->text);
+    struct span value;
+    if (!hash128_equal(key, resolve->repository)) {
         resolve->repository = key;
-        resolve->repository_is_known = cache_get(resolve->reader, CACHE_REPOSITORY, key_span, &value);
-        if (!resolve->repository_is_known || cache_is_stale(value))
-            cache_put(resolve->cache, CACHE_REPOSITORY, key_span, nothing);
+        resolve->repository_is_known = cache_get(resolve->reader, CACHE_REFERENCE, span_make(&key, sizeof key), &value);
     }
     return resolve->repository_is_known;
 }

@@ -51,7 +51,7 @@
 #define PACK_BYTES_MIN ((size_t)512) /* smaller ones gain nothing */
 #define PACK_BYTES_MAX (((size_t)1 << 24) - 1)
 
-static const char *const table_names[CACHE_TABLE_COUNT] = {"repository",  "index", "image",    "layer",    "body",
+static const char *const table_names[CACHE_TABLE_COUNT] = {"index",       "image", "layer",    "body",
                                                            "composition", "set",   "set_rows", "reference"};
 
 const char *cache_table_name(enum cache_table table) { return table_names[table]; }

@@ -14,7 +14,6 @@
 #include "base/hash/xxh.h"
 
 enum cache_table {
-    CACHE_REPOSITORY,  /* a repository → nothing: it was asked for before */
     CACHE_INDEX,       /* digest → an index' bytes */
     CACHE_IMAGE,       /* digest → manifest and configuration, packed */
     CACHE_LAYER,       /* digest and profile → what a scan found */

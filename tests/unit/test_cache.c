@@ -136,12 +136,12 @@ static void snapshots(void **state) {
     struct cache_reader *reader = NULL;
     struct span value;
     assert_int_equal(cache_reader_new(cache, &reader, &err), 0);
-    assert_false(cache_get(reader, CACHE_REPOSITORY, span_text("k"), &value));
-    cache_put(cache, CACHE_REPOSITORY, span_text("k"), span_text("v"));
+    assert_false(cache_get(reader, CACHE_INDEX, span_text("k"), &value));
+    cache_put(cache, CACHE_INDEX, span_text("k"), span_text("v"));
     assert_int_equal(cache_flush(cache, &err), 0);
-    assert_false(cache_get(reader, CACHE_REPOSITORY, span_text("k"), &value));
+    assert_false(cache_get(reader, CACHE_INDEX, span_text("k"), &value));
     cache_reader_reset(reader);
-    assert_true(cache_get(reader, CACHE_REPOSITORY, span_text("k"), &value));
+    assert_true(cache_get(reader, CACHE_INDEX, span_text("k"), &value));
     cache_reader_free(reader);
     cache_close(cache);
 }
